@@ -1,0 +1,1 @@
+"""Pure calculation: calendars, clocks, windows, scores. No I/O, no clock on the wall, no randomness, nothing asynchronous."""

@@ -1,0 +1,35 @@
+"""Control records: what moves time and switches policies, written into the very partition that it moves.
+
+Workers append ticks (`streams.lane`), connectors append heartbeats, `careline policy publish` and imports append the others.
+They stand in the log between the interactions, so a replay repeats every decision at the same place.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+ControlKind = Literal["tick", "heartbeat", "policy_activated", "account_linked", "clock_released"]
+
+
+class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that is no interaction and is not counted as one.
+
+    - `tick`: everything of `clock` that was due before `as_of` is decided now.
+    - `heartbeat`: `source` has delivered all that happened before `as_of`.
+    - `policy_activated`: `policy_text` (the file as written, with iCal holidays resolved) is in force from here on.
+    - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
+    - `account_linked`: `account_id` turned out to be `into`.
+    """
+
+    id: str
+    kind: ControlKind
+    as_of: datetime
+    clock: str = "wall"
+    rate: float = 1.0
+    """How many seconds of `clock` pass in one second here: the time warp of a simulation, else 1."""
+    source: str | None = None
+    policy_text: str | None = None
+    policy_version: str | None = None
+    account_id: str | None = None
+    into: str | None = None

@@ -1,0 +1,171 @@
+"""Every Kafka topic: its name, key, contract, retention, producer and consumers. The one place where a topic is named.
+
+`streams.kafka_admin` creates them, `careline topics` prints them, the AsyncAPI document is generated from them.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from schemas.account_profile import AccountProfile
+from schemas.adherence import AdherenceFigure
+from schemas.alert import Alert
+from schemas.clock_view import ClockView
+from schemas.control import Control
+from schemas.health_score import HealthScore
+from schemas.interaction import Interaction
+from schemas.rejection import Rejection
+from schemas.signal import Signal
+from schemas.sla_event import SlaEvent
+
+DAY_MS = 86_400_000
+
+
+class TopicSpec(Struct, frozen=True, kw_only=True):
+    """A topic as it is declared.
+
+    Topics with the same `partitioned_with` have equal partition counts, so that one worker owns the same partition of
+    each. `retention_ms` null means compacted: the latest value per key is kept for ever.
+    """
+
+    name: str
+    key: str
+    contracts: tuple[type[Struct], ...]
+    retention_ms: int | None
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    purpose: str
+    partitioned_with: Literal["conversations", "accounts", "single"] = "accounts"
+    internal: bool = False
+
+
+INTERACTIONS = TopicSpec(
+    name="careline.interactions.v1",
+    key="conversation id",
+    contracts=(Interaction, Control),
+    retention_ms=30 * DAY_MS,
+    producers=("connect", "import", "simulate", "work"),
+    consumers=("work",),
+    purpose="Every customer interaction, and the control records that move time",
+    partitioned_with="conversations",
+)
+SIGNALS = TopicSpec(
+    name="careline.signals.v1",
+    key="account id",
+    contracts=(Signal, Control),
+    retention_ms=90 * DAY_MS,
+    producers=("connect", "import", "simulate", "work"),
+    consumers=("work",),
+    purpose="Surveys, usage, subscriptions, onboarding, advocacy, goals, pulse",
+)
+ACCOUNTS = TopicSpec(
+    name="careline.accounts.v1",
+    key="account id",
+    contracts=(AccountProfile,),
+    retention_ms=None,
+    producers=("accounts",),
+    consumers=("connect", "import"),
+    purpose="The directory: who an account is and by which identities it is known",
+    partitioned_with="single",
+)
+POLICIES = TopicSpec(
+    name="careline.policies.v1",
+    key="kind and name",
+    contracts=(),
+    retention_ms=None,
+    producers=("policy publish", "work"),
+    consumers=("any subscriber",),
+    purpose="Policy, calendar and profile files as published",
+    partitioned_with="single",
+)
+SLA_EVENTS = TopicSpec(
+    name="careline.sla-events.v1",
+    key="account id",
+    contracts=(SlaEvent,),
+    retention_ms=90 * DAY_MS,
+    producers=("work",),
+    consumers=("work", "sink", "any subscriber"),
+    purpose="Clock events and the facts of conversations",
+)
+CLOCKS = TopicSpec(
+    name="careline.clocks.v1",
+    key="conversation id, metric, instance",
+    contracts=(ClockView,),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("sink", "board", "any subscriber"),
+    purpose="Every clock as it stands now",
+    partitioned_with="conversations",
+)
+ADHERENCE = TopicSpec(
+    name="careline.adherence.v1",
+    key="account, metric, scope, window",
+    contracts=(AdherenceFigure,),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("sink", "any subscriber"),
+    purpose="Rolling adherence",
+)
+HEALTH = TopicSpec(
+    name="careline.health.v1",
+    key="account id",
+    contracts=(HealthScore,),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("sink", "board", "any subscriber"),
+    purpose="Account health with its parts",
+)
+ALERTS = TopicSpec(
+    name="careline.alerts.v1",
+    key="account id",
+    contracts=(Alert,),
+    retention_ms=30 * DAY_MS,
+    producers=("work",),
+    consumers=("sink", "notify", "any subscriber"),
+    purpose="What a person should act on",
+)
+REJECTED = TopicSpec(
+    name="careline.rejected.v1",
+    key="as received",
+    contracts=(Rejection,),
+    retention_ms=30 * DAY_MS,
+    producers=("connect", "work"),
+    consumers=("sink", "rejected"),
+    purpose="Dead letters with their reason, origin and bytes",
+)
+CONVERSATION_STATE = TopicSpec(
+    name="careline.conversation-state.v1",
+    key="conversation id",
+    contracts=(),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("work",),
+    purpose="What the conversation agent remembers; recovered by the next owner of a partition",
+    partitioned_with="conversations",
+    internal=True,
+)
+ACCOUNT_STATE = TopicSpec(
+    name="careline.account-state.v1",
+    key="account id",
+    contracts=(),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("work",),
+    purpose="What the account agent remembers; recovered by the next owner of a partition",
+    internal=True,
+)
+
+TOPICS = (
+    INTERACTIONS,
+    SIGNALS,
+    ACCOUNTS,
+    POLICIES,
+    SLA_EVENTS,
+    CLOCKS,
+    ADHERENCE,
+    HEALTH,
+    ALERTS,
+    REJECTED,
+    CONVERSATION_STATE,
+    ACCOUNT_STATE,
+)
