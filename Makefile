@@ -1,0 +1,81 @@
+# Every command sets up what it needs by itself: `make demo` or `make test` in a fresh clone is enough.
+# Needed on the machine: Python 3.11 or newer, and make. `make` alone lists the commands.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+SOURCES := schemas agents streams tests
+PYTEST := $(BIN)/python -m pytest
+# What the tests need beyond Python: promtool, amtool and a browser, all Debian's own.
+TOOLS := prometheus prometheus-alertmanager chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-faults coverage check format bench contracts lock tools build hooks clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with the locked dependencies and the command `careline`
+
+# The stamp is written last: an interrupted set-up is done again, a finished one is not.
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Careline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@echo "Setting up $(VENV) (once; about 200 MB of wheels) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python's venv is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --no-deps -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "Ready: $(BIN)/careline --help"
+
+demo: $(STAMP) ## the whole of Careline on this machine, fed by a simulated company
+	$(BIN)/careline demo $(ARGS)
+
+test: $(STAMP) ## all tests that are not faults or benchmarks
+	$(PYTEST) -m "not faults and not benchmark" $(ARGS)
+
+test-fast: $(STAMP) ## the tests that start nothing
+	$(PYTEST) -m "not integration and not tools and not faults and not benchmark" $(ARGS)
+
+test-faults: $(STAMP) ## kill, pause and cut off real parts while they work
+	$(PYTEST) -m faults $(ARGS)
+
+coverage: $(STAMP) ## the tests with branch coverage and its floor
+	$(PYTEST) -m "not faults and not benchmark" --cov --cov-report=term $(ARGS)
+
+check: $(STAMP) ## format, lint, types and import contracts, changing nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## format and mend what a machine can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure: throughput, latency, memory
+	$(BIN)/python -m tests.benchmark $(ARGS)
+
+contracts: $(STAMP) ## write JSON Schemas and docs/asyncapi.yaml from schemas/
+	$(BIN)/python -m streams.contract_docs
+
+lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject.toml) and write both lock files
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+tools: ## install promtool, amtool and chromium (Debian, as root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(TOOLS)
+
+build: $(STAMP) ## the wheel, into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+hooks: $(STAMP) ## run `make check` before each commit of this clone
+	$(BIN)/pre-commit install
+
+clean: ## remove what was made here
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
