@@ -1,0 +1,235 @@
+"""The conversation agent: interactions in, clock events out.
+
+`streams.lane` hands over one batch of one partition at a time and makes everything that is decided here durable in one
+transaction. Deciding itself is `agents.domain.timeline` and below; this file decodes, asks, counts and tells the ports.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from agents.domain.conversation import Conversation
+from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
+from agents.domain.narration import Detection, Narrator, view_of
+from agents.domain.policy_book import PolicyBook
+from agents.domain.timeline import (
+    Timeline,
+    decode_state,
+    encode_state,
+    entry_of,
+    missing_in,
+    new_conversation,
+    shrink,
+    wake_at,
+)
+from agents.ports import LEDGER_PREFIX, Effects, Record, States
+from schemas.codec import ContractViolation, contract_in, decode
+from schemas.control import Control
+from schemas.conversation_state import (
+    ActivePolicy,
+    ClockAnchor,
+    ClockState,
+    ConversationState,
+    PartitionLedger,
+)
+from schemas.interaction import Interaction
+from schemas.policy import PolicyFile
+from schemas.sla_event import Cause
+from schemas.topics import CLOCKS, SLA_EVENTS
+
+SKEW_US = 5 * MINUTE_US
+"""How far a live source's clock may be ahead of ours before its event is put aside."""
+
+LEDGER_KEY = f"{LEDGER_PREFIX}ledger"
+WALL = "wall"
+
+_ledger_decoder = msgspec.msgpack.Decoder(PartitionLedger)
+
+PolicyReader = Callable[[str], PolicyFile]
+"""Reads the text of a policy file that was checked before it was published."""
+
+
+class ConversationAgent:
+    """Implements `agents.ports.Agent` for one partition of the interactions."""
+
+    def __init__(self, states: States, effects: Effects, read_policy: PolicyReader) -> None:
+        self._states = states
+        self._effects = effects
+        self._read_policy = read_policy
+        self._open: dict[str, ConversationState] = {}
+        self._touched: dict[tuple[str, str, int], tuple[ConversationState, ClockState, Cause]] = {}
+        remembered = states.get(LEDGER_KEY)
+        self.ledger = _ledger_decoder.decode(remembered) if remembered is not None else PartitionLedger()
+        self._book = PolicyBook()
+        for policy in self.ledger.policies:
+            self._book.activate(read_policy(policy.text), policy.in_force_from)
+
+    def process(self, records: Sequence[Record], observed_at: Instant) -> None:
+        """Apply a batch: every record once, in the order of the log; then remember what changed."""
+        for record in records:
+            if record.offset < self.ledger.next_offset:
+                continue
+            self._take(record, observed_at)
+            self.ledger.next_offset = record.offset + 1
+        self._publish_clocks()
+        for key, state in self._open.items():
+            self._states.put(key, encode_state(state), state.clock, wake_at(state))
+        self._open.clear()
+        self._states.put(LEDGER_KEY, msgspec.msgpack.encode(self.ledger))
+
+    def _take(self, record: Record, observed_at: Instant) -> None:
+        try:
+            contract = contract_in(record.headers, Interaction)
+            if contract is Control:
+                self._control(decode(Control, record.value), record, observed_at)
+                self.ledger.controls += 1
+                return
+            if contract is not Interaction:
+                raise ContractViolation("unknown_type", f"{contract.__name__} does not belong into this topic")
+            interaction = decode(Interaction, record.value)
+            self._check(interaction, record)
+        except ContractViolation as violation:
+            self._effects.reject(record, violation.reason, violation.detail)
+            self.ledger.rejected += 1
+            return
+        self._interaction(interaction, record, observed_at)
+
+    def _check(self, interaction: Interaction, record: Record) -> None:
+        if record.key is None:
+            raise ContractViolation("missing_key", "an interaction is keyed by its conversation")
+        if record.key.decode("utf-8", "replace") != interaction.conversation_id:
+            raise ContractViolation("key_mismatch", "the key is not the conversation id")
+        if interaction.occurred_at.tzinfo is None:
+            raise ContractViolation("impossible_time", "occurred_at has no time zone")
+        missing = missing_in(interaction)
+        if missing is not None:
+            raise ContractViolation("contract_violation", f"{interaction.type} needs {missing}")
+        if interaction.due_at is not None and interaction.due_at.tzinfo is None:
+            raise ContractViolation("impossible_time", "due_at has no time zone")
+        if interaction.clock == WALL:
+            received = record.appended_at
+            if interaction.received_at is not None and interaction.received_at.tzinfo is not None:
+                received = min(received, from_datetime(interaction.received_at))
+            if from_datetime(interaction.occurred_at) > received + SKEW_US:
+                raise ContractViolation(
+                    "from_the_future", f"occurred_at {interaction.occurred_at.isoformat()} is more than 5 minutes ahead"
+                )
+
+    def _interaction(self, interaction: Interaction, record: Record, observed_at: Instant) -> None:
+        key = interaction.conversation_id
+        state = self._load(key)
+        if state is None:
+            state = new_conversation(interaction)
+        state.clock = interaction.clock
+        narrator = self._narrator(record, interaction.id, state.clock, observed_at)
+        timeline = Timeline(state, self._book)
+        entry = entry_of(interaction)
+        try:
+            verdict = timeline.take(entry, narrator)
+        except Exception as error:  # noqa: BLE001 - one event that cannot be computed must not stop its neighbours
+            self._effects.reject(record, "calculation_failed", f"{type(error).__name__}: {error}")
+            self.ledger.rejected += 1
+            if key in self._open:
+                self._open[key] = timeline.without(entry)
+            return
+        self._open[key] = timeline.state
+        if verdict == "applied":
+            self.ledger.applied += 1
+        elif verdict == "duplicate":
+            self.ledger.duplicate += 1
+        else:
+            self.ledger.late += 1
+        self._tell(narrator)
+
+    def _control(self, control: Control, record: Record, observed_at: Instant) -> None:
+        as_of = from_datetime(control.as_of)
+        match control.kind:
+            case "tick":
+                as_of = min(as_of, record.appended_at) if control.clock == WALL else as_of
+                self.ledger.anchors[control.clock] = ClockAnchor(as_of, record.appended_at, control.rate)
+                self._sweep(control.clock, as_of, record, observed_at)
+            case "policy_activated" if control.policy_text is not None:
+                self._activate(control.policy_text, as_of)
+            case "clock_released":
+                self._release(control.clock)
+            case _:
+                pass
+
+    def _activate(self, text: str, as_of: Instant) -> None:
+        policy_file = self._read_policy(text)
+        starts = policy_file.effective_from
+        in_force_from = from_datetime(starts) if starts is not None else as_of
+        if any(active.text == text and active.in_force_from == in_force_from for active in self.ledger.policies):
+            return
+        self._book.activate(policy_file, in_force_from)
+        self.ledger.policies.append(ActivePolicy(policy_file.version, in_force_from, text))
+
+    def _sweep(self, clock: str, as_of: Instant, record: Record, observed_at: Instant) -> None:
+        narrator = self._narrator(record, None, clock, observed_at)
+        for _, key, state in sorted(self._due(clock, as_of), key=_by_wake):
+            if state.next_change_at is None:
+                shrink(state)
+            else:
+                Conversation(state, self._book, narrator).advance(as_of)
+            self._open[key] = state
+        self._tell(narrator)
+
+    def _due(self, clock: str, as_of: Instant) -> Iterator[tuple[Instant, str, ConversationState]]:
+        """What wants to be woken before `as_of`, whether it was remembered or is open in this batch: batch borders decide nothing."""
+        for key in dict.fromkeys([*self._states.due(clock, as_of), *self._open]):
+            state = self._load(key)
+            if state is None or state.clock != clock:
+                continue
+            wake = wake_at(state)
+            if wake is not None and wake < as_of:
+                yield wake, key, state
+
+    def _release(self, clock: str) -> None:
+        """An import is over: its conversations live on by the clock on the wall."""
+        keys = dict.fromkeys([*self._states.release(clock, WALL), *self._open])
+        for key in keys:
+            state = self._load(key)
+            if state is not None and state.clock == clock:
+                state.clock = WALL
+                self._open[key] = state
+        self.ledger.anchors.pop(clock, None)
+
+    def _narrator(self, record: Record, event_id: str | None, clock: str, observed_at: Instant) -> Narrator:
+        return Narrator(self._book, record.partition, record.offset, event_id, self._detection(clock, observed_at))
+
+    def _detection(self, clock: str, observed_at: Instant) -> Detection:
+        if clock == WALL:
+            return Detection(observed_at)
+        anchor = self.ledger.anchors.get(clock)
+        if anchor is None or clock.startswith("import:"):
+            return Detection(observed_at, is_live=False)
+        passed_us = max(0, observed_at - anchor.appended_at)
+        return Detection(anchor.as_of + round(passed_us * anchor.rate), anchor.rate)
+
+    def _load(self, key: str) -> ConversationState | None:
+        state = self._open.get(key)
+        if state is None:
+            data = self._states.get(key)
+            state = decode_state(data) if data is not None else None
+        return state
+
+    def _tell(self, narrator: Narrator) -> None:
+        for event in narrator.events:
+            self._effects.emit(SLA_EVENTS, event.account_id, event)
+        for (state, clock), event in zip(narrator.touched, (e for e in narrator.events if e.metric), strict=True):
+            self._touched[(state.id, clock.metric, clock.instance)] = (state, clock, event.cause)
+
+    def _publish_clocks(self) -> None:
+        for state, clock, cause in self._touched.values():
+            view = view_of(state, clock, self._book, state.advanced_to, cause)
+            self._effects.emit(CLOCKS, view.id, view)
+        self._touched.clear()
+
+
+def _by_wake(found: tuple[Instant, str, ConversationState]) -> tuple[Instant, str]:
+    return found[:2]
+
+
+def tick(clock: str, as_of: Instant, rate: float = 1.0) -> Control:
+    """A tick for a partition: everything of `clock` that was due before `as_of` is decided when it is read back."""
+    return Control(id=f"tick/{clock}/{as_of}", kind="tick", as_of=to_datetime(as_of), clock=clock, rate=rate)

@@ -1,0 +1,39 @@
+"""What a policy says about a conversation whose events are all at hand: the engine without a log.
+
+`careline policy test` and `careline policy run` call it; live work goes through `agents.conversation_agent`, on the same fold.
+"""
+
+from collections.abc import Sequence
+
+from agents.domain.conversation import Conversation
+from agents.domain.instant import Instant
+from agents.domain.narration import Silence, view_of
+from agents.domain.policy_book import PolicyBook
+from agents.domain.timeline import Timeline, entry_of, new_conversation
+from schemas.clock_view import ClockView
+from schemas.interaction import Interaction
+from schemas.sla_event import Cause
+
+
+def judge_conversation(book: PolicyBook, interactions: Sequence[Interaction], now: Instant) -> list[ClockView]:
+    """Every clock of one conversation as it stands at `now`.
+
+    Args:
+        book: the policies in force.
+        interactions: the events of one conversation in any order; those of one instant count in the order given, a repeated id counts once.
+        now: the clock runs on to here after the last event; events after it still count.
+
+    Returns:
+        One view per clock in the order in which the clocks started; empty without interactions.
+    """
+    if not interactions:
+        return []
+    ordered = sorted(interactions, key=lambda interaction: interaction.occurred_at)
+    timeline = Timeline(new_conversation(ordered[0]), book)
+    silent = Silence(book)
+    for interaction in ordered:
+        silent.event_id = interaction.id
+        timeline.take(entry_of(interaction), silent)
+    Conversation(timeline.state, book, silent).advance(now)
+    state = timeline.state
+    return [view_of(state, clock, book, state.advanced_to, Cause(0, 0)) for clock in state.clocks]

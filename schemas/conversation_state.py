@@ -1,0 +1,128 @@
+"""What the conversation agent remembers: a compact timeline and the clocks that follow from it.
+
+Written by `agents.conversation_agent` into the changelog topic, read back by the next owner of the partition, so it evolves like
+any message: fields are only ever appended, with defaults. Instants are microseconds since the epoch (`agents.domain.instant`).
+"""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from schemas.interaction import AuthorKind, InteractionType, Status
+from schemas.sla_event import Outcome
+
+STATE_VERSION = 1
+
+
+class TimelineEntry(Struct, array_like=True, omit_defaults=True, gc=False):
+    """What an interaction means to the clocks, without its text. `facts` holds what its type needs, by contract field."""
+
+    at: int
+    id: str
+    type: InteractionType = "message"
+    author: AuthorKind = "system"
+    public: bool = True
+    automated: bool = False
+    facts: dict[str, Any] | None = None
+
+
+class ClockState(Struct, array_like=True, omit_defaults=True):
+    """One promise: (metric, instance). Open until `outcome` says otherwise; `breached` is open and past due."""
+
+    metric: str
+    instance: int
+    started_at: int
+    policy: str | None = None
+    policy_version: str | None = None
+    priority: str | None = None
+    target_us: int | None = None
+    business_days: int | None = None
+    due_at: int | None = None
+    set_by_hand: bool = False
+    base_at: int | None = None
+    """From where the target counts, where a policy change moved it; else `started_at`."""
+    paused_since: int | None = None
+    paused_us: int = 0
+    """Open time inside finished pauses."""
+    base_paused_us: int = 0
+    """How much of `paused_us` lies before `base_at` and moves the deadline no more."""
+    outcome: Outcome = "open"
+    breached_at: int | None = None
+    satisfied_at: int | None = None
+    ended_at: int | None = None
+    """When it was cancelled, merged or retracted."""
+    elapsed_us: int | None = None
+    warnings_given: int = 0
+    next_warning_at: int | None = None
+    reason: str | None = None
+    agent: str | None = None
+
+
+class ConversationState(Struct, array_like=True, omit_defaults=True):
+    """A conversation as its clocks see it.
+
+    `entries` are the events after `horizon_at`, in order; everything before is folded into `base` (an encoded state) and can
+    no longer be re-evaluated. `forgotten_ids` are eight-byte digests of the ids of folded events, end to end.
+    """
+
+    id: str
+    source: str = "other"
+    account_id: str = ""
+    clock: str = "wall"
+    channel: str = "other"
+    tier: str | None = None
+    segment: str | None = None
+    contract: str | None = None
+    language: str | None = None
+    conversation_type: str | None = None
+    inbox: str | None = None
+    team: str | None = None
+    agent: str | None = None
+    priority: str = "normal"
+    tags: tuple[str, ...] = ()
+    status: Status | None = None
+    created_at: int | None = None
+    opened_by: str | None = None
+    responded: bool = False
+    policy: str | None = None
+    policy_version: str | None = None
+    hand_set: dict[str, int] = field(default_factory=dict)
+    instances: dict[str, int] = field(default_factory=dict)
+    clocks: list[ClockState] = field(default_factory=list)
+    advanced_to: int = 0
+    next_change_at: int | None = None
+    entries: list[TimelineEntry] = field(default_factory=list)
+    base: bytes | None = None
+    horizon_at: int | None = None
+    forgotten_ids: bytes = b""
+    initial: dict[str, Any] | None = None
+    """The attributes as the first event gave them, kept once a later event has changed one."""
+
+
+class ClockAnchor(Struct, array_like=True, omit_defaults=True, gc=False):
+    """Where a clock stood when its latest tick was appended: from this the time on that clock now can be told."""
+
+    as_of: int
+    appended_at: int
+    rate: float = 1.0
+
+
+class ActivePolicy(Struct, array_like=True, omit_defaults=True):
+    """A policy file that was activated through the log, and from when on it is in force."""
+
+    version: str
+    in_force_from: int
+    text: str
+
+
+class PartitionLedger(Struct, array_like=True, omit_defaults=True):
+    """What a partition has done with its records. `applied + duplicate + late + rejected` is what was accepted; controls are not counted."""
+
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    rejected: int = 0
+    controls: int = 0
+    next_offset: int = 0
+    anchors: dict[str, ClockAnchor] = field(default_factory=dict)
+    policies: list[ActivePolicy] = field(default_factory=list)
