@@ -1,0 +1,140 @@
+"""Every setting of the program: its variable, meaning, default and the reason for it. The only reader of the environment.
+
+`careline --help` and `docs/settings.md` are made from the fields below; commands receive a `Settings` and pass on what is needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+
+
+class SettingsMistake(ValueError):  # noqa: N818 - the user's mistake, in the user's words
+    """One or more variables cannot be understood. `problems` has a sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _setting(default: Any, variable: str, meaning: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"variable": variable, "meaning": meaning, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process. Nothing here changes after the start."""
+
+    kafka_servers: str = _setting(
+        "127.0.0.1:9092", "CARELINE_KAFKA", "Kafka brokers as host:port, separated by commas"
+    )
+    topic_prefix: str = _setting(
+        "", "CARELINE_TOPIC_PREFIX", "Put before every topic and group name, for several installations on one cluster"
+    )
+    partitions: int = _setting(
+        8, "CARELINE_PARTITIONS", "Partitions of new topics: the most workers that can share the load; cannot change later"
+    )
+    replication_factor: int = _setting(
+        1, "CARELINE_REPLICATION_FACTOR", "Copies of new topics; 3 in production, 1 where there is one broker"
+    )
+    group: str = _setting("careline", "CARELINE_GROUP", "Name of the consumer group that the workers share")
+    instance_id: str | None = _setting(
+        None, "CARELINE_INSTANCE_ID", "Lasting name of this worker: a restart within the session time-out moves no partition"
+    )
+    session_timeout_seconds: float = _setting(
+        20.0, "CARELINE_SESSION_TIMEOUT_SECONDS", "After this long without a sign of life a worker's partitions move on"
+    )
+    clickhouse_url: str = _setting(
+        "chdb://",
+        "CARELINE_CLICKHOUSE",
+        "http(s)://user:password@host:port/database, or chdb:// for the engine inside the sink",
+        secret=True,
+    )
+    data_dir: Path = _setting(Path("careline-data"), "CARELINE_DATA_DIR", "Where embedded Kafka and ClickHouse keep data")
+    metrics_address: str = _setting(
+        "127.0.0.1:9108", "CARELINE_METRICS_ADDRESS", "Where /metrics listens; port 0 takes any free one"
+    )
+    connect_address: str = _setting("127.0.0.1:8080", "CARELINE_CONNECT_ADDRESS", "Where webhooks are received")
+    sql_address: str = _setting(
+        "127.0.0.1:8124", "CARELINE_SQL_ADDRESS", "Where the sink answers read-only SQL while the engine is embedded"
+    )
+    connectors_file: Path | None = _setting(None, "CARELINE_CONNECTORS", "The connectors.yaml that says what is connected")
+    policies_file: Path | None = _setting(None, "CARELINE_POLICIES", "A policy file to publish on start when it differs")
+    webhook_secret: str | None = _setting(
+        None, "CARELINE_WEBHOOK_SECRET", "Secret (whsec_...) of the generic webhook where no connectors.yaml is given", secret=True
+    )
+    log_level: str = _setting("INFO", "CARELINE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")
+    rejected_limit_ratio: float = _setting(
+        0.5,
+        "CARELINE_REJECTED_LIMIT_RATIO",
+        "A worker stops when more than this share of its last 1,000 records is rejected: a bad deployment, not bad data",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read every variable once and report all mistakes together.
+
+        Raises:
+            SettingsMistake: naming each variable that cannot be understood and what it should look like.
+        """
+        hints = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for setting in fields(cls):
+            variable = setting.metadata["variable"]
+            if variable not in environment:
+                continue
+            try:
+                values[setting.name] = _parse(environment[variable], hints[setting.name])
+            except ValueError as error:
+                problems.append(f"{variable}: {error}")
+        if problems:
+            raise SettingsMistake(problems)
+        return cls(**values)
+
+    def topic(self, name: str) -> str:
+        """The physical name of a topic."""
+        return self.topic_prefix + name
+
+
+def _parse(text: str, hint: Any) -> Any:
+    if hint is bool:
+        return _boolean(text)
+    if hint is int:
+        return _number(text, int, "a whole number")
+    if hint is float:
+        return _number(text, float, "a number")
+    if hint in (Path, Path | None):
+        return Path(text)
+    return text
+
+
+def _boolean(text: str) -> bool:
+    word = text.strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def _number(text: str, kind: type[int] | type[float], wanted: str) -> int | float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not {wanted}") from None
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` in its parts.
+
+    Raises:
+        ValueError: there is no port, or it is not a number.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        raise ValueError(f"{address!r} is not host:port")
+    return host.strip("[]") or "127.0.0.1", int(port)
