@@ -6,7 +6,7 @@ value is the contract as JSON. A `traceparent` header is carried along untouched
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -44,7 +44,9 @@ _CONTRACT_OF = {name.encode(): contract for contract, name in EVENT_TYPES.items(
 _FIXED: Headers = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 
 _encoder = msgspec.json.Encoder()
-_decoders = {contract: msgspec.json.Decoder(contract) for contract in EVENT_TYPES}
+_decoders: dict[type[Struct], msgspec.json.Decoder[Any]] = {
+    contract: msgspec.json.Decoder(contract) for contract in EVENT_TYPES
+}
 
 
 class ContractViolation(ValueError):  # noqa: N818 - a violation is what it is; the field's own word
