@@ -179,9 +179,7 @@ class EmbeddedKafka:
             ) from error
         return self._folder
 
-    def _wait_until_ready(
-        self, guard: subprocess.Popen[bytes], port: int, cluster_id: str, timeout: float
-    ) -> None:
+    def _wait_until_ready(self, guard: subprocess.Popen[bytes], port: int, cluster_id: str, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while not answers_as(port, cluster_id):
             if guard.poll() is not None:

@@ -1,8 +1,8 @@
 """Kafka's jars: pinned by checksum in `jars.lock.toml`, fetched once per user, read from the cache ever after.
 
-jgo fetches each jar by its coordinates, without POMs and without Maven itself. It writes files in place, only warns of a
-wrong checksum and never looks again at a file that exists; so this module checks every file against the pinned sha256 on
-every start, drops what is wrong, tries again, and lets one process at a time write. `launch_command` has the jars next.
+jgo fetches each jar by its coordinates, without POMs and without Maven itself. It writes files in place, only warns of
+a wrong checksum and never looks again at a file that exists; so this module checks every file against the pinned sha256
+on every start, drops what is wrong, tries again, and lets one process at a time write. `launch_command` has them next.
 """
 
 import errno

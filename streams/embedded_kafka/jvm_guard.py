@@ -1,10 +1,10 @@
 """Runs a JVM and sees to it that it never outlives its owner, however the owner ends.
 
-A program of its own: `broker_process` starts it as `python -I -S jvm_guard.py GRACE NICENESS FOLDER COMMAND...` and holds
-the other end of its standard input. That pipe closes when the owner closes it, exits, crashes or is killed with SIGKILL;
-the operating system sees to that on Linux and macOS alike. Then the guard asks the JVM to end (SIGTERM), waits GRACE
-seconds, ends it (SIGKILL), removes FOLDER unless that is empty, and leaves with the JVM's exit status. A JVM that ends by
-itself leaves its folder behind, for the owner to read the log.
+A program of its own: `broker_process` starts it as `python -I -S jvm_guard.py GRACE NICENESS FOLDER COMMAND...` and
+holds the other end of its standard input. That pipe closes when the owner closes it, exits, crashes or is killed with
+SIGKILL; the operating system sees to that on Linux and macOS alike. Then the guard asks the JVM to end (SIGTERM), waits
+GRACE seconds, ends it (SIGKILL), removes FOLDER unless that is empty, and leaves with the JVM's exit status. A JVM that
+ends by itself leaves its folder behind, for the owner to read the log.
 
 Why a process between: `PR_SET_PDEATHSIG` exists on Linux only and fires when the *thread* that forked ends, which would
 end a broker started from a worker thread. The guard has one thread, so it may use it for the one case that is left: a
@@ -112,7 +112,7 @@ def _start(command: list[str], niceness: int) -> int:
             os.dup2(nothing, 0)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            os.execv(command[0], command)
+            os.execv(command[0], command)  # noqa: S606 - a shell is what must not be between
     finally:
         os._exit(NOT_STARTED)
 

@@ -1,4 +1,4 @@
-"""Where the parts of an embedded Kafka come from on this machine: cache, Java, network. `EmbeddedKafka` is given one."""
+"""Where the parts of an embedded Kafka come from on this machine: cache, Java, network. `EmbeddedKafka` needs one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
