@@ -1,0 +1,215 @@
+"""What a calendar says about its days, as intervals in UTC: from `schemas.policy.CalendarSpec` to open time.
+
+Rules and where they come from (zendesk/biz where nothing else is said): a date exception replaces the weekly hours of
+its date; a holiday wins over both; a break is closed time on its date, whichever day the hours around it belong to;
+overnight hours belong to the day they start on and fall away or are replaced with it; a wall time that does not exist
+moves forward by the gap, one that occurs twice is the first.
+`agents.domain.calendar` compiles the intervals for looking up.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from holidays import country_holidays
+
+from agents.domain.instant import DAY_US, SECOND_US, Instant, to_datetime
+from agents.domain.interval_set import Interval, common, merged, without
+from schemas.policy import ALWAYS, CalendarSpec, RegionHolidays, WallInterval
+
+_ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
+_ONE_DAY = timedelta(days=1)
+_A_YEAR_THAT_ALL_REGIONS_HAVE = 2020
+
+
+class CalendarMistake(ValueError):  # noqa: N818 - it is the file that is wrong, in the words of who wrote it
+    """A calendar cannot be what its specification says. `calendar` names it."""
+
+    def __init__(self, calendar: str, message: str) -> None:
+        super().__init__(f"calendar {calendar!r}: {message}")
+        self.calendar = calendar
+
+
+class Hours(Protocol):
+    """When something is open: one calendar's own hours, or a combination of others."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which days are told apart; of a combination it is the first member's."""
+
+    @property
+    def last_written(self) -> date | None:
+        """The last date that is mentioned by itself; after it only what repeats for ever applies."""
+
+    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
+        """Open time inside `[start, end)`, merged and cut at both ends."""
+
+    def opens_on(self, day: date) -> bool:
+        """Whether the day has hours of its own."""
+
+
+class AlwaysHours:
+    """24x7 in UTC."""
+
+    zone = ZoneInfo("UTC")
+    last_written: date | None = None
+
+    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
+        """All of it."""
+        return merged([(start, end)])
+
+    def opens_on(self, day: date) -> bool:
+        """Every day."""
+        del day
+        return True
+
+
+class DeclaredHours:
+    """The hours of one calendar with weekly hours, exceptions, holidays and breaks in one time zone.
+
+    Raises:
+        CalendarMistake: the time zone or a region is unknown.
+    """
+
+    def __init__(self, spec: CalendarSpec) -> None:
+        self._spec = spec
+        self.zone = zone_of(spec.name, spec.time_zone)
+        for region in spec.region_holidays:
+            _days_of_region(spec.name, region, _A_YEAR_THAT_ALL_REGIONS_HAVE)
+        self._region_days: dict[int, frozenset[date]] = {}
+        self.last_written: date | None = max([*spec.exceptions, *spec.breaks, *spec.holidays], default=None)
+
+    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
+        """Open time inside `[start, end)`, merged and cut at both ends."""
+        # Overnight hours reach one day further, and a local date is up to a day away from that of UTC.
+        first = to_datetime(start).date() - 2 * _ONE_DAY
+        days = (to_datetime(end).date() - first).days + 2
+        opened = merged(
+            self._placed(day, interval)
+            for day in (first + index * _ONE_DAY for index in range(days))
+            for interval in self._hours_of(day)
+        )
+        closed = merged(self._placed(day, interval) for day, breaks in self._spec.breaks.items() for interval in breaks)
+        return common(without(opened, closed), merged([(start, end)]))
+
+    def opens_on(self, day: date) -> bool:
+        """Whether hours that start on the day are left after its breaks."""
+        hours = self._hours_of(day)
+        breaks = self._spec.breaks.get(day)
+        if not breaks:
+            return bool(hours)
+        opened = merged(self._placed(day, interval) for interval in hours)
+        return bool(without(opened, merged(self._placed(day, interval) for interval in breaks)))
+
+    def _hours_of(self, day: date) -> tuple[WallInterval, ...]:
+        if day in self._spec.holidays:
+            return ()
+        if self._spec.region_holidays and day in self._region_days_of(day.year):
+            return ()
+        replaced = self._spec.exceptions.get(day)
+        return self._spec.weekly.get(day.isoweekday(), ()) if replaced is None else replaced
+
+    def _region_days_of(self, year: int) -> frozenset[date]:
+        known = self._region_days.get(year)
+        if known is None:
+            name = self._spec.name
+            known = frozenset().union(*(_days_of_region(name, region, year) for region in self._spec.region_holidays))
+            self._region_days[year] = known
+        return known
+
+    def _placed(self, day: date, interval: WallInterval) -> Interval:
+        return (
+            instant_of_wall_time(day, interval.opens_seconds, self.zone),
+            instant_of_wall_time(day, interval.closes_seconds, self.zone),
+        )
+
+
+class CombinedHours:
+    """Open while any (`union`) or while all (`intersection`) of its members are."""
+
+    def __init__(self, members: Sequence[Hours], *, all_of_them: bool) -> None:
+        self._members = members
+        self._all_of_them = all_of_them
+        self.zone = members[0].zone
+        self.last_written = max((day for member in members if (day := member.last_written)), default=None)
+
+    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
+        """Open time inside `[start, end)`, merged and cut at both ends."""
+        if not self._all_of_them:
+            return merged(interval for member in self._members for interval in member.intervals(start, end))
+        result = self._members[0].intervals(start, end)
+        for member in self._members[1:]:
+            result = common(result, member.intervals(start, end))
+        return result
+
+    def opens_on(self, day: date) -> bool:
+        """Whether anything is open between the day's two midnights: a combination has no hours that start on a day."""
+        midnight = instant_of_wall_time(day, 0, self.zone)
+        return bool(self.intervals(midnight, instant_of_wall_time(day + _ONE_DAY, 0, self.zone)))
+
+
+def hours_of(specs: Mapping[str, CalendarSpec]) -> dict[str, Hours]:
+    """The hours of every calendar of a file, members resolved; `always` is added where it is not declared.
+
+    Raises:
+        CalendarMistake: an unknown time zone, region or member, a combination with hours of its own, or a calendar that
+            contains itself.
+    """
+    resolved: dict[str, Hours] = {ALWAYS.name: AlwaysHours()}
+    for name in specs:
+        _resolve(name, specs, resolved, ())
+    return resolved
+
+
+def _resolve(name: str, specs: Mapping[str, CalendarSpec], resolved: dict[str, Hours], path: tuple[str, ...]) -> Hours:
+    if name in path:
+        raise CalendarMistake(name, f"contains itself: {' > '.join([*path[path.index(name) :], name])}")
+    if name in resolved:
+        return resolved[name]
+    spec = specs[name]
+    if not spec.union and not spec.intersection:
+        resolved[name] = DeclaredHours(spec)
+        return resolved[name]
+    if (spec.union and spec.intersection) or spec.weekly or spec.exceptions:
+        raise CalendarMistake(name, "is either hours, a union or an intersection, one of the three")
+    members = []
+    for member in spec.union or spec.intersection:
+        if member not in specs and member not in resolved:
+            raise CalendarMistake(name, f"its member {member!r} is not declared")
+        members.append(_resolve(member, specs, resolved, (*path, name)))
+    resolved[name] = CombinedHours(members, all_of_them=bool(spec.intersection))
+    return resolved[name]
+
+
+def instant_of_wall_time(day: date, seconds: int, zone: ZoneInfo) -> Instant:
+    """The instant of so many wall-clock seconds after a local midnight; beyond 86,400 it lies on the next day.
+
+    A wall time inside a gap moves forward by the gap; one that occurs twice is the first: both are what the offset
+    before the change (`fold=0`) gives.
+    """
+    wall = datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)  # noqa: DTZ001 - the zone is set below
+    offset = wall.replace(tzinfo=zone).utcoffset()
+    ahead = 0 if offset is None else offset.days * 86_400 + offset.seconds
+    return (day.toordinal() - _ORDINAL_OF_1970) * DAY_US + (seconds - ahead) * SECOND_US
+
+
+def zone_of(calendar: str, name: str) -> ZoneInfo:
+    """The IANA time zone of a calendar.
+
+    Raises:
+        CalendarMistake: there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # OSError: a folder of the time zone database such as `Europe`.
+        raise CalendarMistake(calendar, f"there is no time zone {name!r}") from None
+
+
+def _days_of_region(calendar: str, region: RegionHolidays, year: int) -> frozenset[date]:
+    try:
+        return frozenset(country_holidays(region.country, subdiv=region.subdivision, years=year))
+    except (NotImplementedError, AttributeError, TypeError):
+        place = region.country if region.subdivision is None else f"{region.country}-{region.subdivision}"
+        raise CalendarMistake(calendar, f"the holidays of {place!r} are not known") from None
