@@ -1,0 +1,141 @@
+"""A Faust consumer that brings each partition's records as one message, and leaves committing to the lane's transaction.
+
+Overrides of faust-streaming 0.15.3 (`faust.transport.consumer`, `faust.transport.drivers.aiokafka`), each for one reason:
+
+- `getmany`: stock Faust makes a message, four tasks and an acknowledgement per record (about 50 µs); one message per partition and
+  fetch removes that. The message's offset is the last record's.
+- `_getmany`: partitions whose lane is full are left alone, so memory is bounded by the lanes and not by a buffer of messages.
+- `perform_seek`: before the first record of an assignment is fetched the lanes fence their old owners and recover; only then
+  is the committed position true.
+- `ack`, `_add_gap`, `_commit`: offsets are committed inside the lane's transaction. Faust's own bookkeeping, which can commit past a
+  message in flight, has nothing left to commit.
+- the thread's `_create_worker_consumer`: read committed records only; assign ranges, so that one worker owns the same partition
+  of co-partitioned topics (stock Faust without tables assigns round-robin); fetch in large portions.
+
+`tests/unit/test_faust_overrides.py` fails when Faust changes beneath this.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import aiokafka
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from faust.types.tuples import ack_lock
+
+if TYPE_CHECKING:
+    from streams.lane.lanes import Lanes
+
+LOOK_AGAIN_SECONDS = 0.02
+"""How soon to ask for a partition again that was left alone because its lane was full."""
+
+FETCH_BYTES = 4 * 1024 * 1024
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """Talks to Kafka in a thread of its own, so that heartbeats go on while a batch is decided."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        conf = self.app.conf
+        self._assignor = RangePartitionAssignor
+        return aiokafka.AIOKafkaConsumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            group_instance_id=conf.consumer_group_instance_id,
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_records=conf.broker_max_poll_records,
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=500,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+            retry_backoff_ms=20,
+            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        )
+
+
+class BatchConsumer(driver.Consumer):
+    """Yields (partition, message) where the message's value is a list of records."""
+
+    lanes: "Lanes"
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """One message per partition that has records."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if not records or self.should_stop:
+            return
+        for tp, batch in records.items():
+            stale = not self.flow_active or self.app.consumer_generation_id != generation
+            if stale or (active is not None and tp not in active):
+                break
+            yield TP(tp.topic, tp.partition), self._batch_message(tp, batch)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        if active_partitions is None:
+            return await super()._getmany(active_partitions=active_partitions, timeout=timeout)
+        free = {tp for tp in active_partitions if not self.lanes.is_full(tp.topic, tp.partition)}
+        if not free:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            return {}
+        patience = timeout if len(free) == len(active_partitions) else LOOK_AGAIN_SECONDS
+        return await super()._getmany(active_partitions=free, timeout=patience)
+
+    def _batch_message(self, tp: Any, batch: list[Any]) -> ConsumerMessage:
+        last = batch[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            None,
+            None,
+            batch,
+            None,
+            tp=TP(tp.topic, tp.partition),
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def perform_seek(self) -> None:
+        """Make the lanes of this assignment ready, then go to what is committed."""
+        await self.lanes.open((tp.topic, tp.partition) for tp in self.assignment())
+        await super().perform_seek()
+
+    def ack(self, message: Any) -> bool:
+        """The message is done: its transaction is committed."""
+        with ack_lock:
+            if message.acked:
+                return False
+            message.acked = True
+            self._unacked_messages.discard(message)
+            waiting = self._waiting_for_ack
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
+            return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets between batches are nobody's business: see `ack`."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Nothing to commit: see `ack`."""
+        return True
+
+
+class BatchTransport(driver.Transport):
+    """Faust's Kafka transport with the batch consumer."""
+
+    Consumer = BatchConsumer

@@ -1,0 +1,25 @@
+"""What a lane has just made durable: for the metrics and the watchdogs, which count only what is committed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka import TopicPartition
+from msgspec import Struct
+from schemas.rejection import Rejection
+
+if TYPE_CHECKING:
+    from streams.lane.lane import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedBatch:
+    """One transaction, after it was committed. `offsets` are the next ones to read."""
+
+    lane: "Lane"
+    records: int
+    events: Sequence[Struct]
+    rejections: Sequence[Rejection]
+    offsets: Mapping[TopicPartition, int]
+    deciding_seconds: float
+    committing_seconds: float

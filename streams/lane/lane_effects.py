@@ -1,0 +1,72 @@
+"""What an agent decided in one batch, collected until the transaction: implements `agents.ports.Effects`.
+
+Partitions are decided here: topics that are partitioned like the lane go to the lane's own partition, the others by their key, as
+every Kafka client does (murmur2).
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from agents.domain.instant import Instant, to_datetime
+from agents.ports import Record
+from aiokafka.partitioner import murmur2
+from msgspec import Struct
+from schemas.codec import encode, headers_of
+from schemas.rejection import Origin, Rejection, RejectionReason
+from schemas.topics import REJECTED, SLA_EVENTS, TopicSpec
+
+from streams.lane.lane_transaction import OutgoingRecord
+
+SOURCE = "careline/work"
+
+
+class LaneEffects:
+    """The results of one batch."""
+
+    def __init__(self, partition: int, partitions: int, topic_name: Callable[[str], str]) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self._topic_name = topic_name
+        self.observed_at: Instant = 0
+        self.records: list[OutgoingRecord] = []
+        self.events: list[Struct] = []
+        self.rejections: list[Rejection] = []
+
+    def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
+        """Publish a contract under a key."""
+        partition = partition_of(key, self._partitions) if topic is SLA_EVENTS else self._partition
+        occurred_at = getattr(event, "occurred_at", None) or getattr(event, "as_of", None) or getattr(event, "rejected_at")
+        headers = headers_of(event, SOURCE, event.id, occurred_at)  # type: ignore[attr-defined]  # results have an id
+        self.records.append(
+            OutgoingRecord(self._topic_name(topic.name), partition, key.encode(), encode(event), headers)
+        )
+        self.events.append(event)
+
+    def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
+        """Put a record into the dead letters, with every byte of it."""
+        rejection = Rejection(
+            id=f"{record.topic.name}/{record.partition}/{record.offset}",
+            reason=reason,
+            detail=detail,
+            origin=Origin(topic=record.topic.name, partition=record.partition, offset=record.offset),
+            rejected_at=to_datetime(self.observed_at),
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+        )
+        headers = headers_of(rejection, SOURCE, rejection.id, rejection.rejected_at)
+        name = self._topic_name(REJECTED.name)
+        self.records.append(OutgoingRecord(name, self._partition, record.key, encode(rejection), headers))
+        self.rejections.append(rejection)
+
+    def clear(self) -> None:
+        """Forget the batch: it is committed."""
+        self.records = []
+        self.events = []
+        self.rejections = []
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: str, partitions: int) -> int:
+    """The partition that every Kafka client's default partitioner chooses for a key."""
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -1,0 +1,153 @@
+"""All lanes of a worker: opened when Kafka assigns partitions, closed when it takes them away.
+
+`streams.faust_app.batch_consumer` calls `open` before the first record of an assignment is fetched. Opening is: fence the old
+owner, recover the memory from the changelog to its end, work. A lane that comes back to the same worker with its changelog
+untouched keeps its memory.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from agents.domain.instant import Instant
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.lane.changelog import Recovery
+from streams.lane.committed_batch import CommittedBatch
+from streams.lane.lane import Batch, Lane, LaneKind
+from streams.lane.lane_effects import LaneEffects
+from streams.lane.lane_transaction import LaneTransaction
+
+log = logging.getLogger("careline.work")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSurroundings:
+    """What every lane of a worker is given: how to reach Kafka, how things are called, whom to tell."""
+
+    connection: dict[str, object]
+    group: str
+    topic_name: Callable[[str], str]
+    wall_clock: Callable[[], Instant]
+    on_committed: Callable[[CommittedBatch], None]
+    on_recovered: Callable[[str, int, float], None]
+    on_failed: Callable[[BaseException], None]
+
+
+class Lanes:
+    """The lanes that this worker owns."""
+
+    def __init__(self, kinds: Iterable[LaneKind], surroundings: LaneSurroundings) -> None:
+        self._kinds = tuple(kinds)
+        self._around = surroundings
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._kind_of = {topic.name: kind for kind in self._kinds for topic in kind.sources}
+        self._logical = {self._around.topic_name(name): name for name in self._kind_of}
+        self._opening = asyncio.Lock()
+        self.partitions = 0
+
+    def __iter__(self) -> "Iterable[Lane]":  # type: ignore[override]  # an iterator is what it is
+        return iter(list(self._lanes.values()))
+
+    async def open(self, assigned: Iterable[tuple[str, int]]) -> None:
+        """Own exactly the lanes of these (physical topic, partition) pairs, each ready to work."""
+        async with self._opening:
+            wanted = {
+                (self._kind_of[self._logical[topic]].agent, partition)
+                for topic, partition in assigned
+                if topic in self._logical
+            }
+            await self._close([key for key in self._lanes if key not in wanted])
+            new = sorted(wanted - self._lanes.keys())
+            for kind in self._kinds:
+                await self._open_kind(kind, [partition for agent, partition in new if agent == kind.agent])
+
+    async def _open_kind(self, kind: LaneKind, partitions: list[int]) -> None:
+        if not partitions:
+            return
+        began = time.perf_counter()
+        lanes = [self._make(kind, partition) for partition in partitions]
+        await asyncio.gather(*(transaction.fence() for _, transaction in lanes))
+        recovery = Recovery(self._around.connection, lambda keys: log.info("%s: recovered %d keys", kind.agent, keys))
+        memories = await recovery.read(self._around.topic_name(kind.memory.name), partitions)
+        for lane, _ in lanes:
+            states, _end = memories[lane.partition]
+            lane.begin(states)
+            key = (kind.agent, lane.partition)
+            self._lanes[key] = lane
+            self._tasks[key] = asyncio.create_task(self._watch(lane), name=f"lane {kind.agent}-{lane.partition}")
+        keys = sum(len(states) for states, _ in memories.values())
+        seconds = time.perf_counter() - began
+        log.info("%s: partitions %s ready, %d keys recovered in %.1f s", kind.agent, partitions, keys, seconds)
+        self._around.on_recovered(kind.agent, keys, seconds)
+
+    def _make(self, kind: LaneKind, partition: int) -> tuple[Lane, LaneTransaction]:
+        around = self._around
+        transactional_id = f"{around.group}-{kind.agent}-{partition}"
+        transaction = LaneTransaction(around.connection, transactional_id, around.group)
+        lane = Lane(
+            kind,
+            partition,
+            effects=LaneEffects(partition, self.partitions, around.topic_name),
+            transaction=transaction,
+            topic_name=around.topic_name,
+            wall_clock=around.wall_clock,
+            on_committed=around.on_committed,
+        )
+        return lane, transaction
+
+    async def _watch(self, lane: Lane) -> None:
+        try:
+            await lane.run()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, this worker's memory is not to be trusted any more
+            self._around.on_failed(error)
+
+    def offer(self, topic: str, partition: int, records: list, acknowledge: Callable[[], None]) -> None:  # type: ignore[type-arg]
+        """Hand records to their lane."""
+        logical = self._logical[topic]
+        kind = self._kind_of[logical]
+        lane = self._lanes.get((kind.agent, partition))
+        if lane is None:
+            log.warning("records of %s[%d] arrived after the partition moved on; its new owner reads them", topic, partition)
+            acknowledge()
+            return
+        spec = next(source for source in kind.sources if source.name == logical)
+        lane.offer(Batch(spec, records, acknowledge))
+
+    def is_full(self, topic: str, partition: int) -> bool:
+        """Whether a partition should be left alone for now."""
+        kind = self._kind_of.get(self._logical.get(topic, ""))
+        lane = self._lanes.get((kind.agent, partition)) if kind is not None else None
+        return lane is not None and lane.is_full
+
+    async def let_go(self) -> None:
+        """Close every lane, now."""
+        async with self._opening:
+            await self._close(list(self._lanes))
+
+    async def _close(self, keys: list[tuple[str, int]]) -> None:
+        closing: list[Awaitable[None]] = []
+        for key in keys:
+            task = self._tasks.pop(key)
+            task.cancel()
+            closing.append(self._lanes.pop(key).close())
+        if closing:
+            for outcome in await asyncio.gather(*closing, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    log.warning("a lane did not close cleanly: %r", outcome)
+
+
+async def end_offsets(connection: dict[str, object], places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where each partition ends now, for reading what has been committed."""
+    consumer = AIOKafkaConsumer(**connection, isolation_level="read_committed", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(list(places))
+        return ends
+    finally:
+        await consumer.stop()

@@ -1,0 +1,80 @@
+"""Ticks: how time enters the log. When a deadline has passed on the wall clock, a control record says so in that partition.
+
+The lane reads its own tick back behind everything that was already in Kafka, and only then decides; so a worker that is behind
+accuses nobody, and the tick of a worker that lost the partition does no harm.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from agents.conversation_agent import WALL, tick
+from agents.domain.instant import Instant
+from aiokafka import AIOKafkaProducer
+from schemas.codec import encode, headers_of
+
+from streams.lane.lane import Lane
+from streams.lane.lanes import Lanes
+
+log = logging.getLogger("careline.ticks")
+
+LOOK_EVERY_SECONDS = 0.02
+"""How often the heaps' tops are looked at: a few comparisons per lane, and the largest part of a breach's lateness."""
+
+SOURCE = "careline/work"
+
+
+class TickWriter:
+    """Appends ticks for the lanes of one worker, at most one in flight per lane."""
+
+    def __init__(
+        self,
+        connection: dict[str, object],
+        lanes: Lanes,
+        topic_name: Callable[[str], str],
+        wall_clock: Callable[[], Instant],
+        on_trouble: Callable[[BaseException], None],
+    ) -> None:
+        self._producer = AIOKafkaProducer(
+            **connection, acks="all", enable_idempotence=True, request_timeout_ms=10_000, retry_backoff_ms=5, linger_ms=0
+        )
+        self._lanes = lanes
+        self._topic_name = topic_name
+        self._wall_clock = wall_clock
+        self._on_trouble = on_trouble
+
+    async def run(self) -> None:
+        """Look, append, look again, until cancelled. Trouble is told and survived: a timer that dies would stop time."""
+        await self._producer.start()
+        try:
+            while True:
+                try:
+                    await self._look()
+                except Exception as error:  # noqa: BLE001 - see above
+                    log.warning("no tick could be appended, trying again: %r", error)
+                    self._on_trouble(error)
+                    await asyncio.sleep(1)
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+        finally:
+            await self._producer.stop()
+
+    async def _look(self) -> None:
+        now = self._wall_clock()
+        due = [lane for lane in self._lanes if lane.tick_offset is None and _is_due(lane, now)]
+        if due:
+            await asyncio.gather(*(self._append(lane, now) for lane in due))
+
+    async def _append(self, lane: Lane, now: Instant) -> None:
+        control = tick(WALL, now)
+        metadata = await self._producer.send_and_wait(
+            self._topic_name(lane.kind.ticks.name),
+            value=encode(control),
+            partition=lane.partition,
+            headers=headers_of(control, SOURCE, control.id, control.as_of),
+        )
+        lane.tick_offset = metadata.offset
+
+
+def _is_due(lane: Lane, now: Instant) -> bool:
+    earliest = lane.states.earliest(WALL)
+    return earliest is not None and earliest < now

@@ -1,0 +1,92 @@
+"""What a worker tells about its committed work, and when it stops itself.
+
+`streams.lane.lane` reports each committed batch here. Counting after the commit means that the metrics never show what a crash took
+back.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.account_agent import AccountAgent
+from agents.conversation_agent import ConversationAgent
+from schemas.sla_event import SlaEvent
+
+from streams.lane.committed_batch import CommittedBatch
+from streams.lane.lanes import Lanes
+from streams.sinks.recorder import Recorder
+
+JUDGEMENTS = ("applied", "duplicate", "late", "rejected")
+ENOUGH_RECORDS = 1_000
+"""A share of fewer records says nothing about a deployment."""
+
+DECIDED = frozenset({"met", "breached", "satisfied_late", "cancelled", "merged", "retracted"})
+
+
+class TooManyRejections(RuntimeError):  # noqa: N818 - says what is wrong in the log line
+    """A large share of recent records cannot be understood."""
+
+
+class WorkWatch:
+    """Turns committed batches into metrics and watches the share of rejections."""
+
+    def __init__(self, recorder: Recorder, rejected_limit_ratio: float, on_failed: Callable[[BaseException], None]) -> None:
+        self._recorder = recorder
+        self._limit = rejected_limit_ratio
+        self._on_failed = on_failed
+        self._counted: dict[tuple[str, int], dict[str, int]] = {}
+        self._recent_records = 0
+        self._recent_rejections = 0
+        self.lanes: Lanes | None = None
+
+    def committed(self, batch: CommittedBatch) -> None:
+        """Count a committed batch."""
+        stage = batch.lane.kind.agent
+        self._recorder.batch_committed(stage, batch.records, batch.deciding_seconds + batch.committing_seconds)
+        self._recorder.transaction_committed(stage, batch.committing_seconds)
+        self._ledger(stage, batch)
+        for rejection in batch.rejections:
+            self._recorder.rejected(stage, rejection.reason)
+        for event in batch.events:
+            if isinstance(event, SlaEvent):
+                self._sla_event(event)
+        self._recorder.state_keys(stage, sum(len(lane.states) for lane in self.lanes or () if lane.kind.agent == stage))
+        self._share_of_rejections(batch)
+
+    def _ledger(self, stage: str, batch: CommittedBatch) -> None:
+        agent: Any = batch.lane.agent
+        if not isinstance(agent, ConversationAgent | AccountAgent):
+            return
+        key = (stage, batch.lane.partition)
+        now = {name: getattr(agent.ledger, name) for name in JUDGEMENTS}
+        before = self._counted.get(key, dict.fromkeys(JUDGEMENTS, 0) if batch.lane.is_new else now)
+        self._counted[key] = now
+        for name in JUDGEMENTS:
+            if now[name] > before[name]:
+                self._recorder.events_judged(stage, name, now[name] - before[name])
+                self._recorder.events_accepted(stage, now[name] - before[name])
+
+    def _sla_event(self, event: SlaEvent) -> None:
+        self._recorder.sla_event(event.kind)
+        if event.metric is None:
+            return
+        if event.kind in DECIDED and event.due_at is not None:
+            self._recorder.outcome(event.metric, event.outcome or "open", event.channel, event.priority)
+        if event.satisfied_at is not None and event.target_seconds and event.elapsed_seconds is not None:
+            self._recorder.target_used(event.metric, event.priority, event.elapsed_seconds / event.target_seconds)
+        if event.kind == "breached" and event.lateness_seconds is not None:
+            self._recorder.breach_noticed(event.lateness_seconds)
+
+    def _share_of_rejections(self, batch: CommittedBatch) -> None:
+        self._recent_records += batch.records
+        self._recent_rejections += len(batch.rejections)
+        if self._recent_records < ENOUGH_RECORDS:
+            return
+        share = self._recent_rejections / self._recent_records
+        self._recent_records = self._recent_rejections = 0
+        if share > self._limit:
+            self._on_failed(
+                TooManyRejections(
+                    f"{share:.0%} of the last records were rejected (limit {self._limit:.0%}): look at `careline rejected list`, "
+                    "then at what was deployed last; CARELINE_REJECTED_LIMIT_RATIO moves the limit"
+                )
+            )

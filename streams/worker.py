@@ -1,0 +1,178 @@
+"""The worker process: Faust, two agents, their lanes, ticks and metrics, put together. The composition root of `careline work`.
+
+Reads like the picture in `ARCHITECTURE.md`: interactions feed the conversation lanes; SLA events and signals feed the account
+lanes; every lane commits its own transactions; a watchdog ends the process when it cannot go on.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import faust
+from agents.account_agent import AccountAgent
+from agents.conversation_agent import ConversationAgent
+from agents.domain.instant import Instant
+from agents.ports import Effects, States
+from aiokafka.errors import ProducerFenced
+from prometheus_client import CollectorRegistry
+from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
+
+from streams.faust_app.batch_consumer import BatchTransport
+from streams.faust_app.batch_schema import BatchSchema
+from streams.lane.lane import LaneKind
+from streams.lane.lanes import Lanes, LaneSurroundings
+from streams.lane.ticks import TickWriter
+from streams.policy_files.published_policy import read_published_policy
+from streams.settings import Settings
+from streams.sinks.recorder import Recorder
+from streams.work_watch import WorkWatch
+
+log = logging.getLogger("careline.work")
+
+MOST_RECORDS_PER_FETCH = 4_000
+STOP_WITHIN_SECONDS = 20.0
+
+
+def wall_clock() -> Instant:
+    """The wall clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+@dataclass
+class Worker:
+    """One worker process. `run` returns its exit status."""
+
+    settings: Settings
+    recorder: Recorder
+    clock: Callable[[], Instant] = wall_clock
+    on_ready: Callable[[], None] = lambda: None
+    _failure: BaseException | None = field(default=None, init=False)
+
+    async def run(self) -> int:
+        """Work until SIGTERM or SIGINT (status 0), or until something says that going on would be wrong (status 1)."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        self._stopping = stopping
+        lanes = self._lanes()
+        app = create_app(self.settings, lanes)
+        ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self._trouble)
+        await app.start()
+        ticking = asyncio.create_task(ticks.run(), name="ticks")
+        crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
+        await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
+        ticking.cancel()
+        await self._stop(app, lanes)
+        return self._status(app)
+
+    def _lanes(self) -> Lanes:
+        watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail)
+        surroundings = LaneSurroundings(
+            connection=self._connection(),
+            group=self.settings.topic(self.settings.group),
+            topic_name=self.settings.topic,
+            wall_clock=self.clock,
+            on_committed=watch.committed,
+            on_recovered=self._recovered,
+            on_failed=self._fail,
+        )
+        lanes = Lanes(lane_kinds(), surroundings)
+        watch.lanes = lanes
+        return lanes
+
+    def _connection(self) -> dict[str, object]:
+        return {"bootstrap_servers": self.settings.kafka_servers.split(","), "client_id": "careline-work"}
+
+    def _recovered(self, agent: str, _keys: int, seconds: float) -> None:
+        self.recorder.state_recovered(agent, seconds)
+        self.on_ready()
+
+    def _trouble(self, _error: BaseException) -> None:
+        return
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+            if isinstance(error, ProducerFenced):
+                log.error("another worker took over a partition of this one while it was away; leaving")
+            else:
+                log.error("cannot go on: %s: %s", type(error).__name__, error, exc_info=error)
+        self._stopping.set()
+
+    async def _stop(self, app: faust.App, lanes: Lanes) -> None:
+        try:
+            await asyncio.wait_for(app.stop(), STOP_WITHIN_SECONDS)
+        except TimeoutError:
+            log.warning("did not stop within %.0f s; what was in flight is read again by the next owner", STOP_WITHIN_SECONDS)
+        await lanes.let_go()
+
+    def _status(self, app: faust.App) -> int:
+        crash = app.crash_reason
+        if crash is not None and self._failure is None:
+            log.error("Faust crashed: %r", crash)
+            return 1
+        return 0 if self._failure is None else 1
+
+
+def lane_kinds() -> tuple[LaneKind, LaneKind]:
+    """The two agents: what each reads, where its ticks go, where its memory lies."""
+
+    def conversations(states: States, effects: Effects) -> ConversationAgent:
+        return ConversationAgent(states, effects, read_published_policy)
+
+    def accounts(states: States, effects: Effects) -> AccountAgent:
+        return AccountAgent(states, effects)
+
+    return (
+        LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, conversations),
+        LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, accounts),
+    )
+
+
+def create_app(settings: Settings, lanes: Lanes) -> faust.App:
+    """A Faust app whose agents hand each batch to its lane. Nothing of it outlives the call's owner; two may live in one process."""
+    app = faust.App(
+        settings.topic(settings.group),
+        broker=[f"kafka://{server}" for server in settings.kafka_servers.split(",")],
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance_id,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=min(3.0, settings.session_timeout_seconds / 4),
+        broker_request_timeout=max(90.0, settings.session_timeout_seconds + 30),
+        broker_max_poll_records=MOST_RECORDS_PER_FETCH,
+        broker_commit_interval=5.0,
+        producer_request_timeout=30.0,
+        stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+    )
+    transport = BatchTransport(app.conf.broker_consumer, app)
+    transport.Consumer = type("LaneConsumer", (BatchTransport.Consumer,), {"lanes": lanes})
+    app.transport = transport
+    for kind in lane_kinds():
+        names = [settings.topic(topic.name) for topic in kind.sources]
+        topic = app.topic(*names, schema=BatchSchema(), value_type=bytes, value_serializer="raw")
+        app.agent(topic, name=kind.agent)(_dispatch(lanes))
+    return app
+
+
+def _dispatch(lanes: Lanes) -> Callable[[faust.Stream], object]:
+    async def dispatch(stream: faust.Stream) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            lanes.offer(message.topic, message.partition, event.value, event.ack)
+
+    return dispatch
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry of this process's own: no metric lives in a global."""
+    return CollectorRegistry()
