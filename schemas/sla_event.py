@@ -85,3 +85,6 @@ class SlaEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detected_at: datetime | None = None
     lateness_seconds: float | None = None
     """For what a timer found: `detected_at` minus `occurred_at` in seconds here, a time warp taken out."""
+    previous_decided_at: datetime | None = None
+    """For `outcome_revised` and `retracted`: the instant under which the previous outcome was counted (`satisfied_at` of a met one, else
+    `breached_at`), so that a window takes it out exactly where it was put in. Null when it was not counted."""

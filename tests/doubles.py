@@ -6,9 +6,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from agents.domain.instant import Instant
 from agents.ports import Record
-from msgspec import Struct
 from schemas.codec import encode, headers_of
 from schemas.rejection import RejectionReason
 from schemas.topics import TopicSpec
@@ -42,7 +43,7 @@ class DictStates:
         found = [(wake_at, key) for key, (on, wake_at) in self.wakes.items() if on == clock and wake_at < before]
         return [key for _, key in sorted(found)]
 
-    def release(self, clock: str, into: str) -> list[str]:  # noqa: ARG002 - the port's signature
+    def release(self, clock: str, into: str) -> list[str]:
         """All keys with a wake on `clock`, in order of key."""
         return sorted(key for key, (on, _) in self.wakes.items() if on == clock)
 

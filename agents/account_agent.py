@@ -1,0 +1,266 @@
+"""The account agent: SLA events and signals of one partition in, adherence, health and alerts out.
+
+A thin body. It decodes records, keeps them exactly-once by their positions, lets `agents.domain.account` decide, and
+tells the ports. `streams.lane` calls it with what `agents.conversation_agent` and the connectors wrote; readers of its
+topics have the results next. Within a batch every account is read once and written once, and told about once.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from agents.domain.account import WALL, Account, News
+from agents.domain.health_profile import DEFAULT_PROFILE, HealthProfile
+from agents.domain.impossible import ImpossibleEventError
+from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
+from agents.ports import LEDGER_PREFIX, Effects, Record, States
+from schemas.account_state import (
+    AccountLedger,
+    AccountState,
+    decode_account_state,
+    encode_account_state,
+)
+from schemas.codec import ContractViolation, contract_in, decode
+from schemas.control import Control
+from schemas.rejection import RejectionReason
+from schemas.signal import Signal
+from schemas.sla_event import SlaEvent
+from schemas.topics import SLA_EVENTS
+
+LEDGER_KEY = LEDGER_PREFIX + "ledger"
+
+SKEW_US = 5 * MINUTE_US
+"""How far a clock of somebody else's may run ahead of ours before an event counts as coming from the future."""
+
+Contract = TypeVar("Contract", SlaEvent, Signal)
+
+
+class _OpenAccount:
+    """An account in this batch, with what is needed to go back: the state as it was, and what it has taken since."""
+
+    __slots__ = ("account", "before", "taken")
+
+    def __init__(self, account: Account, before: bytes | None) -> None:
+        self.account = account
+        self.before = before
+        self.taken: list[tuple[Record, SlaEvent | Signal]] = []
+
+
+class AccountAgent:
+    """Implements `agents.ports.Agent` for one partition of the topics `sla-events` and `signals`."""
+
+    def __init__(self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE) -> None:
+        self._states = states
+        self._effects = effects
+        self._profile = profile
+        self._ledger = AccountLedger()
+        self._open: dict[str, _OpenAccount] = {}
+
+    def process(self, records: Sequence[Record], observed_at: Instant) -> None:  # noqa: ARG002 - decides nothing here
+        """Apply a batch in log order. Control records settle what came before them, so that time passes in between."""
+        self._ledger = self._load_ledger()
+        self._open = {}
+        for record in records:
+            if record.topic.name == SLA_EVENTS.name:
+                self._take_event(record)
+            else:
+                self._take_signal_or_control(record)
+        self._settle()
+        self._states.put(LEDGER_KEY, encode_account_state(self._ledger))
+
+    def _load_ledger(self) -> AccountLedger:
+        data = self._states.get(LEDGER_KEY)
+        return AccountLedger() if data is None else decode_account_state(AccountLedger, data)
+
+    # records
+
+    def _take_event(self, record: Record) -> None:
+        ledger = self._ledger
+        try:
+            event = _read(record, SlaEvent)
+        except ContractViolation as violation:
+            ledger.sla_rejected += 1
+            self._effects.reject(record, violation.reason, violation.detail)
+            return
+        cause = event.cause
+        position = (cause.offset, cause.index)
+        if position <= ledger.sla_positions.get(cause.partition, (-1, 0)):
+            ledger.sla_duplicate += 1
+            return
+        ledger.sla_positions[cause.partition] = position
+        opened = self._opened(event.account_id, event.clock)
+        try:
+            opened.account.take_event(event)
+        except Exception as error:  # noqa: BLE001 - whatever one event breaks, its neighbours go on
+            self._undo(opened)
+            ledger.sla_rejected += 1
+            self._effects.reject(record, *_blame(error))
+            return
+        opened.taken.append((record, event))
+        ledger.sla_applied += 1
+
+    def _take_signal_or_control(self, record: Record) -> None:
+        ledger = self._ledger
+        is_repeated = record.offset <= ledger.signal_offsets.get(record.partition, -1)
+        if not is_repeated:
+            ledger.signal_offsets[record.partition] = record.offset
+        try:
+            if contract_in(record.headers, Signal) is Control:
+                if not is_repeated:
+                    self._take_control(record)
+                return
+            if is_repeated:
+                ledger.duplicate += 1
+                return
+            signal = _read(record, Signal)
+        except ContractViolation as violation:
+            ledger.rejected += 1
+            self._effects.reject(record, violation.reason, violation.detail)
+            return
+        self._take_signal(record, signal)
+
+    def _take_signal(self, record: Record, signal: Signal) -> None:
+        ledger = self._ledger
+        opened = self._opened(signal.account_id, signal.clock)
+        try:
+            verdict = opened.account.take_signal(signal)
+        except Exception as error:  # noqa: BLE001 - whatever one signal breaks, its neighbours go on
+            self._undo(opened)
+            ledger.rejected += 1
+            self._effects.reject(record, *_blame(error))
+            return
+        match verdict:
+            case "applied":
+                opened.taken.append((record, signal))
+                ledger.applied += 1
+            case "duplicate":
+                ledger.duplicate += 1
+            case "late":
+                ledger.late += 1
+
+    def _take_control(self, record: Record) -> None:
+        try:
+            control = decode(Control, record.value)
+            as_of = from_datetime(control.as_of)
+        except ContractViolation as violation:
+            self._effects.reject(record, violation.reason, violation.detail)
+            return
+        except ValueError as error:
+            self._effects.reject(record, "impossible_time", str(error))
+            return
+        if control.kind == "tick":
+            self._settle()
+            # A worker whose clock runs fast moves nobody's time: the broker saw the tick at `appended_at`.
+            self._tick(record, control, min(as_of, record.appended_at) if control.clock == WALL else as_of)
+        elif control.kind == "clock_released":
+            self._settle()
+            self._release(control.clock)
+
+    # time
+
+    def _tick(self, record: Record, control: Control, as_of: Instant) -> None:
+        # A wake is the first instant at which something is different, so one at `as_of` itself is due.
+        for account_id in self._states.due(control.clock, as_of + 1):
+            opened = self._opened(account_id, control.clock)
+            opened.account.wake(as_of, control.id)
+            try:
+                self._publish(opened)
+            except Exception as error:  # noqa: BLE001 - one account must not stop the time of the others
+                self._effects.reject(record, "calculation_failed", f"account {account_id}: {_blame(error)[1]}")
+                if opened.before is not None:  # asleep until its next event, or each tick would fail on it again
+                    self._states.put(account_id, opened.before, control.clock)
+        self._open = {}
+
+    def _release(self, clock: str) -> None:
+        for account_id in self._states.release(clock, WALL):
+            account = self._opened(account_id, clock).account
+            account.state.clock = WALL
+            self._states.put(account_id, encode_account_state(account.state), WALL, account.wake_at())
+        self._open = {}
+
+    # accounts
+
+    def _opened(self, account_id: str, clock: str) -> _OpenAccount:
+        opened = self._open.get(account_id)
+        if opened is None:
+            before = self._states.get(account_id)
+            state = AccountState(clock=clock) if before is None else decode_account_state(AccountState, before)
+            opened = self._open[account_id] = _OpenAccount(Account(account_id, state), before)
+        return opened
+
+    def _undo(self, opened: _OpenAccount) -> None:
+        """Rebuild an account without the record that broke it: from the state before, with all that it took since."""
+        account_id = opened.account.id
+        del self._open[account_id]
+        if opened.before is None and not opened.taken:
+            return
+        clock = opened.taken[0][1].clock if opened.taken else ""
+        again = self._opened(account_id, clock)
+        again.taken = opened.taken
+        for _, event in opened.taken:
+            if isinstance(event, SlaEvent):
+                again.account.take_event(event)
+            else:
+                again.account.take_signal(event)
+
+    def _settle(self) -> None:
+        for opened in self._open.values():
+            try:
+                self._publish(opened)
+            except Exception as error:  # noqa: BLE001 - the account stays as it was, its neighbours go on
+                self._reject_all(opened, error)
+        self._open = {}
+
+    def _publish(self, opened: _OpenAccount) -> None:
+        account = opened.account
+        news: list[News] = account.settle(self._profile)
+        state = encode_account_state(account.state)
+        wake_at = account.wake_at()
+        for topic, key, event in news:
+            self._effects.emit(topic, key, event)
+        self._states.put(account.id, state, account.state.clock, wake_at)
+
+    def _reject_all(self, opened: _OpenAccount, error: Exception) -> None:
+        ledger = self._ledger
+        for record, event in opened.taken:
+            if isinstance(event, SlaEvent):
+                ledger.sla_applied -= 1
+                ledger.sla_rejected += 1
+            else:
+                ledger.applied -= 1
+                ledger.rejected += 1
+            self._effects.reject(record, "calculation_failed", _blame(error)[1])
+
+
+def _read(record: Record, contract: type[Contract]) -> Contract:
+    """The event in a record, if the topic promises it, its key is the account's, and it is not from the future.
+
+    Raises:
+        ContractViolation: with the reason why not.
+    """
+    found: type[Struct] = contract_in(record.headers, contract)
+    if found is not contract:
+        raise ContractViolation("unknown_type", f"{record.topic.name} carries no {found.__name__}")
+    event = decode(contract, record.value)
+    account_id = event.account_id
+    if record.key is None:
+        raise ContractViolation("missing_key", f"the key must be the account {account_id!r}")
+    if record.key != account_id.encode():
+        raise ContractViolation("key_mismatch", f"key {record.key[:80]!r}, account_id {account_id[:80]!r}")
+    if not account_id or account_id.startswith(LEDGER_PREFIX):
+        raise ContractViolation("contract_violation", f"{account_id[:80]!r} names no account - at `$.account_id`")
+    try:
+        at = from_datetime(event.occurred_at)
+    except (ValueError, OverflowError) as error:
+        raise ContractViolation("impossible_time", f"{error} - at `$.occurred_at`") from None
+    if event.clock == WALL and at > record.appended_at + SKEW_US:
+        ahead = f"{event.occurred_at.isoformat()} lies after {to_datetime(record.appended_at).isoformat()}"
+        raise ContractViolation("from_the_future", f"{ahead}, when it was received - at `$.occurred_at`")
+    return event
+
+
+def _blame(error: Exception) -> tuple[RejectionReason, str]:
+    if isinstance(error, ImpossibleEventError):
+        return "contract_violation", str(error)
+    return "calculation_failed", f"{type(error).__name__}: {error}"

@@ -1,0 +1,200 @@
+"""One account: how SLA events, signals and the passing of time change it, and what is told about it then.
+
+`agents.account_agent` opens an `Account` on its remembered state, lets it take what a batch has for it, and settles it
+once. All values are a function of (state, `as_of`), so the order in which events arrive does not matter, nor how they
+were batched; only the band remembers how it got there, which is what hysteresis means.
+"""
+
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from agents.domain import contact_volume, overdue, promise_windows, satisfaction
+from agents.domain.account_health import judge, note_mover
+from agents.domain.account_news import breach_alert, changed_figures, red_alert
+from agents.domain.health_profile import HealthProfile
+from agents.domain.impossible import ImpossibleEventError
+from agents.domain.instant import MINUTE_US, Instant, from_datetime
+from agents.domain.promise_windows import MOVES, Move, move_of
+from schemas.account_state import AccountState, MetricState, SurveyAnswer
+from schemas.alert import Alert
+from schemas.signal import Signal
+from schemas.sla_event import SlaEvent
+from schemas.topics import ADHERENCE, ALERTS, HEALTH, TopicSpec
+
+REMEMBERED_SIGNALS = 256
+"""Ids of the latest signals by which a repeated delivery is recognised; an account is asked and measured less often in
+a day."""
+
+WALL = "wall"
+
+Verdict = Literal["applied", "duplicate", "late"]
+
+
+class News(NamedTuple):
+    """One thing to publish."""
+
+    topic: TopicSpec
+    key: str
+    event: Struct
+
+
+class Account:
+    """Changes one `AccountState`. Cheap to make: one per account and batch."""
+
+    __slots__ = ("alerts", "cause_id", "id", "state", "touched")
+
+    def __init__(self, account_id: str, state: AccountState) -> None:
+        self.id = account_id
+        self.state = state
+        self.touched: set[str] = set()
+        """Metrics whose figures have to be counted again."""
+        self.alerts: list[Alert] = []
+        self.cause_id: str | None = None
+        """The last record that was taken: the cause of what is told."""
+
+    def take_event(self, event: SlaEvent) -> None:
+        """Apply one SLA event.
+
+        Raises:
+            ImpossibleEventError: it does not say what its kind needs.
+            ValueError: an instant has no time zone.
+        """
+        state = self.state
+        at = from_datetime(event.occurred_at)
+        kind = event.kind
+        if kind in MOVES:
+            if event.metric is None or event.instance is None:
+                raise ImpossibleEventError(f"{kind} needs both - at `$.metric`, `$.instance`")
+            metric = state.metrics.get(event.metric)
+            move = move_of(event, metric if metric is not None else MetricState())
+            if metric is None:
+                metric = state.metrics[event.metric] = MetricState()
+            self._advance_to_decisions(at, move)
+            promise_windows.apply(metric, move, state.as_of)
+            self.touched.add(event.metric)
+            self._note_move(event, move, at)
+        else:
+            self.advance(at)
+            if kind == "contact" and event.author_kind in {None, "customer"}:
+                contact_volume.note(state.contacts, state, at)
+                note_mover(state, "contact_volume", at, event.id)
+            elif kind == "opened":
+                contact_volume.note(state.openings, state, at)
+        self._meet(event, at)
+
+    def _advance_to_decisions(self, at: Instant, move: Move) -> None:
+        self.advance(at)
+        if move.put_in is not None:
+            self.advance(move.put_in.at)
+        if move.take_out is not None:
+            self.advance(move.take_out.at)
+
+    def _note_move(self, event: SlaEvent, move: Move, at: Instant) -> None:
+        is_overdue, was_overdue = move.after == "breached", move.before == "breached"
+        if move.put_in is not move.take_out:
+            note_mover(self.state, "adherence_7d", at, event.id)
+        if is_overdue or was_overdue:
+            note_mover(self.state, "overdue_clocks", at, event.id)
+        if is_overdue != was_overdue:
+            self.alerts.append(breach_alert(event, "firing" if is_overdue else "resolved"))
+
+    def take_signal(self, signal: Signal) -> Verdict:
+        """Apply one signal.
+
+        Returns:
+            `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version.
+
+        Raises:
+            ImpossibleEventError: a survey answer without a value or outside its scale.
+            ValueError: an instant has no time zone.
+        """
+        state = self.state
+        known_version = state.signal_ids.get(signal.id)
+        if known_version is not None and known_version >= signal.version:
+            return "duplicate"
+        at = from_datetime(signal.occurred_at)
+        is_answer = signal.kind == "survey" and signal.name == "csat"
+        answer = SurveyAnswer(at, signal.id, satisfaction.normalised(signal)) if is_answer else None
+        self._remember(signal)
+        if at + satisfaction.TIME_TO_LIVE_US <= state.as_of:
+            return "late"
+        self.advance(at)
+        if answer is not None:
+            satisfaction.take(state.answers, answer)
+            note_mover(state, "csat", at, signal.id)
+        self._meet(signal, at)
+        return "applied"
+
+    def _remember(self, signal: Signal) -> None:
+        known = self.state.signal_ids
+        known.pop(signal.id, None)
+        known[signal.id] = signal.version
+        if len(known) > REMEMBERED_SIGNALS:
+            del known[next(iter(known))]
+
+    def _meet(self, event: SlaEvent | Signal, at: Instant) -> None:
+        """Whoever is on the wall clock stays there; tier and segment are those of the newest event that names them."""
+        state = self.state
+        self.cause_id = event.id
+        if event.clock != state.clock and event.clock == WALL:
+            state.clock = WALL
+        if at >= state.labelled_at and (event.tier is not None or event.segment is not None):
+            state.tier, state.segment, state.labelled_at = event.tier, event.segment, at
+
+    def advance(self, to: Instant) -> None:
+        """Let time pass up to an instant; it never runs backwards."""
+        self.state.as_of = max(self.state.as_of, to)
+
+    def wake(self, to: Instant, cause_id: str) -> None:
+        """Let time pass because a tick says so."""
+        self.advance(to)
+        self.cause_id = cause_id
+
+    def settle(self, profile: HealthProfile) -> list[News]:
+        """Bring everything to `as_of` and say what has changed since it was last told, in a deterministic order."""
+        state = self.state
+        contact_volume.forget(state)
+        satisfaction.forget(state)
+        news = [News(ALERTS, self.id, alert) for alert in self.alerts]
+        for name in list(state.metrics):
+            news += self._settle_metric(name)
+        health = judge(self.id, state, profile, self.cause_id)
+        if health is not None:
+            news.append(News(HEALTH, self.id, health))
+            alert = red_alert(health)
+            if alert is not None:
+                news.append(News(ALERTS, self.id, alert))
+        self.alerts = []
+        self.touched = set()
+        return news
+
+    def _settle_metric(self, name: str) -> list[News]:
+        state = self.state
+        metric = state.metrics[name]
+        if name not in self.touched and (metric.expires_at is None or metric.expires_at > state.as_of):
+            return []
+        told = metric.figures
+        metric.figures, metric.expires_at = promise_windows.figures(metric, state.as_of)
+        if told == metric.figures:
+            return []
+        changed = changed_figures(self.id, state, name, told, self.cause_id)
+        if metric.expires_at is None and not any(metric.figures) and not metric.open:
+            del state.metrics[name]
+        return [News(ADHERENCE, f"{self.id}/{name}/account/{figure.window}", figure) for figure in changed]
+
+    def wake_at(self) -> Instant | None:
+        """The next instant at which a figure changes although nothing happens, on a full minute; null when none will.
+
+        Call it on a settled account.
+        """
+        state = self.state
+        metrics = state.metrics.values()
+        changes = [metric.expires_at for metric in metrics]
+        changes += (
+            overdue.grows_at(metrics, state.as_of),
+            satisfaction.changes_at(state),
+            contact_volume.changes_at(state),
+        )
+        soonest = min((at for at in changes if at is not None), default=None)
+        return None if soonest is None else -(-soonest // MINUTE_US) * MINUTE_US

@@ -1,0 +1,156 @@
+"""The health of one account: its signals read from what is remembered, scored, and told when it has moved.
+
+`agents.domain.account` calls `judge` whenever it settles an account. What the numbers are worth is in
+`agents.domain.health_profile`, the arithmetic in `agents.domain.scoring`.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from agents.domain import contact_volume, overdue, satisfaction
+from agents.domain.health_profile import MILLION, HealthProfile, SignalName
+from agents.domain.instant import to_datetime
+from agents.domain.rolling_window import LAST_WEEK, WINDOWS
+from agents.domain.scoring import SHARE_UNITS, Scored, band, score, shares, sub_score
+from schemas.account_state import AccountState, PublishedHealth
+from schemas.health_score import Band, Contribution, HealthScore
+
+KEPT_MOVERS = 3
+"""Ids kept of the newest events behind each signal: enough to look one up, little enough for every record."""
+
+_WEEK = 2 * WINDOWS.index(LAST_WEEK)
+
+
+def adherence(state: AccountState) -> int | None:
+    """Met of all that was decided in the last 7 days, over all metrics, in millionths; null where nothing was."""
+    met = breached = 0
+    for metric in state.metrics.values():
+        met += metric.figures[_WEEK]
+        breached += metric.figures[_WEEK + 1]
+    return met * MILLION // (met + breached) if met + breached else None
+
+
+def overdue_load(state: AccountState) -> int | None:
+    """The weight of overdue clocks; null where no clock runs and none was decided in the last 30 days."""
+    return overdue.load(state.metrics.values(), state.as_of) if state.metrics else None
+
+
+_READ: dict[SignalName, Callable[[AccountState], int | None]] = {
+    "adherence_7d": adherence,
+    "overdue_clocks": overdue_load,
+    "contact_volume": contact_volume.ratio,
+    "csat": satisfaction.mean,
+}
+
+
+def note_mover(state: AccountState, signal: SignalName, at: int, event_id: str) -> None:
+    """Remember that an event moved a signal; the newest stay."""
+    movers = state.movers.setdefault(signal, [])
+    if len(movers) == KEPT_MOVERS and (at, event_id) < movers[0]:
+        return
+    movers.append((at, event_id))
+    movers.sort()
+    del movers[:-KEPT_MOVERS]
+
+
+def judge(account_id: str, state: AccountState, profile: HealthProfile, cause_id: str | None) -> HealthScore | None:
+    """The score at `state.as_of` if it is worth telling: the first, in another band, or moved by the profile's step.
+
+    `state.health` becomes what is told. The figures of every metric must be those of `as_of`.
+    """
+    rules = profile.signals
+    readings = [_READ[rule.name](state) for _, rule in rules]
+    subs = [None if raw is None else sub_score(rule.curve, raw) for (_, rule), raw in zip(rules, readings, strict=True)]
+    scored = score(profile, subs)
+    told = state.health
+    told_band = told.band if told is not None else None
+    new_band = band(profile, scored.score, told_band)
+    if told is not None and new_band == told_band and not _has_moved(profile, scored.score, told.score):
+        return None
+    points: dict[str, int] = {rule.name: scored.points[index] for index, (_, rule) in enumerate(rules)}
+    state.health = PublishedHealth(score=scored.score, band=new_band, points=points)
+    change: Literal["initial", "changed", "band_changed"] = "band_changed" if new_band != told_band else "changed"
+    return HealthScore(
+        id=f"{account_id}@{cause_id}",
+        account_id=account_id,
+        as_of=to_datetime(state.as_of),
+        score=_published(scored.score),
+        band=new_band,
+        coverage=shares(profile, tuple([sub is not None for sub in subs])).coverage / SHARE_UNITS,
+        contributions=_contributions(state, profile, readings, subs, scored, told),
+        change="initial" if told is None else change,
+        previous_score=_published(told.score) if told is not None else None,
+        previous_band=told_band,
+        reason=reason(profile, scored, subs, new_band, told),
+        profile=profile.name,
+        profile_version=profile.version,
+        clock=state.clock,
+        tier=state.tier,
+        segment=state.segment,
+        cause_id=cause_id,
+    )
+
+
+def _has_moved(profile: HealthProfile, now: int | None, told: int | None) -> bool:
+    return now is not None and told is not None and abs(now - told) >= profile.publish_step
+
+
+def _published(hundredths: int | None) -> float | None:
+    return None if hundredths is None else hundredths / 100
+
+
+def _contributions(  # noqa: PLR0917 - the columns of one table
+    state: AccountState,
+    profile: HealthProfile,
+    readings: list[int | None],
+    subs: list[int | None],
+    scored: Scored,
+    told: PublishedHealth | None,
+) -> tuple[Contribution, ...]:
+    weights = shares(profile, tuple([sub is not None for sub in subs])).published
+    found = []
+    for index, (component, rule) in enumerate(profile.signals):
+        raw, points = readings[index], scored.points[index]
+        movers = state.movers.get(rule.name, ())
+        found.append(
+            Contribution(
+                component=component.name,
+                signal=rule.name,
+                value=None if raw is None else raw / rule.raw_unit,
+                sub_score=_published(subs[index]),
+                weight=weights[index] / SHARE_UNITS,
+                points=points / 100,
+                change=None if told is None else (points - told.points.get(rule.name, 0)) / 100,
+                observed_at=to_datetime(movers[-1][0]) if movers else None,
+                event_ids=tuple(event_id for _, event_id in movers),
+            )
+        )
+    return tuple(found)
+
+
+def reason(
+    profile: HealthProfile,
+    scored: Scored,
+    subs: list[int | None],
+    new_band: Band | None,
+    told: PublishedHealth | None,
+) -> str:
+    """The move in one sentence, with the signal that pulled most in its direction."""
+    before = told.score if told is not None else None
+    if scored.score is None:
+        return "Nothing is known yet." if before is None else f"Nothing is known any more; last was {before / 100:.2f}."
+    labels = [rule.label for _, rule in profile.signals]
+    if before is None or told is None:
+        lowest = min((sub, index) for index, sub in enumerate(subs) if sub is not None)
+        return f"First score {scored.score / 100:.2f}; lowest part is {labels[lowest[1]]} at {lowest[0] / 100:.2f}."
+    moved = scored.score - before
+    sign = 1 if moved > 0 else -1
+    changes = [
+        points - told.points.get(rule.name, 0) for points, (_, rule) in zip(scored.points, profile.signals, strict=True)
+    ]
+    most = max(range(len(changes)), key=lambda index: sign * changes[index])
+    into = f" into {new_band}" if new_band != told.band else ""
+    return (
+        f"{'Up' if moved > 0 else 'Down'} {abs(moved) / 100:.2f} to {scored.score / 100:.2f}{into}, "
+        f"most by {labels[most]} ({changes[most] / 100:+.2f})."
+    )

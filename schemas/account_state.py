@@ -1,0 +1,140 @@
+"""What the account agent remembers about an account, and about its partition; and how that looks as bytes.
+
+`agents.account_agent` writes it into the changelog topic and the next owner of the partition reads it back. Instants
+are microseconds since the epoch, scores and points are hundredths, days and buckets are numbered from the epoch on. The
+first byte is the version of the layout; fields are only ever appended, with defaults.
+"""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from schemas.health_score import Band
+
+ACCOUNT_STATE_VERSION = 1
+_VERSION = bytes([ACCOUNT_STATE_VERSION])
+
+
+class OutcomeBuckets(Struct, array_like=True):
+    """Decided outcomes by bucket of time: three columns of equal length, buckets ascending and none all zero."""
+
+    numbers: list[int] = field(default_factory=list)
+    met: list[int] = field(default_factory=list)
+    breached: list[int] = field(default_factory=list)
+
+
+class OverdueClock(Struct, array_like=True, gc=False):
+    """A clock past due and still unanswered; `breached_at` is the instant under which its breach is counted."""
+
+    due_at: int
+    breached_at: int
+    priority: str | None = None
+
+
+class MetricState(Struct, array_like=True):
+    """The promises of one metric. `figures` as published last: (met, breached) of each window, then open, overdue."""
+
+    minutes: OutcomeBuckets = field(default_factory=OutcomeBuckets)
+    hours: OutcomeBuckets = field(default_factory=OutcomeBuckets)
+    open: int = 0
+    overdue: dict[str, OverdueClock] = field(default_factory=dict)
+    overdue_beyond: int = 0
+    """Overdue clocks that are only counted, because more would not fit into one record of the changelog."""
+    figures: list[int] = field(default_factory=list)
+    expires_at: int | None = None
+    """The first instant at which the figures are no longer those of `figures`."""
+
+
+class SurveyAnswer(Struct, array_like=True, gc=False):
+    """One answer to a satisfaction survey; `score` in hundredths of 0..100."""
+
+    at: int
+    id: str
+    score: int
+
+
+class PublishedHealth(Struct, array_like=True):
+    """The score last published, in hundredths, with the points of every signal."""
+
+    score: int | None = None
+    band: Band | None = None
+    points: dict[str, int] = field(default_factory=dict)
+
+
+class AccountState(Struct, array_like=True):
+    """One account as its promises, contacts and answers show it at `as_of` on `clock`."""
+
+    clock: str = "wall"
+    as_of: int = 0
+    tier: str | None = None
+    segment: str | None = None
+    labelled_at: int = 0
+    """The instant of the event that said tier and segment."""
+    metrics: dict[str, MetricState] = field(default_factory=dict)
+    known_since_day: int | None = None
+    contacts: dict[int, int] = field(default_factory=dict)
+    """Messages of the customer by day."""
+    openings: dict[int, int] = field(default_factory=dict)
+    """Conversations opened by day."""
+    answers: list[SurveyAnswer] = field(default_factory=list)
+    signal_ids: dict[str, int] = field(default_factory=dict)
+    """Latest version of the signals seen last, oldest first."""
+    movers: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    """The newest events that moved each signal of the score, as (instant, id), oldest first."""
+    health: PublishedHealth | None = None
+
+
+class AccountLedger(Struct, array_like=True):
+    """What a partition has done with its records. Of the signals `applied + duplicate + late + rejected` were accepted.
+
+    `sla_positions` holds the highest (offset, index) applied of each interactions partition, `signal_offsets` the
+    highest offset of each signals partition.
+    """
+
+    sla_positions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    signal_offsets: dict[int, int] = field(default_factory=dict)
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    rejected: int = 0
+    sla_applied: int = 0
+    sla_duplicate: int = 0
+    sla_rejected: int = 0
+
+    @property
+    def accepted(self) -> int:
+        """Signals that were taken in, whatever became of them."""
+        return self.applied + self.duplicate + self.late + self.rejected
+
+
+class UnreadableStateError(RuntimeError):
+    """The changelog holds what this version cannot read: a matter of the deployment, not of one record."""
+
+
+State = TypeVar("State", AccountState, AccountLedger)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders = {kind: msgspec.msgpack.Decoder(kind) for kind in (AccountState, AccountLedger)}
+
+
+def encode_account_state(state: AccountState | AccountLedger) -> bytes:
+    """A state as bytes for the changelog."""
+    return _VERSION + _encoder.encode(state)
+
+
+def decode_account_state(kind: type[State], data: bytes) -> State:
+    """The state in a changelog value.
+
+    Raises:
+        UnreadableStateError: it was written by a newer version, or by nobody of ours.
+    """
+    if data[:1] != _VERSION:
+        raise UnreadableStateError(
+            f"account state of layout {data[:1].hex() or 'none'}, this version reads layout {ACCOUNT_STATE_VERSION}; "
+            "start the version that wrote it, or recover into an empty state topic"
+        )
+    try:
+        return _decoders[kind].decode(memoryview(data)[1:])  # type: ignore[return-value]  # the decoder of that very kind
+    except msgspec.DecodeError as error:
+        raise UnreadableStateError(f"account state cannot be read: {error}") from None
