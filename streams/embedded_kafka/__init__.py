@@ -3,6 +3,7 @@
 `EmbeddedKafka` (`broker_process`) is the way in. It is for one machine: demonstrations, tests, a first look.
 """
 
+from streams.embedded_kafka.aot_cache import ArchiveBuilder, build_archive
 from streams.embedded_kafka.broker_process import EmbeddedKafka
 from streams.embedded_kafka.embedded_errors import EmbeddedKafkaError
 from streams.embedded_kafka.jar_store import FetchProgress
@@ -12,9 +13,11 @@ from streams.embedded_kafka.launch_command import SMALL, THROUGHPUT, JvmProfile
 __all__ = [
     "SMALL",
     "THROUGHPUT",
+    "ArchiveBuilder",
     "EmbeddedKafka",
     "EmbeddedKafkaError",
     "FetchProgress",
     "JvmProfile",
     "KafkaRuntime",
+    "build_archive",
 ]

@@ -3,24 +3,21 @@
     with EmbeddedKafka(runtime) as kafka:
         producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
 
-Java and the jars come from `kafka_runtime`, the configuration from `broker_config`; `jvm_guard` ends the JVM when this
-process is gone. Clients have `bootstrap` next. For anything that matters, use a cluster of several machines instead.
+Java and the jars come from `kafka_runtime`, the configuration from `broker_config`; `guarded_jvm` ends the broker when
+this process is gone. Clients have `bootstrap` next. For anything that matters, use a cluster of several machines.
 """
 
-import contextlib
 import errno
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.embedded_kafka import jvm_guard
 from streams.embedded_kafka.broker_config import (
     BOOTSTRAP_CHECKPOINT,
     BrokerNode,
@@ -32,19 +29,20 @@ from streams.embedded_kafka.broker_config import (
 from streams.embedded_kafka.broker_probe import answers_as, find_free_port, require_free
 from streams.embedded_kafka.embedded_errors import (
     BrokerStartError,
+    EmbeddedKafkaError,
     FolderInUseError,
     NoSpaceError,
     PortTakenError,
 )
+from streams.embedded_kafka.guarded_jvm import GuardedJvm, GuardSettings
 from streams.embedded_kafka.jar_store import FetchProgress
 from streams.embedded_kafka.kafka_runtime import KafkaInstallation, KafkaRuntime
-from streams.embedded_kafka.launch_command import SMALL, JvmProfile, java_command
+from streams.embedded_kafka.launch_command import SMALL, JvmProfile, archive_path, java_command
 
 START_SECONDS = 90.0  # 5 s on an idle machine; a loaded two-core machine has been seen to need 40 s
+STOP_SECONDS = 15.0  # 0.4 s on an idle machine
 POLL_SECONDS = 0.05
-GRACE_SECONDS = 10.0
 LOST_RACES = 3  # how often a free port that somebody else took meanwhile is replaced
-LOG_TAIL_BYTES = 2_000
 
 
 class EmbeddedKafka:
@@ -57,6 +55,7 @@ class EmbeddedKafka:
         port: Port for clients on loopback; 0 for a free one.
         profile: Memory and compiler of the JVM.
         on_progress: Told about jars that have to be fetched.
+        guarding: How the JVM is treated; whether its folder is removed follows from `folder`.
     """
 
     def __init__(
@@ -67,14 +66,16 @@ class EmbeddedKafka:
         *,
         profile: JvmProfile = SMALL,
         on_progress: Callable[[FetchProgress], None] | None = None,
+        guarding: GuardSettings | None = None,
     ) -> None:
         """Nothing is started yet."""
-        self._runtime = runtime
+        self.profile = profile
+        self.runtime = runtime
         self._kept_folder = folder
         self._wanted_port = port
-        self._profile = profile
         self._on_progress = on_progress
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guarding = replace(guarding or GuardSettings(), remove_folder=folder is None)
+        self._jvm: GuardedJvm | None = None
         self._node: BrokerNode | None = None
         self._folder: Path | None = None
 
@@ -88,12 +89,12 @@ class EmbeddedKafka:
     @property
     def running(self) -> bool:
         """Whether the broker's process is alive."""
-        return self._guard is not None and self._guard.poll() is None
+        return self._jvm is not None and self._jvm.running
 
     @property
-    def log(self) -> Path | None:
-        """The broker's log file; null before the first start."""
-        return self._folder / "broker.log" if self._folder else None
+    def folder(self) -> Path | None:
+        """Where its data and `broker.log` are; null before the first start."""
+        return self._folder
 
     def start(self, timeout: float = START_SECONDS, *, record: Path | None = None) -> Self:
         """Start the broker and return when it answers; a running one is left alone.
@@ -107,36 +108,41 @@ class EmbeddedKafka:
         """
         if self.running:
             return self
-        installation = self._runtime.install(self._on_progress)
-        for race in range(LOST_RACES):
+        installation = self.runtime.install(self._on_progress)
+        archive = archive_path(installation, self.profile)
+        for attempt in range(LOST_RACES):
+            last = attempt + 1 == LOST_RACES
             try:
                 self._start_once(installation, timeout, record)
             except PortTakenError:
-                if self._wanted_port or race + 1 == LOST_RACES:
+                if self._wanted_port or last:
                     raise
+            except BrokerStartError:
+                # A damaged archive can end a JVM. It is only there to save time, so the next attempt goes without.
+                if record or last or not archive.exists():
+                    raise
+                archive.unlink(missing_ok=True)
             else:
-                return self
+                break
         return self
 
-    def stop(self, timeout: float = GRACE_SECONDS) -> None:
+    def stop(self, patience: float = STOP_SECONDS) -> None:
         """End the broker and wait until it is gone; a stopped one is left alone.
 
-        Kafka writes its logs out within a second. After `timeout` seconds beyond the grace period of the guard, the
-        broker is ended the hard way.
+        After `patience` seconds, and a grace period, a broker that does not end is killed; its data survive that.
         """
-        guard, self._guard = self._guard, None
-        if guard is None:
-            return
-        if guard.stdin:
-            with contextlib.suppress(OSError):
-                guard.stdin.close()
-        try:
-            guard.wait(GRACE_SECONDS + timeout)
-        except subprocess.TimeoutExpired:
-            guard.kill()
-            guard.wait()
-        if self._kept_folder is None and self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._jvm:
+            self._jvm.stop(patience)
+        self._remove_temporary_folder()
+
+    def abandon(self) -> None:
+        """End the broker as the death of this process would, with no more time than the grace period.
+
+        May be called while another thread is in `start` or `stop`, which then end early.
+        """
+        if self._jvm:
+            self._jvm.abandon()
+        self._remove_temporary_folder()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -149,18 +155,20 @@ class EmbeddedKafka:
         self.stop()
 
     def _start_once(self, installation: KafkaInstallation, timeout: float, record: Path | None) -> None:
+        if self._wanted_port:
+            require_free(self._wanted_port)
         node = BrokerNode(1, self._wanted_port or find_free_port(), find_free_port())
-        require_free(node.port)
         folder = self._prepare_folder()
-        cluster_id = _format_data(folder / "data", node.node_id)
         config = folder / "server.properties"
-        config.write_text(server_properties(node, (node,), folder / "data"), encoding="utf-8")
-        command = java_command(installation, self._profile, config, record=record)
-        self._node = node
-        self._guard = _launch(command, folder, removed=self._kept_folder is None)
         try:
-            self._wait_until_ready(self._guard, node.port, cluster_id, timeout)
-        except BaseException:
+            cluster_id = _format_data(folder / "data", node.node_id)
+            config.write_text(server_properties(node, (node,), folder / "data"), encoding="utf-8")
+            self._jvm = GuardedJvm(
+                java_command(installation, self.profile, config, record=record), folder, self._guarding
+            )
+            self._node = node
+            _wait_until_ready(self._jvm, node.port, cluster_id, timeout)
+        except BaseException:  # an interrupted start must not leave a broker either
             self.stop()
             raise
 
@@ -170,8 +178,7 @@ class EmbeddedKafka:
                 self._folder = Path(tempfile.mkdtemp(prefix="careline-kafka-"))
             else:
                 self._folder = self._kept_folder.absolute()
-                self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / "data").mkdir(exist_ok=True)
+            (self._folder / "data").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise NoSpaceError(
                 f"Kafka's data cannot be kept in {error.filename}: {error.strerror}",
@@ -179,14 +186,9 @@ class EmbeddedKafka:
             ) from error
         return self._folder
 
-    def _wait_until_ready(self, guard: subprocess.Popen[bytes], port: int, cluster_id: str, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while not answers_as(port, cluster_id):
-            if guard.poll() is not None:
-                raise _start_error(self.log, f"Kafka ended while starting (exit status {guard.returncode})")
-            if time.monotonic() > deadline:
-                raise _start_error(self.log, f"Kafka did not answer within {timeout:.0f} s")
-            time.sleep(POLL_SECONDS)
+    def _remove_temporary_folder(self) -> None:
+        if self._kept_folder is None and self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _format_data(data: Path, node_id: int) -> str:
@@ -206,40 +208,31 @@ def _format_data(data: Path, node_id: int) -> str:
     return cluster_id
 
 
-def _launch(command: list[str], folder: Path, *, removed: bool, niceness: int = 0) -> subprocess.Popen[bytes]:
-    guard = [sys.executable, "-I", "-S", jvm_guard.__file__, str(GRACE_SECONDS), str(niceness)]
-    with (folder / "broker.log").open("ab") as log:
-        return subprocess.Popen(
-            [*guard, str(folder) if removed else "", *command],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            # Ctrl-C in a terminal reaches every process of the foreground; the broker is stopped by us, in order.
-            start_new_session=True,
-        )
+def _wait_until_ready(jvm: GuardedJvm, port: int, cluster_id: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not answers_as(port, cluster_id):
+        if not jvm.running:
+            raise start_error(jvm.log, jvm.log_tail(), f"Kafka ended while starting (exit status {jvm.status})")
+        if time.monotonic() > deadline:
+            raise start_error(jvm.log, jvm.log_tail(), f"Kafka did not answer within {timeout:.0f} s")
+        time.sleep(POLL_SECONDS)
 
 
-def _start_error(log: Path | None, what: str) -> BrokerStartError | PortTakenError | FolderInUseError | NoSpaceError:
-    """The error that fits what the log says at its end."""
-    tail = _tail(log)
+def start_error(log: Path, tail: str, what: str) -> EmbeddedKafkaError:
+    """The error that fits what the broker said at its end.
+
+    Args:
+        log: Its log file, for the message.
+        tail: The end of that file.
+        what: What was seen from outside.
+    """
     if "Address already in use" in tail:
         return PortTakenError("Another program took Kafka's port while it started", "Try again, or choose a port")
     if "Failed to acquire lock" in tail:
-        where = log.parent if log else "the data folder"
-        return FolderInUseError(f"Another Kafka works in {where}", "Stop it, or name another folder")
+        return FolderInUseError(f"Another Kafka works in {log.parent}", "Stop it, or name another folder (--data DIR)")
     if os.strerror(errno.ENOSPC) in tail:
         return NoSpaceError("The disk is full: Kafka could not write its data", "Free some space, or use another disk")
-    return BrokerStartError(f"{what}. The end of {log}:\n{tail}", "Remove the data folder if it may be damaged")
-
-
-def _tail(log: Path | None) -> str:
-    if log is None:
-        return ""
-    try:
-        with log.open("rb") as text:
-            text.seek(0, 2)
-            text.seek(max(0, text.tell() - LOG_TAIL_BYTES))
-            return text.read().decode("utf-8", "replace").strip()
-    except FileNotFoundError:
-        return ""
+    return BrokerStartError(
+        f"{what}. Its last words, from {log}:\n{tail}\n",
+        "If the data folder may be damaged, remove it or name another; otherwise use a Kafka that runs (--kafka)",
+    )

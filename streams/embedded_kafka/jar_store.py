@@ -93,6 +93,7 @@ class JarStore:
         jars: What is pinned.
         offline: Never ask the network.
         maven_repository: Address of a Maven repository to ask instead of the public one, for those behind a mirror.
+        pause: Waits the given seconds before another attempt.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class JarStore:
         *,
         offline: bool = False,
         maven_repository: str | None = None,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         """Nothing is read or fetched yet."""
         self.repository = cache / "jars"
@@ -109,6 +111,7 @@ class JarStore:
         self._jars = jars
         self._offline = offline
         self._maven_repository = maven_repository
+        self._pause = pause
 
     def class_path(self, on_progress: Callable[[FetchProgress], None] | None = None) -> list[Path]:
         """Every jar, present and checked; fetched first where it is missing or damaged.
@@ -120,10 +123,10 @@ class JarStore:
             JarsUnavailableError: Offline, or the repository does not answer, or answers with other content.
             NoSpaceError: The cache cannot be written.
         """
-        missing = self._missing()
-        if missing:
-            with _disk_errors(self._cache), self._writing_alone():
-                self._fetch_all(self._missing(), on_progress)
+        with _disk_errors(self._cache):
+            if self._missing():
+                with self._writing_alone():
+                    self._fetch_all(self._missing(), on_progress)
         return [jar.path_in(self.repository) for jar in self._jars]
 
     def _missing(self) -> list[PinnedJar]:
@@ -163,7 +166,7 @@ class JarStore:
             except OSError as error:  # the errors of requests are OSErrors too, without an errno
                 if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}:
                     raise
-                reason = str(error)
+                reason = _root_cause(error)
             except (RuntimeError, AssertionError) as error:  # jgo: no repository has it
                 reason = str(error)
             else:
@@ -172,7 +175,7 @@ class JarStore:
                 reason = "its content is not what was pinned (sha256 differs)"
                 jar.path_in(self.repository).unlink(missing_ok=True)
             if attempt + 1 < ATTEMPTS:
-                time.sleep(1 + attempt)
+                self._pause(1 + attempt)
         jar.path_in(self.repository).unlink(missing_ok=True)
         cause = f"Kafka's jar {jar.coordinates} could not be fetched: {reason}"
         raise JarsUnavailableError(cause, _ways_out(self.repository))
@@ -192,6 +195,12 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         cause = f"Kafka's jars cannot be kept in {folder}: {error.strerror or error}"
         raise NoSpaceError(cause, "Free some space, or point XDG_CACHE_HOME at a folder that can be written") from error
+
+
+def _root_cause(error: OSError) -> str:
+    """What is inside an error of requests: it wraps the one line that matters in three others."""
+    inner = error.args[0] if error.args else None
+    return str(getattr(inner, "reason", None) or error)
 
 
 def _ways_out(repository: Path) -> str:

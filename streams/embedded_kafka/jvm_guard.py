@@ -3,8 +3,9 @@
 A program of its own: `broker_process` starts it as `python -I -S jvm_guard.py GRACE NICENESS FOLDER COMMAND...` and
 holds the other end of its standard input. That pipe closes when the owner closes it, exits, crashes or is killed with
 SIGKILL; the operating system sees to that on Linux and macOS alike. Then the guard asks the JVM to end (SIGTERM), waits
-GRACE seconds, ends it (SIGKILL), removes FOLDER unless that is empty, and leaves with the JVM's exit status. A JVM that
-ends by itself leaves its folder behind, for the owner to read the log.
+GRACE seconds, ends it (SIGKILL), removes FOLDER unless that is empty, and leaves with the JVM's exit status. A byte in
+the pipe asks the JVM to end and lets it take its time, as long as the owner lives. A JVM that ends by itself leaves its
+folder behind, for the owner to read the log. The JVM's process id stands in `broker.pid` of the working directory.
 
 Why a process between: `PR_SET_PDEATHSIG` exists on Linux only and fires when the *thread* that forked ends, which would
 end a broker started from a worker thread. The guard has one thread, so it may use it for the one case that is left: a
@@ -20,6 +21,7 @@ import signal
 import sys
 import time
 
+PLEASE_END = b"e"
 PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 1.0  # a forked child of the owner may hold the pipe open, so the guard also looks who its parent is
 SIGNALLED = 128  # what a shell adds to the number of the signal that ended a program
@@ -44,6 +46,8 @@ class Guard:
             signal.signal(number, self._on_end_signal)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._child = _start(command, niceness)
+        with contextlib.suppress(OSError), open("broker.pid", "w", encoding="ascii") as file:  # noqa: PTH123 - no imports
+            file.write(f"{self._child}\n")
 
     def _on_end_signal(self, *_: object) -> None:
         self._told_to_end = True
@@ -60,7 +64,11 @@ class Guard:
     def _owner_is_gone(self, seconds: float) -> bool:
         readable, _, _ = select.select([sys.stdin.fileno(), self._wake], [], [], seconds)
         self._drain_wakes()
-        closed = sys.stdin.fileno() in readable and not os.read(sys.stdin.fileno(), 1024)
+        closed = False
+        if sys.stdin.fileno() in readable:
+            closed = not os.read(sys.stdin.fileno(), 1024)
+            if not closed:
+                self._signal_group(signal.SIGTERM)
         return closed or self._told_to_end or os.getppid() != self._owner
 
     def _end(self) -> None:
