@@ -1,0 +1,153 @@
+"""YAML as a tree of text that knows where everything stands.
+
+Scalars stay what was written: whoever reads them knows which kind is meant, so `no` and `on` are words, `12:30` and
+`2026-03` are text and times need no quotes (YAML 1.2, without its guessing). A key that occurs twice is an error.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from streams.policy_files.problem import Place, Problems
+
+MAX_FILE_BYTES = 4 << 20
+"""Ten thousand policies fit; anything larger is some other file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scalar as written. `quoted` tells `"null"` from `null`."""
+
+    place: Place
+    text: str
+    quoted: bool = False
+
+    @property
+    def is_null(self) -> bool:
+        """Whether YAML 1.2 calls it null."""
+        return not self.quoted and self.text in {"", "~", "null", "Null", "NULL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    place: Place
+    items: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key and its value."""
+
+    key: Text
+    value: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping; its keys are different from each other."""
+
+    place: Place
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+
+Node = Text | Items | Table
+
+
+def read_file(path: Path, problems: Problems) -> str | None:
+    """The text of a file that people write, or null with the reason among the problems."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        problems.error(None, "there is no such file")
+    except OSError as error:
+        problems.error(None, f"cannot be read: {error.strerror or error}")
+    else:
+        if len(data) > MAX_FILE_BYTES:
+            problems.error(
+                None, f"has {len(data)} bytes; more than {MAX_FILE_BYTES} are not read", "is it the right file?"
+            )
+            return None
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            problems.error(Place(line, 1), "is not UTF-8", "save it as UTF-8")
+    return None
+
+
+def parse_yaml(text: str, problems: Problems) -> Node | None:
+    """The tree of a text, or null with what is wrong among the problems. An empty text is an error too."""
+    parser = YAML(typ="safe", pure=True)
+    try:
+        root = parser.compose(text)
+        if root is None:
+            problems.error(Place(1, 1), "the file is empty")
+            return None
+        return _Converter(problems).convert(root)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        said = " ".join(part for part in (error.context, error.problem) if part)
+        problems.error(_place(mark), f"is not YAML: {said}")
+    except YAMLError as error:
+        problems.error(None, f"is not YAML: {str(error).splitlines()[0]}")
+    except RecursionError:
+        problems.error(None, "is nested too deeply")
+    return None
+
+
+def _place(mark: StringMark | None) -> Place | None:
+    return None if mark is None else Place(mark.line + 1, mark.column + 1)
+
+
+class _Converter:
+    """From ruamel's nodes to ours. An aliased node is converted once, so a small file cannot grow large."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._known: dict[int, Node] = {}
+        self._open: set[int] = set()
+
+    def convert(self, node: ScalarNode | SequenceNode | MappingNode) -> Node:
+        known = self._known.get(id(node))
+        if known is not None:
+            return known
+        place = _place(node.start_mark) or Place(1, 1)
+        if id(node) in self._open:
+            self._problems.error(place, "contains itself by an alias")
+            return Text(place, "")
+        self._open.add(id(node))
+        result = self._convert(node, place)
+        self._open.discard(id(node))
+        self._known[id(node)] = result
+        return result
+
+    def _convert(self, node: ScalarNode | SequenceNode | MappingNode, place: Place) -> Node:
+        if isinstance(node, MappingNode):
+            return Table(place, tuple(self._entries(node)))
+        if isinstance(node, SequenceNode):
+            return Items(place, tuple(self.convert(item) for item in node.value))
+        return Text(place, node.value, quoted=node.style is not None)
+
+    def _entries(self, node: MappingNode) -> Iterator[Entry]:
+        seen: dict[str, Place] = {}
+        for key_node, value_node in node.value:
+            key, value = self.convert(key_node), self.convert(value_node)
+            if not isinstance(key, Text):
+                self._problems.error(key.place, "a key must be a word, not a list or a table")
+            elif key.text in seen:
+                first = seen[key.text].line
+                self._problems.error(
+                    key.place, f"{key.text!r} occurs twice, first in line {first}", "keep one of the two"
+                )
+            else:
+                seen[key.text] = key.place
+                yield Entry(key, value)
