@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 SOURCES := schemas agents streams tests
 PYTEST := $(BIN)/python -m pytest
-# What the tests need beyond Python: promtool, amtool and a browser, all Debian's own.
-TOOLS := prometheus prometheus-alertmanager chromium
+# The lock is complete and hashed, so nothing is resolved; bytecode is compiled at first use, which halves the wait.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
+# What the tests need beyond Python, from Debian: promtool.
+TOOLS := prometheus
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-faults coverage check format bench contracts lock tools build hooks clean
@@ -23,11 +25,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Careline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@rm -rf $(VENV)
-	@echo "Setting up $(VENV) (once; about 200 MB of wheels) ..."
+	@echo "Setting up $(VENV) (once; a minute or two, some hundred megabytes) ..."
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Python's venv is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --no-deps -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python $(INSTALL) --only-binary :all: --require-hashes -r requirements-dev.lock
+	@$(BIN)/python $(INSTALL) --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(BIN)/careline --help"
 
@@ -66,9 +68,12 @@ lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
-tools: ## install promtool, amtool and chromium (Debian, as root)
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(TOOLS)
+# The packages would start their daemons; only the programs are wanted, so a policy forbids it while they are installed.
+tools: ## install promtool (Debian, as root)
+	@command -v promtool >/dev/null || { \
+	  trap 'if [ -n "$$policy" ]; then rm -f /usr/sbin/policy-rc.d; fi' EXIT; \
+	  if [ ! -e /usr/sbin/policy-rc.d ]; then policy=ours; printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; fi; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(TOOLS); }
 
 build: $(STAMP) ## the wheel, into dist/
 	$(BIN)/python -m hatchling build -t wheel

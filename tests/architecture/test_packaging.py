@@ -1,0 +1,67 @@
+"""The three packages are ours, wherever Python is started, and the wheel holds them and nothing else."""
+
+import subprocess
+import sys
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.repository_files import ROOT
+
+PACKAGES = ("agents", "schemas", "streams")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_resolves_to_our_tree(name: str) -> None:
+    # `agents` is also what openai-agents installs: whoever puts it into this environment must hear of it here.
+    spec = find_spec(name)
+
+    assert spec is not None
+    assert spec.origin == str(ROOT / name / "__init__.py")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", out], cwd=ROOT, check=True)
+    (built,) = out.glob("*.whl")
+    return set(zipfile.ZipFile(built).namelist())
+
+
+def test_the_wheel_holds_exactly_three_packages(wheel: set[str]) -> None:
+    tops = {name.split("/")[0] for name in wheel}
+
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel: set[str]) -> None:
+    data = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    assert data - wheel == set()
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_says_that_it_is_typed(name: str, wheel: set[str]) -> None:
+    assert f"{name}/py.typed" in wheel
+
+
+def test_the_wheel_brings_the_migrations_of_clickhouse(wheel: set[str]) -> None:
+    migrations = {f"streams/sinks/migrations/{path.name}" for path in (ROOT / "deploy" / "clickhouse").glob("*.sql")}
+
+    assert migrations
+    assert migrations <= wheel
+
+
+def test_importing_the_packages_has_no_effect() -> None:
+    # No client, no metric, no thread comes to life before somebody asks for it.
+    program = f"import threading, {', '.join(PACKAGES)}; assert threading.active_count() == 1"
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=Path("/"), env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,1 @@
+"""What crosses a process boundary: golden messages, schemas, registry rules."""
