@@ -9,7 +9,7 @@ from schemas.sla_event import ClockEventKind, FactKind, Outcome
 
 
 class Recorder:
-    """Keeps nothing. Durations are seconds, instants seconds since the epoch, a stage is `conversation` or `account`."""
+    """Keeps nothing. Durations are seconds, instants seconds since the epoch; the stages are `STAGES`."""
 
     def events_accepted(self, stage: str, count: int = 1) -> None:
         """Interactions or signals were read (control records are not counted)."""

@@ -1,0 +1,203 @@
+"""A result contract as a ClickHouse row: pure, one table per contract.
+
+`sink_loop` decodes the records of the result topics and has the rows next; the tables are in `deploy/clickhouse`.
+Columns carry the names of the contract's fields. Absent text becomes '', absent numbers and instants stay absent.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from schemas.clock_view import ClockView
+from schemas.health_score import Contribution, HealthScore
+from schemas.rejection import Rejection
+from schemas.sla_event import SlaEvent
+from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, SLA_EVENTS, TopicSpec
+
+ROW_SCHEMA = 1
+"""Part of every deduplication token: grows when the same records make other rows, so that a replay may write them."""
+EPOCH_SHIFT = 48
+"""A version is the topic's epoch above 48 bits of offset: 2.8e14 records per partition and life of a topic."""
+
+Row = tuple[Any, ...]
+Event = TypeVar("Event", bound=Struct)
+
+
+class Position(NamedTuple):
+    """Where a record stands. `epoch` counts the lives of its topic (1 for the first)."""
+
+    partition: int
+    offset: int
+    epoch: int = 1
+
+    @property
+    def version(self) -> int:
+        """Grows with the offset, and over a topic created anew."""
+        return (self.epoch << EPOCH_SHIFT) | self.offset
+
+
+class Table(NamedTuple, Generic[Event]):
+    """Where the records of one topic go.
+
+    `columns` are in the order of the rows; `happened_at` is the instant that the table is partitioned by, null where it
+    has no partitions.
+    """
+
+    name: str
+    topic: TopicSpec
+    columns: tuple[str, ...]
+    cells: Callable[[Event], Row]
+    happened_at: Callable[[Event], datetime] | None = None
+
+    def row(self, event: Event, position: Position) -> Row:
+        """The row of one record."""
+        return (*self.cells(event), position.partition, position.offset, position.version)
+
+
+_POSITION = ("topic_partition", "topic_offset", "version")
+_CAUSE = ("cause_partition", "cause_offset", "cause_index", "cause_event_id")
+
+_SLA_EVENT_TEXT = (
+    *("id", "kind", "conversation_id", "account_id", "source", "clock", "channel", "metric", "outcome"),
+    *("previous_outcome", "policy", "policy_version", "calendar", "priority", "tier", "segment", "team", "inbox"),
+    *("agent", "warning", "reason", "author_kind", "status"),
+)
+_SLA_EVENT_PLAIN = (
+    *("occurred_at", "instance", "target_seconds", "objective_ratio", "started_at", "due_at", "satisfied_at"),
+    *("breached_at", "elapsed_seconds", "wall_elapsed_seconds", "overrun_seconds", "wall_overrun_seconds"),
+    *("detected_at", "lateness_seconds", "previous_decided_at"),
+)
+_CLOCK_TEXT = (
+    *("id", "conversation_id", "account_id", "metric", "outcome", "source", "clock", "channel", "tier", "segment"),
+    *("team", "inbox", "policy", "policy_version", "calendar", "priority"),
+)
+_CLOCK_PLAIN = (
+    *("instance", "as_of", "paused", "target_seconds", "started_at", "due_at", "next_change_at", "satisfied_at"),
+    *("breached_at", "elapsed_seconds", "wall_elapsed_seconds"),
+)
+_ADHERENCE_TEXT = (
+    "id",
+    "account_id",
+    "metric",
+    "scope",
+    "scope_value",
+    "window",
+    "clock",
+    "tier",
+    "segment",
+    "cause_id",
+)
+_ADHERENCE_PLAIN = ("as_of", "met", "breached", "ratio", "open", "overdue")
+_HEALTH_TEXT = (
+    *("id", "account_id", "band", "change", "previous_band", "reason", "profile", "profile_version", "clock", "tier"),
+    *("segment", "cause_id"),
+)
+_HEALTH_PLAIN = ("as_of", "score", "coverage", "previous_score")
+_CONTRIBUTION = (
+    *("component", "signal", "value", "sub_score", "weight", "points", "change", "observed_at", "event_ids"),
+)
+_ALERT_TEXT = (
+    *("id", "key", "name", "state", "severity", "account_id", "summary", "conversation_id", "metric", "policy"),
+    *("priority", "channel", "tier", "team", "clock", "cause_id"),
+)
+_ALERT_PLAIN = ("occurred_at", "instance", "due_at")
+
+
+def _reader(text: tuple[str, ...], plain: tuple[str, ...]) -> Callable[[Struct], Row]:
+    """Reads fields into cells; attrgetter reads them all in one call."""
+    read_text, read_plain = attrgetter(*text), attrgetter(*plain)
+
+    def cells(event: Struct) -> Row:
+        return (*["" if value is None else value for value in read_text(event)], *read_plain(event))
+
+    return cells
+
+
+_sla_event_cells = _reader(_SLA_EVENT_TEXT, _SLA_EVENT_PLAIN)
+_clock_cells = _reader(_CLOCK_TEXT, _CLOCK_PLAIN)
+_adherence_cells = _reader(_ADHERENCE_TEXT, _ADHERENCE_PLAIN)
+_health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
+_alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
+_contribution_cells = attrgetter(*_CONTRIBUTION)
+
+
+def _cause_cells(event: SlaEvent | ClockView) -> Row:
+    cause = event.cause
+    return (cause.partition, cause.offset, cause.index, cause.event_id or "")
+
+
+def _sla_event_row(event: SlaEvent) -> Row:
+    return (*_sla_event_cells(event), *_cause_cells(event))
+
+
+def _clock_row(view: ClockView) -> Row:
+    return (*_clock_cells(view), *_cause_cells(view))
+
+
+def _health_row(score: HealthScore) -> Row:
+    return (*_health_cells(score), *_contribution_columns(score.contributions))
+
+
+def _contribution_columns(contributions: Sequence[Contribution]) -> Row:
+    """One array per field, all of the same length: how ClickHouse keeps a nested table."""
+    if not contributions:
+        return tuple([] for _ in _CONTRIBUTION)
+    return tuple(map(list, zip(*map(_contribution_cells, contributions), strict=True)))
+
+
+def _rejection_row(rejection: Rejection) -> Row:
+    origin = rejection.origin
+    return (
+        rejection.id,
+        rejection.reason,
+        rejection.detail,
+        rejection.rejected_at,
+        origin.topic or "",
+        origin.partition,
+        origin.offset,
+        origin.connector or "",
+        rejection.key or b"",
+        rejection.value or b"",
+        [(name.encode(), value) for name, value in rejection.headers],
+    )
+
+
+_REJECTION_COLUMNS = (
+    *("id", "reason", "detail", "rejected_at", "origin_topic", "origin_partition", "origin_offset"),
+    *("origin_connector", "key", "value", "headers"),
+)
+
+TABLES: tuple[Table[Any], ...] = (
+    Table(
+        "sla_events",
+        SLA_EVENTS,
+        (*_SLA_EVENT_TEXT, *_SLA_EVENT_PLAIN, *_CAUSE, *_POSITION),
+        _sla_event_row,
+        attrgetter("occurred_at"),
+    ),
+    Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row),
+    Table("adherence", ADHERENCE, (*_ADHERENCE_TEXT, *_ADHERENCE_PLAIN, *_POSITION), _adherence_cells),
+    Table(
+        "health",
+        HEALTH,
+        (*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"contributions.{name}" for name in _CONTRIBUTION), *_POSITION),
+        _health_row,
+        attrgetter("as_of"),
+    ),
+    Table("alerts", ALERTS, (*_ALERT_TEXT, *_ALERT_PLAIN, *_POSITION), _alert_cells, attrgetter("occurred_at")),
+    Table("rejected", REJECTED, (*_REJECTION_COLUMNS, *_POSITION), _rejection_row, attrgetter("rejected_at")),
+)
+"""Every table that the sink fills, by the topic that it comes from."""
+
+YEARS_PER_INSERT = 4
+"""ClickHouse refuses a block of more than 100 partitions; 4 years are 48 months."""
+
+
+def insert_group(table: Table[Event], event: Event) -> int:
+    """Which insert of its batch a record belongs to: follows from the record alone, so a retry cuts the same way."""
+    if table.happened_at is None:
+        return 0
+    return table.happened_at(event).astimezone(UTC).year // YEARS_PER_INSERT
