@@ -7,6 +7,7 @@
 from datetime import date, datetime
 from typing import Literal
 
+import msgspec
 from msgspec import Struct, field
 
 METRICS = (
@@ -145,6 +146,16 @@ class Policy(Struct, frozen=True, kw_only=True):
     objective: Objective | None = None
 
 
+class DeclaredClock(Struct, frozen=True, kw_only=True):
+    """A metric that a file defines itself, by conditions over events: what starts, satisfies, pauses and cancels it."""
+
+    name: str
+    start: Condition
+    satisfy: Condition
+    pause: Condition | None = None
+    cancel: Condition | None = None
+
+
 class PolicyFile(Struct, frozen=True, kw_only=True):
     """A whole policy file. Without `effective_from` it is in force from the moment of its activation on."""
 
@@ -152,3 +163,21 @@ class PolicyFile(Struct, frozen=True, kw_only=True):
     effective_from: datetime | None = None
     calendars: dict[str, CalendarSpec] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
+    clocks: dict[str, DeclaredClock] = field(default_factory=dict)
+
+
+def to_published(policy_file: PolicyFile) -> str:
+    """A policy file as it travels through the log: complete in itself, so that a replay needs no file and no YAML."""
+    plain = msgspec.to_builtins(policy_file, str_keys=True)
+    for calendar in plain["calendars"].values():
+        calendar["holidays"] = sorted(calendar["holidays"])
+    return msgspec.json.encode(plain, order="deterministic").decode()
+
+
+def from_published(text: str) -> PolicyFile:
+    """The policy file in a `policy_activated` record.
+
+    Raises:
+        msgspec.DecodeError: the text is not a published policy file.
+    """
+    return msgspec.json.decode(text, type=PolicyFile)
