@@ -1,8 +1,10 @@
 """The import contracts hold, and each of them bites: a fault planted in a copy of the packages is found and named."""
 
+import ast
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ import pytest
 from tests.architecture.repository_files import ROOT
 
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+CONNECTOR_PROTOCOL = "streams.connectors.connector_contract"
 
 
 class Fault(NamedTuple):
@@ -31,6 +34,9 @@ FAULTS = {
     "a setting knows the command line": Fault("streams", "streams/settings.py", "import streams.cli"),
     "the lane knows the command line": Fault("streams", "streams/lane/lane.py", "import streams.cli"),
     "a sink knows a connector": Fault("streams", "streams/sinks/recorder.py", "import streams.connectors"),
+    "a connector knows another": Fault(
+        "connectors", "streams/connectors/zendesk_channel.py", "import streams.connectors.webhook_generic"
+    ),
     "the domain reads the clock": Fault("pure", "agents/domain/instant.py", "import time"),
     "the domain waits": Fault("pure", "agents/domain/instant.py", "import asyncio"),
     "the domain throws dice": Fault("pure", "agents/domain/instant.py", "import random"),
@@ -69,6 +75,22 @@ def test_every_contract_is_kept(copy: Path) -> None:
     done = lint_imports(copy)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_every_registered_connector_is_under_contract() -> None:
+    registry = ast.parse((ROOT / "streams/connectors/connector_registry.py").read_text())
+    imported = {node.module for node in ast.walk(registry) if isinstance(node, ast.ImportFrom) and node.module}
+    registered = {name for name in imported if name.startswith("streams.connectors.")} - {CONNECTOR_PROTOCOL}
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (independent,) = (contract["modules"] for contract in contracts if contract["id"] == "connectors")
+    assert set(independent) == registered
+
+
+def test_every_contract_has_a_planted_fault() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+    assert {contract["id"] for contract in contracts} == {fault.contract for fault in FAULTS.values()}
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

@@ -2,9 +2,11 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from tests.architecture.repository_files import ROOT, project_files, python_file
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 TOP_LEVEL = {"agents", "schemas", "streams", "deploy", "docs", "examples", "tests", ".ci"}
+FIRST_PARTY = {"agents", "schemas", "streams", "tests"}
+# Picked up by others: codecs by aiokafka, the engine by clickhouse-connect, zones by zoneinfo.
+USED_BY_OTHERS = {"chdb", "cramjam", "tzdata"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 # A place of one machine, or the host of a package registry: neither means anything on another machine. The letters in
 # brackets keep these lines from finding themselves.
@@ -158,6 +163,34 @@ def test_a_dependency_is_locked_and_its_purpose_is_said(name: str) -> None:
 
     assert f"\n{normal}==" in f"\n{text_of(Path('requirements-dev.lock'))}", "run `make lock`"
     assert re.search(rf"^\| `{re.escape(name)}` \|", text_of(Path("docs/dependencies.md")), re.MULTILINE)
+
+
+def imported_modules(paths: list[Path]) -> set[str]:
+    """Top-level names that are imported anywhere in these files, also inside functions and by `import_module`."""
+    nodes = [node for path in paths for node in ast.walk(ast.parse(text_of(path)))]
+    absolute = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    late = [found for path in paths for found in re.findall(r"import_module\(\"([\w.]+)\"\)", text_of(path))]
+    return {name.split(".")[0] for name in absolute + plain + late} - set(sys.stdlib_module_names) - FIRST_PARTY
+
+
+def declared_for_running() -> set[str]:
+    project = tomllib.loads(text_of(Path("pyproject.toml")))["project"]
+    declared = [
+        *project["dependencies"],
+        *(one for extra in project["optional-dependencies"].values() for one in extra),
+    ]
+    return {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in declared}
+
+
+def test_what_the_product_imports_is_declared_and_what_is_declared_is_used() -> None:
+    # A package that came along with another one disappears when that one changes its mind.
+    product = [path for path in python_files() if path.parts[0] in {"agents", "schemas", "streams"}]
+    homes = packages_distributions()
+    imported = {homes[name][0].lower().replace("_", "-") for name in imported_modules(product)}
+
+    assert imported <= declared_for_running()
+    assert declared_for_running() - imported <= USED_BY_OTHERS
 
 
 def test_the_runtime_lock_is_part_of_the_development_lock() -> None:
