@@ -14,6 +14,8 @@ from kafka import TopicPartition as Partition
 
 from schemas.topics import INTERACTIONS, TOPICS
 from streams.embedded_kafka import ArchiveBuilder, EmbeddedKafka, KafkaRuntime
+from streams.embedded_kafka.broker_config import cluster_id_of, new_kafka_id
+from streams.embedded_kafka.broker_probe import answers_as
 from streams.embedded_kafka.embedded_errors import PortTakenError
 from streams.embedded_kafka.launch_command import archive_path
 from streams.kafka_admin import (
@@ -77,6 +79,15 @@ def test_records_go_in_and_come_out(kafka: EmbeddedKafka, topic_prefix: str) -> 
     topic = topic_prefix + INTERACTIONS.name
     _send(kafka.bootstrap, topic, [b"one", b"two"])
     assert _read(kafka.bootstrap, topic, 2) == [b"one", b"two"]
+
+
+def test_a_broker_of_another_cluster_is_not_taken_for_ours(kafka: EmbeddedKafka) -> None:
+    assert kafka.folder is not None
+    port = int(kafka.bootstrap.rpartition(":")[2])
+    own = cluster_id_of((kafka.folder / "data" / "meta.properties").read_text())
+    assert own is not None
+    assert answers_as(port, own)
+    assert not answers_as(port, new_kafka_id())
 
 
 def test_topics_are_created_once_and_differences_are_told(kafka: EmbeddedKafka, topic_prefix: str) -> None:

@@ -94,8 +94,10 @@ def test_jars_are_fetched_once_with_progress_and_read_from_the_cache_ever_after(
 def test_a_damaged_jar_is_noticed_and_fetched_again(tmp_path: Path, maven: MavenRepository, damage: bytes) -> None:
     first, _ = _store(tmp_path / "cache", maven).class_path()
     first.write_bytes(damage)
-    _store(tmp_path / "cache", maven).class_path()
+    pauses: list[float] = []
+    _store(tmp_path / "cache", maven, pauses).class_path()
     assert first.read_bytes() == CONTENT["first"]
+    assert not pauses
     assert maven.asked == ["first-1.0.jar", "second-1.0.jar", "first-1.0.jar"]
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from streams.embedded_kafka.guarded_jvm import GuardedJvm, GuardSettings
 SHELL = "/bin/sh"
 # Says that it is ready, ends in order when asked to, and has a child of its own.
 POLITE = "trap 'echo bye; exit 143' TERM; sleep 1000 & echo $! > child; echo ready > ready; wait"
-STUBBORN = "trap '' TERM; echo ready > ready; while :; do sleep 1000; done"
+STUBBORN = "trap '' TERM; echo ready > ready; while :; do sleep 0.2; done"
 OWNER = """
 import sys, signal
 from pathlib import Path
@@ -81,6 +82,14 @@ def test_a_program_that_cannot_be_started_ends_with_status_127(tmp_path: Path) -
     assert eventually(lambda: not jvm.running)
     assert jvm.status == 127
     jvm.stop(patience=1)
+
+
+def test_it_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        jvm = pool.submit(started, tmp_path, POLITE).result()
+    assert alive(process_id(tmp_path, "child"))  # the thread is gone: its end was waited for
+    jvm.stop(patience=10)
+    assert jvm.status == 143  # it ended because it was asked to, and had not been killed before
 
 
 @pytest.mark.parametrize("script", [POLITE, STUBBORN], ids=["polite", "stubborn"])
