@@ -1,0 +1,144 @@
+"""CloudEvents over HTTP (id `cloudevents`): binary, structured and batched, with canonical events as data.
+
+Source: cloudevents/spec, HTTP protocol binding 1.0.2, and "HTTP 1.1 Web Hooks for Event Delivery" for the OPTIONS
+handshake. Senders are verified by a Standard Webhooks signature, or by a bearer token where they cannot sign.
+`canonical_json` reads the data.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from streams.connectors.canonical_json import CanonicalReader, of_item, read_json
+from streams.connectors.connector_contract import (
+    ConnectorKind,
+    Draft,
+    HandshakeAnswer,
+    Headers,
+    Ignored,
+    Instance,
+    Reading,
+    Refused,
+    Verdict,
+    WebhookRequest,
+)
+from streams.connectors.signatures import BearerTokens, StandardWebhooks
+
+INTERACTION_TYPE = "careline.interaction.v1"
+SIGNAL_TYPE = "careline.signal.v1"
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
+REQUIRED = ("specversion", "id", "source", "type")
+
+
+class CloudEventsOverHttp:
+    """The connector. `secrets` sign, `tokens` are bearer tokens; an instance has at least one of either."""
+
+    def __init__(self, instance: Instance) -> None:
+        if not instance.secrets and not instance.tokens:
+            raise ValueError("a secret or a token is missing")
+        self._signature = StandardWebhooks.with_secrets(instance.secrets) if instance.secrets else None
+        self._tokens = BearerTokens(instance.tokens) if instance.tokens else None
+        self._reader = CanonicalReader(instance.name, instance.clock, instance.channel)
+
+    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
+        """By the signature where there is one, else by the token."""
+        if self._signature is not None and (self._tokens is None or headers.get("webhook-signature") is not None):
+            return self._signature.verify(headers, raw_body, now)
+        return self._tokens.verify(headers) if self._tokens is not None else Verdict("missing_signature")
+
+    def handshake(self, request: WebhookRequest, verdict: Verdict) -> HandshakeAnswer | None:  # noqa: ARG002 - the contract
+        """`OPTIONS` asks whether events may be sent here. They may: every one of them has to prove itself."""
+        origin = request.headers.get("webhook-request-origin")
+        if request.method != "OPTIONS" or origin is None or not origin.isprintable() or not origin.isascii():
+            return None
+        allowed = {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*", "Allow": "POST"}
+        return HandshakeAnswer(headers=allowed)
+
+    def normalise(self, request: WebhookRequest) -> Reading:
+        """One event, or one per member of a batch."""
+        media_type = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
+        if media_type == BATCHED:
+            return self._batch(request)
+        if media_type == STRUCTURED:
+            event = read_json(request.body)
+            return [event if isinstance(event, Refused) else self._structured(event, request.received_at)]
+        return [self._binary(request, media_type)]
+
+    def _batch(self, request: WebhookRequest) -> Reading:
+        events = read_json(request.body)
+        if isinstance(events, Refused):
+            return [events]
+        if not isinstance(events, list):
+            return [Refused("malformed_payload", "a batch is a JSON array of events")]
+        return [of_item(self._structured(event, request.received_at), event) for event in events]
+
+    def _structured(self, event: Any, received_at: datetime) -> Draft | Ignored | Refused:  # noqa: ANN401 - JSON is anything
+        if not isinstance(event, dict):
+            return Refused("malformed_payload", "an event is a JSON object")
+        data = event.get("data")
+        if data is None and isinstance(event.get("data_base64"), str):
+            try:
+                data = read_json(base64.b64decode(event["data_base64"], validate=True))
+            except (binascii.Error, ValueError):
+                return Refused("malformed_payload", "data_base64 is not base64")
+            if isinstance(data, Refused):
+                return Refused(data.reason, f"data_base64: {data.detail}")
+        return self._read(event, data, received_at)
+
+    def _binary(self, request: WebhookRequest, media_type: str) -> Draft | Ignored | Refused:
+        attributes = {
+            name.removeprefix("ce-"): unquote(value)
+            for name, value in request.headers.items()
+            if name.startswith("ce-")
+        }
+        if not attributes:
+            return Refused("not_understood", f"content type {media_type[:80]!r} without ce- headers is no CloudEvent")
+        if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+            return Refused("not_understood", f"data of type {media_type[:80]!r}; only JSON is read")
+        data = read_json(request.body)
+        return data if isinstance(data, Refused) else self._read(attributes, data, request.received_at)
+
+    def _read(self, attributes: Mapping[str, Any], data: Any, received_at: datetime) -> Draft | Ignored | Refused:  # noqa: ANN401
+        for name in REQUIRED:
+            value = attributes.get(name)
+            if not isinstance(value, str) or not value:
+                return Refused("malformed_payload", f"the attribute {name} is missing")
+        if attributes["specversion"] != "1.0":
+            return Refused("not_understood", f"CloudEvents {attributes['specversion'][:20]!r}; only 1.0 is read")
+        if attributes["type"] not in {INTERACTION_TYPE, SIGNAL_TYPE}:
+            return Refused(
+                "unknown_type", f"type {attributes['type'][:80]!r}; {INTERACTION_TYPE} and {SIGNAL_TYPE} are read"
+            )
+        reading = self._reader.read(data, received_at, _defaults(attributes))
+        if isinstance(reading, Draft) and _type_of(reading) != attributes["type"]:
+            return Refused("contract_violation", f"type says {attributes['type']}, data is {_type_of(reading)}")
+        return reading
+
+
+def _defaults(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the envelope says where the data is silent. In CloudEvents only source and id together are unique."""
+    said = {
+        "id": f"{attributes['source']}/{attributes['id']}",
+        "occurred_at": attributes.get("time"),
+        "conversation_id": attributes.get("subject"),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _type_of(draft: Draft) -> str:
+    return SIGNAL_TYPE if type(draft.event).__name__ == "Signal" else INTERACTION_TYPE
+
+
+CLOUDEVENTS = ConnectorKind(
+    id="cloudevents",
+    title="CloudEvents 1.0 over HTTP: binary, structured, batched",
+    build=CloudEventsOverHttp,
+    setup=(
+        f"POST events of type {INTERACTION_TYPE} or {SIGNAL_TYPE}, with the generic webhook's objects as JSON data.\n"
+        "Sign them as standardwebhooks.com describes, or configure tokens and send Authorization: Bearer <token>."
+    ),
+)

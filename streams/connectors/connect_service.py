@@ -1,0 +1,93 @@
+"""One connect process put together: publisher, accounts, intake and web server, from start to drained end.
+
+`streams.cli.connect_command` and the demo call it with everything that it needs; it reads no environment.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from streams.connectors.accounts_directory import AccountsDirectory
+from streams.connectors.accounts_follower import AccountsFollower
+from streams.connectors.connectors_file import ConnectorSetup
+from streams.connectors.intake import AnswerRecorder, Intake
+from streams.connectors.publisher import KafkaPublisher
+from streams.connectors.web_server import MAX_BODY_BYTES, ConnectServer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectPlan:
+    """Where to listen and where to publish. `prepare` runs once Kafka answers, to create topics for instance."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    servers: str
+    topic_prefix: str = ""
+    max_body_bytes: int = MAX_BODY_BYTES
+    prepare: Callable[[], object] | None = None
+    kafka_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ConnectService:
+    """A running set of connectors. `start` in an event loop, `close` in the same one; `addresses` in between."""
+
+    def __init__(
+        self,
+        plan: ConnectPlan,
+        setup: ConnectorSetup,
+        recorder: AnswerRecorder,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._plan = plan
+        self._directory = AccountsDirectory(setup.accounts)
+        self._publisher = KafkaPublisher(
+            plan.servers, plan.topic_prefix, prepare=plan.prepare, options=plan.kafka_options
+        )
+        self._follower = AccountsFollower(plan.servers, self._directory, plan.topic_prefix, plan.kafka_options)
+        intake = Intake(self._publisher, self._directory, recorder, self._accounts_missing)
+        self._server = ConnectServer(
+            setup.routes, intake, recorder, now, unready=self.trouble, max_body_bytes=plan.max_body_bytes
+        )
+
+    @property
+    def addresses(self) -> list[str]:
+        """`host:port` of everything that is listened on."""
+        return self._server.addresses
+
+    def trouble(self) -> str | None:
+        """Why webhooks are answered 503 now; null when they are accepted."""
+        return self._publisher.trouble or self._accounts_missing()
+
+    def _accounts_missing(self) -> str | None:
+        return None if self._follower.loaded else "accounts_not_read"
+
+    async def start(self) -> None:
+        """Listen at once, with or without Kafka; until Kafka takes records, every webhook is answered 503.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+        await self._server.start(self._plan.host, self._plan.port)
+        self._publisher.start()
+        self._follower.start()
+
+    async def close(self) -> None:
+        """Accept nothing new, finish what is in progress, let Kafka have what it was given."""
+        await self._server.drain()
+        await asyncio.to_thread(self._publisher.close)
+        await asyncio.to_thread(self._follower.close)
+
+    async def run(self, stop: asyncio.Event, started: Callable[["ConnectService"], object] = lambda _: None) -> None:
+        """Serve until `stop` is set."""
+        await self.start()
+        try:
+            started(self)
+            await stop.wait()
+            log.info("Draining: requests in progress are answered, nothing new is accepted")
+        finally:
+            await self.close()

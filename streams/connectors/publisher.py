@@ -1,0 +1,266 @@
+"""Into Kafka, and only then the sender hears 2xx: kafka-python's producer, with acks=all, from an asyncio server.
+
+`intake` hands records over and waits for their acknowledgement. kafka-python may block while it looks for a topic,
+so it is called from a thread of its own; another thread connects, retries and says so, and notices when Kafka goes
+away.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from kafka import KafkaProducer
+from kafka.codec import has_lz4
+from kafka.errors import KafkaError, MessageSizeTooLargeError
+
+from schemas.codec import Headers, encode, headers_of
+from schemas.interaction import Interaction
+from schemas.rejection import Rejection
+from schemas.signal import Signal
+from schemas.topics import INTERACTIONS, REJECTED, SIGNALS, TopicSpec
+from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_kafka
+
+log = logging.getLogger(__name__)
+
+PUBLISH_SECONDS = 2.0
+"""How long a sender waits for us at most: every provider allows more, most of them 3 seconds or more."""
+MOST_BYTES_WAITING = 32 * 1024 * 1024
+"""Memory for records that Kafka has not acknowledged; beyond it new ones are turned away at once."""
+LARGEST_RECORD = 6 * 1024 * 1024
+"""What the client lets through; the topics take batches of 8 MiB (`streams.topic_settings`)."""
+IDLE_SECONDS = 10.0
+"""Without a sign of life for so long, the broker is asked for one, so that readiness does not rest on old news."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+
+TOPICS = (INTERACTIONS, SIGNALS, REJECTED)
+
+
+class KafkaNotTaking(Exception):  # noqa: N818 - the condition, which the sender hears as 503 and Retry-After
+    """Kafka has not acknowledged in time, or cannot be asked.
+
+    What was handed over may still arrive; sent again, it is the same event.
+    """
+
+
+class RecordTooLarge(Exception):  # noqa: N818 - the condition, which ends in the dead letters
+    """Kafka will never take this record: it is larger than the topic allows."""
+
+
+class OutgoingRecord(NamedTuple):
+    """A record ready for its topic. `identity` is the same for every delivery of the same event."""
+
+    topic: TopicSpec
+    key: str
+    value: bytes
+    headers: Headers
+    identity: str
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory until it is acknowledged."""
+        return len(self.value) + len(self.key) + 512  # headers and book-keeping
+
+
+def outgoing(event: Interaction | Signal | Rejection, key: str | None = None) -> OutgoingRecord:
+    """An event as a record: interactions under their conversation, signals under their account."""
+    if isinstance(event, Rejection):
+        identity = f"{REJECTED.name}/{event.id}"
+        headers = headers_of(event, event.origin.connector or "connect", event.id, event.rejected_at)
+        return OutgoingRecord(REJECTED, key or event.origin.connector or "", encode(event), headers, identity)
+    topic, at = (INTERACTIONS, event.conversation_id) if isinstance(event, Interaction) else (SIGNALS, event.account_id)
+    identity = f"{topic.name}/{at}/{event.id}/{event.version}"
+    return OutgoingRecord(
+        topic, at or "", encode(event), headers_of(event, event.source, event.id, event.occurred_at), identity
+    )
+
+
+class KafkaPublisher:
+    """One producer per process. Until Kafka answers, every record is refused with `KafkaNotTaking`."""
+
+    def __init__(
+        self,
+        servers: str,
+        topic_prefix: str = "",
+        *,
+        prepare: Callable[[], object] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`prepare` is called once Kafka answers, to create topics; `options` go to kafka-python."""
+        self._servers = servers
+        self._names = {topic: topic_prefix + topic.name for topic in TOPICS}
+        self._prepare = prepare
+        self._options = dict(options or {})
+        self._producer: KafkaProducer | None = None
+        self._hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="careline-publish")
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="careline-kafka-watch", daemon=True)
+        self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._heard_at = 0.0
+        self._failing: str | None = "Kafka has not answered yet"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why Kafka does not take records now; null while it does."""
+        return self._failing
+
+    def start(self) -> None:
+        """Begin to connect, in the background, for as long as it takes."""
+        self._watcher.start()
+
+    def send(self, records: Sequence[OutgoingRecord]) -> list[asyncio.Future[None]]:
+        """Hand records over; each future is done when Kafka has acknowledged (or refused) its record.
+
+        Raises:
+            KafkaNotTaking: nothing was handed over: there is no connection, or too much is waiting already.
+        """
+        producer = self._producer
+        if producer is None or self._stopping.is_set():
+            raise KafkaNotTaking(self._failing or "shutting down")
+        total = sum(record.size_bytes for record in records)
+        with self._lock:
+            if self._waiting_bytes + total > MOST_BYTES_WAITING:
+                raise KafkaNotTaking("too much is waiting for Kafka already")
+            self._waiting_bytes += total
+        loop = asyncio.get_running_loop()
+        pending = [(record, loop.create_future()) for record in records]
+        self._hand.submit(self._send_all, producer, pending, loop, time.monotonic() + PUBLISH_SECONDS)
+        return [future for _, future in pending]
+
+    def _send_all(
+        self,
+        producer: KafkaProducer,
+        pending: list[tuple[OutgoingRecord, asyncio.Future[None]]],
+        loop: asyncio.AbstractEventLoop,
+        deadline: float,
+    ) -> None:
+        for record, future in pending:
+            if time.monotonic() > deadline:
+                # Nobody waits for it any more, and its sender will send it again.
+                self._settle(record, future, loop, KafkaNotTaking("waited too long for its turn"))
+                continue
+            try:
+                sent = producer.send(
+                    self._names[record.topic], value=record.value, key=record.key.encode(), headers=list(record.headers)
+                )
+            except (KafkaError, ValueError) as error:
+                self._settle(record, future, loop, error)
+                continue
+            sent.add_callback(lambda _, r=record, f=future: self._settle(r, f, loop, None))
+            sent.add_errback(lambda error, r=record, f=future: self._settle(r, f, loop, error))
+
+    def _settle(
+        self,
+        record: OutgoingRecord,
+        future: asyncio.Future[None],
+        loop: asyncio.AbstractEventLoop,
+        error: BaseException | None,
+    ) -> None:
+        with self._lock:
+            self._waiting_bytes -= record.size_bytes
+        outcome: Exception | None = None
+        if isinstance(error, MessageSizeTooLargeError):
+            outcome = RecordTooLarge(str(error))
+        elif error is not None:
+            outcome = error if isinstance(error, KafkaNotTaking) else KafkaNotTaking(str(error) or type(error).__name__)
+        if error is None:
+            self._hear()
+        elif isinstance(outcome, KafkaNotTaking):
+            self._miss(str(outcome))
+        try:
+            loop.call_soon_threadsafe(_resolve, future, outcome)
+        except RuntimeError:
+            log.debug("The server is gone; nobody waits for the record any more")
+
+    def _hear(self) -> None:
+        self._heard_at = time.monotonic()
+        if self._failing is not None:
+            log.info("Kafka at %s takes records", self._servers)
+            self._failing = None
+
+    def _miss(self, reason: str) -> None:
+        if self._failing is None:
+            log.warning(
+                "Kafka at %s does not take records: %s. Webhooks are answered 503 until it does", self._servers, reason
+            )
+        self._failing = reason
+
+    def _watch(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            try:
+                if self._producer is None:
+                    self._connect()
+                elif self._failing is not None or time.monotonic() - self._heard_at > IDLE_SECONDS:
+                    wait_for_kafka(self._servers, timeout=0, options=self._options)
+                    self._hear()
+                pause = FIRST_PAUSE_SECONDS
+            except (KafkaUnavailable, TopicsRefusedError, KafkaError, OSError) as error:
+                self._miss(str(error))
+                log.warning("%s Trying again in %.1f s", error, pause)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                self._stopping.wait(1.0)
+
+    def _connect(self) -> None:
+        wait_for_kafka(self._servers, timeout=0, options=self._options)
+        if self._prepare is not None:
+            self._prepare()
+        producer = KafkaProducer(**producer_settings(self._servers), **self._options)
+        try:
+            # Now, in this thread, and not with the first record.
+            for name in self._names.values():
+                producer.partitions_for(name)
+        except KafkaError:
+            producer.close(timeout=0)
+            raise
+        self._producer = producer
+        self._hear()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Let what was handed over arrive, for at most so many seconds, and end."""
+        self._stopping.set()
+        self._hand.shutdown(wait=True)
+        if self._watcher.is_alive():
+            self._watcher.join(timeout)
+        if self._producer is not None:
+            try:
+                self._producer.close(timeout=timeout)
+            except KafkaError as error:
+                log.warning("Kafka did not take everything before the end: %s", error)
+
+
+def producer_settings(servers: str) -> dict[str, Any]:
+    """The settings of kafka-python's producer, each with its reason."""
+    return {
+        "bootstrap_servers": [address.strip() for address in servers.split(",")],
+        "client_id": "careline-connect",
+        "acks": "all",
+        "enable_idempotence": True,  # its own retries write nothing twice
+        "compression_type": "lz4" if has_lz4() else "gzip",
+        "linger_ms": 0,  # a webhook waits for its record; batches form by themselves while a request is under way
+        "max_in_flight_requests_per_connection": 5,  # the most that keeps order with idempotence
+        "max_request_size": LARGEST_RECORD,
+        "max_block_ms": 1_000,  # half of what a sender waits: the next in the queue shall have a chance
+        "request_timeout_ms": 5_000,
+        "delivery_timeout_ms": 10_000,  # after that the sender has long been told 503 and the memory is wanted back
+        "reconnect_backoff_max_ms": 1_000,  # back within a second after Kafka is
+        "allow_auto_create_topics": False,  # a topic with the broker's default partitions could never be put right
+        "bootstrap_timeout_ms": 5_000,
+        "metadata_max_age_ms": 60_000,
+    }
+
+
+def _resolve(future: asyncio.Future[None], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+        future.exception()  # looked at: its waiter may have given up, and that is no bug to warn about

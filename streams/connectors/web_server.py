@@ -1,0 +1,225 @@
+"""The web server of `careline connect`: raw requests in, answers out, everything counted.
+
+It reads no more than it must: the size is checked before and while reading, a slow sender runs into a time-out, and
+the bytes that are held at once are bounded. `intake` does the rest. TLS ends in front of it; it listens on loopback
+unless told otherwise.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import HttpProcessingError
+from typing_extensions import override
+
+from streams.connectors.connector_contract import Headers, WebhookRequest
+from streams.connectors.intake import Answer, AnswerRecorder, Intake, Route, not_now, refuse
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Providers send kilobytes; a megabyte leaves room for a long mail, and Kafka's default limit is the same."""
+READ_SECONDS = 10.0
+"""For a whole body. Providers give up after 3 to 30 seconds themselves."""
+IDLE_SECONDS = 75.0
+"""An open connection without a request; also the most that a sender may dribble with its headers."""
+LINGER_SECONDS = 1.0
+"""How long a refused body is still read and thrown away, so that the sender gets to see its answer."""
+MOST_HELD_BYTES = 64 * 1024 * 1024
+"""Bodies in memory at once; beyond it new requests are asked to come again."""
+MOST_AT_ONCE = 2_000
+"""Requests in progress at once; at 2 seconds each that is 1,000 a second with Kafka silent."""
+DRAIN_SECONDS = 10.0
+"""For requests in progress when the server is told to stop: longer than any of them may take."""
+
+PROBES = frozenset({"/health", "/ready"})
+
+NOBODY = "none"
+"""The connector under which answers are counted that no connector is responsible for."""
+
+
+class ConnectServer:
+    """Receives webhooks for a set of routes. `start`, then `drain`; `addresses` has the real port in between."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        intake: Intake,
+        recorder: AnswerRecorder,
+        now: Callable[[], datetime],
+        *,
+        unready: Callable[[], str | None] = lambda: None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        """`routes` by the last part of their path; `now` is aware; `unready` says why `/ready` is not (null: it is)."""
+        self._routes = dict(routes)
+        self._intake = intake
+        self._recorder = recorder
+        self._now = now
+        self._unready = unready
+        self._max_body_bytes = max_body_bytes
+        self._held_bytes = 0
+        self._in_progress = 0
+        self._draining = False
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """`host:port` of everything that is listened on."""
+        found = self._runner.addresses if self._runner else []
+        return [f"{address[0]}:{address[1]}" for address in found]
+
+    def application(self) -> web.Application:
+        """The routes as an aiohttp application."""
+        application = web.Application()
+        # Every method arrives at one handler: what a wrong one is answered depends on the connector's handshake.
+        application.router.add_route("*", "/in/{name}", self._receive, expect_handler=self._expect)
+        application.router.add_get("/health", self._health)
+        application.router.add_get("/ready", self._ready)
+        application.router.add_route("*", "/{anything:.*}", self._lost, expect_handler=self._expect)
+        return application
+
+    def runner(self) -> web.AppRunner:
+        """The application with the limits of its connections."""
+        return web.AppRunner(
+            self.application(),
+            access_log_class=_counting(self._recorder),
+            access_log=logging.getLogger("streams.connectors.access"),
+            logger=_http_logger(),
+            # Signatures cover the bytes as sent, and a small body must not unfold into a large one.
+            auto_decompress=False,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=DRAIN_SECONDS,
+        )
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Port 0 takes any free one.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+        self._runner = self.runner()
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, backlog=1024).start()
+
+    async def drain(self) -> None:
+        """Accept nothing new, answer what is in progress, close."""
+        self._draining = True
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # probes
+
+    async def _health(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
+        return web.json_response({"status": "alive"})
+
+    async def _ready(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
+        reason = "draining" if self._draining else self._unready()
+        if reason is None:
+            return web.json_response({"status": "ready"})
+        return web.json_response({"status": "not ready", "reason": reason}, status=503)
+
+    # requests
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        route = self._routes.get(request.match_info["name"])
+        if route is None:
+            return await self._lost(request)
+        name = route.instance.name
+        if self._in_progress >= MOST_AT_ONCE or self._held_bytes >= MOST_HELD_BYTES:
+            return _response(not_now(name, "overloaded"), close=True)
+        self._in_progress += 1
+        body = bytearray()
+        try:
+            trouble = await self._read(request, body, name)
+            if trouble is not None:
+                return _response(trouble, close=True)
+            headers = Headers(request.headers.items())
+            seen = WebhookRequest(request.method, headers, bytes(body), self._now(), dict(request.query))
+            return _response(await self._intake.receive(route, seen))
+        finally:
+            self._in_progress -= 1
+            self._held_bytes -= len(body)
+
+    async def _read(self, request: web.Request, body: bytearray, name: str) -> Answer | None:
+        """Fill `body`, or say why not."""
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return refuse(name, 415, "compressed_body")
+        if (request.content_length or 0) > self._max_body_bytes:
+            return refuse(name, 413, "too_large")
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    self._held_bytes += len(chunk)
+                    if len(body) > self._max_body_bytes:
+                        return refuse(name, 413, "too_large")
+        except TimeoutError:
+            return refuse(name, 408, "too_slow")
+        except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
+            return refuse(name, 400, "unreadable_http")
+        return None
+
+    async def _lost(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
+        return _response(refuse(NOBODY, 404, "unknown_path"), close=True)
+
+    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+        """`Expect: 100-continue` asks before sending a body: a too large one need not even be sent."""
+        if (request.content_length or 0) > self._max_body_bytes:
+            return _response(refuse(request.match_info.get("name", NOBODY), 413, "too_large"), close=True)
+        if request.headers.get("Expect", "").lower() != "100-continue":
+            raise web.HTTPExpectationFailed
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # aiohttp counts what a response has sent; the interim answer is not part of it.
+        request.writer.output_size = 0
+        return None
+
+
+class CountedResponse(web.Response):
+    """A response that knows what it is counted as."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(
+            status=answer.status, body=answer.body, content_type=answer.content_type, headers=dict(answer.headers)
+        )
+        self.counted_as = (answer.connector, answer.reason)
+
+
+def _response(answer: Answer, *, close: bool = False) -> web.Response:
+    response = CountedResponse(answer)
+    if close:
+        response.force_close()
+    return response
+
+
+def _counting(recorder: AnswerRecorder) -> type[AbstractAccessLogger]:
+    """An access logger that counts: aiohttp tells it every answer, those of its own HTTP parser included."""
+
+    class CountingAccessLogger(AbstractAccessLogger):
+        @override
+        def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+            if isinstance(response, CountedResponse):
+                connector, reason = response.counted_as
+            elif request.path in PROBES:
+                return
+            else:
+                connector, reason = NOBODY, "unreadable_http" if response.status < 500 else "internal_error"
+            recorder.connector_answered(connector, response.status, reason)
+            self.logger.debug("%s %s: %s %s in %.3f s", request.method, request.path, response.status, reason, time)
+
+    return CountingAccessLogger
+
+
+def _http_logger() -> logging.Logger:
+    """The log of aiohttp's server, without a stack trace for every scanner that speaks no HTTP: those are counted."""
+    logger = logging.getLogger("streams.connectors.http")
+    if not logger.filters:
+        logger.addFilter(_is_our_fault)
+    return logger
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
