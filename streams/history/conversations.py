@@ -1,0 +1,199 @@
+"""Files of history, gathered by conversation.
+
+Exports are grouped by anything but time, so nothing can be said about a conversation before every row of every file
+has been seen. What is kept of a row is small and shared (`row_events`): about 250 bytes, a few million rows to a
+gigabyte. `careline import` and `careline policy run` have the conversations next.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+from schemas.interaction import Interaction
+from streams.history.conversation_history import RowOfHistory, interactions_of, row_of_history
+from streams.history.csv_table import CsvTable
+from streams.history.import_mapping import ColumnUse, ImportMapping
+from streams.history.rejected_rows import RejectedRows
+from streams.history.row_columns import Columns, CsvColumns, JsonColumns
+from streams.history.row_events import RowReader, UnusableRow
+from streams.history.row_files import Member, Row, UnreadableFile, ndjson_rows, open_history
+
+Progress = Callable[[int, int], None]
+"""Told now and then: bytes read so far and rows so far, over all files."""
+
+_ROWS_BETWEEN_REPORTS = 8_192
+
+
+@dataclass(slots=True)
+class HistoryCounts:
+    """What became of the rows. `rows = used + without_event + rejected`."""
+
+    rows: int = 0
+    used: int = 0
+    without_event: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    """Events that the rows state themselves; changes between rows come on top (`History.conversations`)."""
+    rejected_files: list[Path] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)
+
+
+class ColumnTrouble(Exception):  # noqa: N818 - what it is
+    """The mapping and the header of a file do not fit together; `found` has every place."""
+
+    def __init__(self, found: list[tuple[ColumnUse, str, tuple[str, ...]]]) -> None:
+        super().__init__(f"{len(found)} columns of the mapping do not fit the file")
+        self.found = found
+        """Where the mapping uses a column, what is wrong with it, and the columns to choose from."""
+
+
+class History:
+    """All rows of the files, by conversation."""
+
+    def __init__(self) -> None:
+        self.counts = HistoryCounts()
+        self._rows: dict[str, list[RowOfHistory]] = {}
+
+    def __len__(self) -> int:
+        """How many conversations there are."""
+        return len(self._rows)
+
+    def add(self, conversation: str, row: RowOfHistory) -> None:
+        """A row more."""
+        rows = self._rows.get(conversation)
+        if rows is None:
+            self._rows[conversation] = [row]
+        else:
+            rows.append(row)
+
+    def conversations(self, source: str, clock: str = "wall") -> Iterator[tuple[str, list[Interaction]]]:
+        """Every conversation with its events in order; the one that began first comes first."""
+        beginnings = sorted((min(row.at for row in rows), conversation) for conversation, rows in self._rows.items())
+        for _at, conversation in beginnings:
+            yield conversation, interactions_of(conversation, self._rows[conversation], source, clock)
+
+
+def read_history(
+    mapping: ImportMapping, paths: Sequence[Path], *, strict: bool = False, progress: Progress | None = None
+) -> History:
+    """Read files completely.
+
+    Raises:
+        UnreadableFile: a file cannot be read at all.
+        ColumnTrouble: the mapping uses a column that a file does not have, or has twice.
+        StrictStop: `strict`, and a row cannot be used.
+    """
+    history = History()
+    finished = 0
+    for path in paths:
+        with RejectedRows(path, strict=strict) as rejections, open_history(path) as (members, position):
+            for member in members:
+                rejections.member = member.name if member.name != path.name else None
+                report = _reporter(progress, finished, position.bytes_read, history.counts)
+                _read_member(_Source(mapping, path, member), rejections, history, report)
+        finished += path.stat().st_size
+        _close_file(history.counts, rejections)
+    if progress is not None:
+        progress(finished, history.counts.rows)
+    return history
+
+
+def _reporter(
+    progress: Progress | None, before: int, position: Callable[[], int], counts: HistoryCounts
+) -> Callable[[], None] | None:
+    if progress is None:
+        return None
+    return lambda: progress(before + position(), counts.rows)
+
+
+def _close_file(counts: HistoryCounts, rejections: RejectedRows) -> None:
+    counts.rejected.update(rejections.counts)
+    counts.rows += rejections.counts.total()
+    if rejections.unwritten is not None:
+        counts.unwritten.append(rejections.unwritten)
+    elif rejections.counts:
+        counts.rejected_files.append(rejections.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    mapping: ImportMapping
+    path: Path
+    member: Member
+
+    @contextmanager
+    def rows(self, rejections: RejectedRows) -> Iterator[tuple[Iterator[Row], Columns]]:
+        """The rows, and how to find columns in them."""
+        if self.mapping.format == "ndjson":
+            yield ndjson_rows(self.member.stream, rejections), JsonColumns()
+            return
+        uses = self.mapping.column_uses()
+        try:
+            table = CsvTable(self.member.stream, {use.name for use in uses})
+        except UnicodeError as error:
+            raise UnreadableFile(self.path, str(error), "save it as UTF-8") from None
+        with table:
+            _check_columns(uses, table, f"{self.path}")
+            yield table.rows(rejections), CsvColumns(table.header)
+
+
+def _check_columns(uses: Sequence[ColumnUse], table: CsvTable, name: str) -> None:
+    known = tuple(dict.fromkeys(table.header))
+    found: list[tuple[ColumnUse, str, tuple[str, ...]]] = []
+    for use in uses:
+        if use.name in table.repeated:
+            found.append(
+                (use, f"{name} has the column {use.name!r} more than once, so it is not clear which is meant", ())
+            )
+        elif use.name not in known:
+            found.append((use, f"{name} has no column {use.name!r}", known))
+    if found:
+        raise ColumnTrouble(found)
+
+
+def _read_member(
+    source: _Source, rejections: RejectedRows, history: History, report: Callable[[], None] | None
+) -> None:
+    counts, add = history.counts, history.add
+    with source.rows(rejections) as (rows, columns):
+        read = RowReader(source.mapping, columns).read
+        for row in rows:
+            try:
+                facts = read(row.values)
+            except UnusableRow as error:
+                rejections.reject(row, error.reason, error.detail)
+                continue
+            counts.rows += 1
+            if facts is None:
+                counts.without_event += 1
+            else:
+                counts.used += 1
+                counts.events += len(facts.drafts)
+                add(facts.conversation, row_of_history(facts))
+            if report is not None and counts.rows % _ROWS_BETWEEN_REPORTS == 0:
+                report()
+
+
+def content_digest(paths: Sequence[Path], *texts: str) -> str:
+    """Twelve hexadecimal digits that are the same for the same contents, whatever the names and the order of the files.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
+    digests = [_file_digest(path) for path in paths]
+    digests.extend(blake2b(text.encode(), digest_size=16).digest() for text in texts)
+    return blake2b(b"".join(sorted(digests)), digest_size=6).hexdigest()
+
+
+def _file_digest(path: Path) -> bytes:
+    digest = blake2b(digest_size=16)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise UnreadableFile(path, error.strerror or str(error)) from None
+    return digest.digest()

@@ -1,0 +1,196 @@
+"""History into Kafka: every event, then one tick where the story ends, then the hand-over to the live clock.
+
+`careline import` calls it with the conversations of `streams.history.conversations`. The import has a clock of its
+own, so no ticket is judged early because another one is newer: its workers sweep these conversations when they read
+the tick, which stands in every partition behind all events of the import. What comes out is the workers' business
+(`agents.conversation_agent`).
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from kafka import KafkaProducer
+from kafka.codec import has_lz4
+from kafka.errors import KafkaError
+from kafka.future import Future
+
+from schemas.codec import encode, headers_of
+from schemas.control import Control
+from schemas.interaction import Interaction
+from schemas.topics import INTERACTIONS, SIGNALS
+from streams.topic_settings import MAX_BATCH_BYTES
+
+IN_FLIGHT = 20_000
+"""Events sent and not yet acknowledged; about 10 MB. kafka-python 3 has no bound of its own."""
+
+ACKNOWLEDGED_WITHIN_SECONDS = 120.0
+"""As long as the producer itself tries to deliver a batch."""
+
+_METADATA_MS = 15_000
+_BATCH_BYTES = 262_144
+_LINGER_MS = 20
+_EVENTS_BETWEEN_REPORTS = 2_048
+
+
+class ImportFailed(Exception):  # noqa: N818 - what it is, in the words of the message
+    """Kafka is absent, lacks the topics, or refused an event. Importing again completes what was sent before."""
+
+    def __init__(self, message: str, suggestion: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTarget:
+    """Where to: `servers` as `host:port` with commas, `topic_prefix` before every topic name."""
+
+    servers: str
+    topic_prefix: str = ""
+
+    def topic(self, name: str) -> str:
+        """The physical name of a topic."""
+        return self.topic_prefix + name
+
+
+@dataclass(frozen=True, slots=True)
+class SentHistory:
+    """What an import has put into Kafka, all of it acknowledged. `controls` counts those of all partitions."""
+
+    conversations: int
+    events: int
+    controls: int
+
+
+def send_history(
+    conversations: Iterable[tuple[str, list[Interaction]]],
+    clock: str,
+    now: datetime,
+    target: ImportTarget,
+    progress: Callable[[int], None] | None = None,
+) -> SentHistory:
+    """Send everything; returns when Kafka has acknowledged all of it.
+
+    Args:
+        conversations: ids with their events, in order, stamped with `clock`.
+        clock: `import:<id>`; the same files and mapping have the same one, so that importing again changes nothing.
+        now: how far the clock of the import runs after its last event.
+        target: the cluster.
+        progress: told now and then how many events have been sent.
+
+    Raises:
+        ImportFailed: see there.
+    """
+    with _producer(target) as producer:
+        try:
+            partitions = {
+                topic: sorted(producer.partitions_for(topic))
+                for topic in (target.topic(INTERACTIONS.name), target.topic(SIGNALS.name))
+            }
+        except KafkaError as error:
+            raise ImportFailed(
+                f"Kafka at {target.servers} has no topic {target.topic(INTERACTIONS.name)}: {error}",
+                "create the topics with `careline topics --create`",
+            ) from None
+        sender = _Sender(producer)
+        interactions = target.topic(INTERACTIONS.name)
+        sent = 0
+        count = 0
+        for conversation, events in conversations:
+            count += 1
+            key = conversation.encode()
+            for event in events:
+                headers = headers_of(event, event.source, event.id, event.occurred_at)
+                sender.send(interactions, key=key, value=encode(event), headers=headers)
+                sent += 1
+                if progress is not None and sent % _EVENTS_BETWEEN_REPORTS == 0:
+                    progress(sent)
+        # Everything is acknowledged before the tick is sent: not even a retried batch may come to stand behind it.
+        sender.settle()
+        controls = 0
+        for control in _closing_controls(clock, now):
+            for topic, numbers in partitions.items():
+                for number in numbers:
+                    headers = headers_of(control, clock, control.id, control.as_of)
+                    sender.send(topic, partition=number, value=encode(control), headers=headers)
+                    controls += 1
+            sender.settle()
+        if progress is not None:
+            progress(sent)
+        return SentHistory(count, sent, controls)
+
+
+def _closing_controls(clock: str, now: datetime) -> Iterator[Control]:
+    kinds: tuple[Literal["tick", "clock_released"], ...] = ("tick", "clock_released")
+    for kind in kinds:
+        yield Control(id=f"{clock}/{kind}/{now.isoformat()}", kind=kind, as_of=now, clock=clock)
+
+
+class _Sender:
+    """Sends, keeps the number in flight bounded, and looks at every answer."""
+
+    def __init__(self, producer: KafkaProducer) -> None:
+        self._producer = producer
+        self._waiting: deque[Future] = deque()
+
+    def send(self, topic: str, **record: object) -> None:
+        try:
+            self._waiting.append(self._producer.send(topic, **record))
+        except KafkaError as error:
+            raise _refused(error) from None
+        if len(self._waiting) > IN_FLIGHT:
+            self._acknowledge(down_to=IN_FLIGHT // 2)
+
+    def settle(self) -> None:
+        """Wait until everything sent so far is in Kafka."""
+        try:
+            self._producer.flush(timeout=ACKNOWLEDGED_WITHIN_SECONDS)
+        except KafkaError as error:
+            raise _refused(error) from None
+        self._acknowledge(down_to=0)
+
+    def _acknowledge(self, down_to: int) -> None:
+        while len(self._waiting) > down_to:
+            try:
+                self._waiting.popleft().get(timeout=ACKNOWLEDGED_WITHIN_SECONDS)
+            except KafkaError as error:
+                raise _refused(error) from None
+
+
+def _refused(error: KafkaError) -> ImportFailed:
+    return ImportFailed(
+        f"Kafka did not take an event: {error}",
+        "when that is mended, import the same files again: what is there already counts once",
+    )
+
+
+@contextmanager
+def _producer(target: ImportTarget) -> Iterator[KafkaProducer]:
+    try:
+        producer = KafkaProducer(
+            bootstrap_servers=target.servers.split(","),
+            client_id="careline-import",
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4" if has_lz4() else "gzip",
+            batch_size=_BATCH_BYTES,
+            linger_ms=_LINGER_MS,
+            max_block_ms=_METADATA_MS,
+            max_request_size=MAX_BATCH_BYTES,
+            bootstrap_timeout_ms=_METADATA_MS,
+            delivery_timeout_ms=int(ACKNOWLEDGED_WITHIN_SECONDS * 1000),
+            allow_auto_create_topics=False,
+        )
+    except (KafkaError, OSError) as error:
+        raise ImportFailed(
+            f"Kafka does not answer at {target.servers}: {error}",
+            "set CARELINE_KAFKA, or start one with `careline demo`",
+        ) from None
+    try:
+        yield producer
+    finally:
+        producer.close(timeout=5)
