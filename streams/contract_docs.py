@@ -4,6 +4,7 @@
 here that `schemas` does not say: what is missing in a document is missing in a docstring there.
 """
 
+import inspect
 import io
 import sys
 from pathlib import Path
@@ -24,6 +25,10 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema(contract: type[Struct]) -> dict[str, Any]:
     """The JSON Schema of one contract, its parts under `$defs`."""
     (reference,), parts = msgspec.json.schema_components([contract], ref_template="#/$defs/{name}")
+    for part in parts.values():
+        if "description" in part:
+            # Python 3.13 takes the indentation out of docstrings by itself; a document must not tell who made it.
+            part["description"] = inspect.cleandoc(part["description"])
     return {"$schema": _DRAFT, "title": EVENT_TYPES[contract], **reference, "$defs": dict(sorted(parts.items()))}
 
 
