@@ -1,0 +1,84 @@
+"""Writes a batch into ClickHouse: each of its inserts under a token, so that writing it again adds nothing.
+
+`sink_loop` calls it and decides what to do when ClickHouse does not answer.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.insert import InsertContext
+
+from streams.sinks.batch_intent import AnyBatch
+from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
+from streams.sinks.recorder import Recorder
+from streams.sinks.rows import Row, Table
+
+INSERT_SETTINGS: Mapping[str, Any] = {
+    # The batch is large already; an asynchronous insert would be acknowledged or repeated on its own terms.
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    # Without it a repeated batch would be added again to whatever a materialized view sums up.
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+}
+_UNKNOWN_TABLE = 60
+_UNKNOWN_DATABASE = 81
+
+
+class InsertFailedError(RuntimeError):
+    """ClickHouse did not take an insert; the message says why, in one line."""
+
+
+class ClickHouseWriter:
+    """One connection for writing. After a failure it is opened anew."""
+
+    def __init__(self, target: ClickHouseTarget, recorder: Recorder) -> None:
+        self._target = target
+        self._recorder = recorder
+        self._client: Client | None = None
+        self._contexts: dict[str, InsertContext] = {}
+
+    def write(self, batch: AnyBatch) -> dict[str, int]:
+        """Write all inserts of a batch; those that were written before are dropped by ClickHouse.
+
+        Returns:
+            Rows by table.
+
+        Raises:
+            InsertFailedError: an insert did not succeed or its fate is unknown; write the same batch again.
+        """
+        for token, rows in batch.inserts():
+            started = time.perf_counter()
+            try:
+                self._insert(batch.table, token, rows)
+            except (ClickHouseError, ClickHouseUnavailableError, OSError) as error:
+                self.close()
+                raise InsertFailedError(_explained(error)) from None
+            self._recorder.sink_inserted(batch.table.name, len(rows), time.perf_counter() - started)
+        return {batch.table.name: batch.row_count}
+
+    def _insert(self, table: Table[Any], token: str, rows: list[Row]) -> None:
+        if self._client is None:
+            self._client = open_clickhouse(self._target)
+        context = self._contexts.get(table.name)
+        if context is None:
+            context = self._client.create_insert_context(table.name, column_names=table.columns)
+            self._contexts[table.name] = context
+        context.settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+        self._client.insert(context=context, data=rows)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._contexts.clear()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _explained(error: Exception) -> str:
+    if getattr(error, "code", None) in {_UNKNOWN_TABLE, _UNKNOWN_DATABASE}:
+        return "the tables are missing; run `careline migrate`"
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__

@@ -1,0 +1,138 @@
+"""One sink process, put together: waits for Kafka and ClickHouse, migrates, serves SQL and writes until told to stop.
+
+`careline sink` and `careline demo` run it. The loop itself is `sink_loop`.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from clickhouse_connect.driver.client import Client
+from kafka import KafkaConsumer
+from kafka.admin import KafkaAdminClient
+
+from streams.sinks.batch_intent import BatchLimits
+from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
+from streams.sinks.clickhouse_writer import ClickHouseWriter
+from streams.sinks.migrations_runner import apply_migrations, migrations_folder, read_migrations
+from streams.sinks.recorder import Recorder
+from streams.sinks.rows import TABLES
+from streams.sinks.sink_loop import (
+    FIRST_RETRY_SECONDS,
+    LONGEST_RETRY_SECONDS,
+    SinkCounts,
+    SinkLoop,
+    TopicTable,
+)
+from streams.sinks.sql_service import SqlService
+from streams.sinks.topic_epochs import epoch_of
+
+logger = logging.getLogger(__name__)
+
+GROUP = "careline-sink"
+
+
+class SinkError(RuntimeError):
+    """The sink cannot start; the message names the cause and the way out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkOptions:
+    """What a sink needs to know.
+
+    Attributes:
+        kafka_servers: Brokers as host:port with commas.
+        target: Where ClickHouse is.
+        topic_prefix: Before every topic and group name.
+        sql_address: Host and port of the SQL service; used while the engine is embedded.
+        limits: When batches are cut.
+        client_options: Further options of kafka-python's clients.
+    """
+
+    kafka_servers: str
+    target: ClickHouseTarget
+    topic_prefix: str = ""
+    sql_address: tuple[str, int] | None = None
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    client_options: Mapping[str, object] = field(default_factory=dict)
+
+
+def run_sink(
+    options: SinkOptions,
+    stop: threading.Event,
+    recorder: Recorder,
+    announce: Callable[[str], None] = logger.info,
+) -> SinkCounts:
+    """Run a sink until `stop` is set. Kafka must answer; ClickHouse is waited for.
+
+    Raises:
+        SinkError: the topics are missing, or the embedded engine is open elsewhere.
+        MigrationError: the tables cannot be brought up to date.
+        SqlAddressError: the SQL service cannot listen.
+    """
+    with ExitStack() as parts:
+        client = _wait_for_clickhouse(options.target, stop)
+        if client is None:
+            return SinkCounts()
+        parts.enter_context(client)  # stays open: an engine in memory lives as long as its last connection
+        applied = apply_migrations(client, read_migrations(migrations_folder()))
+        if applied:
+            announce(f"migrated {options.target}: {', '.join(migration.label for migration in applied)}")
+        topics = _topic_tables(options, client)
+        if options.target.embedded and options.sql_address is not None:
+            service = parts.enter_context(SqlService(options.target, *options.sql_address))
+            announce(f"read-only SQL at http://{service.address}")
+        writer = ClickHouseWriter(options.target, recorder)
+        parts.callback(writer.close)
+        consumer = _consumer(options)
+        parts.callback(consumer.close)
+        announce(f"writing {len(topics)} topics into {options.target}")
+        loop = SinkLoop(consumer, writer, topics, recorder=recorder, limits=options.limits)
+        loop.run(stop)
+        return loop.counts
+
+
+def _wait_for_clickhouse(target: ClickHouseTarget, stop: threading.Event) -> Client | None:
+    pause = FIRST_RETRY_SECONDS
+    while not stop.is_set():
+        try:
+            return open_clickhouse(target, create_database=True)
+        except ClickHouseUnavailableError as error:
+            if target.embedded:  # open elsewhere or not installed: waiting does not help
+                raise SinkError(str(error)) from None
+            logger.warning("%s; trying again in %.1f s", error, pause)
+        stop.wait(pause)
+        pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+    return None
+
+
+def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]:
+    names = {options.topic_prefix + table.topic.name: table for table in TABLES}
+    admin = KafkaAdminClient(bootstrap_servers=options.kafka_servers.split(","), **options.client_options)
+    try:
+        found = {topic["name"]: topic for topic in admin.describe_topics(list(names))}
+    finally:
+        admin.close()
+    missing = sorted(name for name in names if found.get(name, {}).get("error_code", -1) != 0)
+    if missing:
+        raise SinkError(f"Kafka has no topic {', '.join(missing)}; create the topics with `careline topics --create`")
+    return {
+        name: TopicTable(table, epoch_of(client, name, str(found[name].get("topic_id", ""))))
+        for name, table in names.items()
+    }
+
+
+def _consumer(options: SinkOptions) -> KafkaConsumer:
+    return KafkaConsumer(
+        bootstrap_servers=options.kafka_servers.split(","),
+        group_id=options.topic_prefix + GROUP,
+        client_id=GROUP,
+        isolation_level="read_committed",  # what a worker's open or failed transaction wrote is no result
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_records=options.limits.rows,
+        allow_auto_create_topics=False,
+        **options.client_options,
+    )
