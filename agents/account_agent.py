@@ -14,6 +14,7 @@ from agents.domain.account import WALL, Account, News
 from agents.domain.health_profile import DEFAULT_PROFILE, HealthProfile
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
+from agents.domain.scoring import Scorer
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (
     AccountLedger,
@@ -44,7 +45,7 @@ class _OpenAccount:
     def __init__(self, account: Account, before: bytes | None) -> None:
         self.account = account
         self.before = before
-        self.taken: list[tuple[Record, SlaEvent | Signal]] = []
+        self.taken: list[Record] = []
 
 
 class AccountAgent:
@@ -53,16 +54,21 @@ class AccountAgent:
     def __init__(self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE) -> None:
         self._states = states
         self._effects = effects
-        self._profile = profile
+        self._scorer = Scorer(profile)
         self._ledger = AccountLedger()
         self._open: dict[str, _OpenAccount] = {}
+
+    @property
+    def ledger(self) -> AccountLedger:
+        """The partition's books."""
+        return self._ledger
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:  # noqa: ARG002 - decides nothing here
         """Apply a batch in log order. Control records settle what came before them, so that time passes in between."""
         self._ledger = self._load_ledger()
         self._open = {}
         for record in records:
-            if record.topic.name == SLA_EVENTS.name:
+            if _is_sla_event(record):
                 self._take_event(record)
             else:
                 self._take_signal_or_control(record)
@@ -78,7 +84,7 @@ class AccountAgent:
     def _take_event(self, record: Record) -> None:
         ledger = self._ledger
         try:
-            event = _read(record, SlaEvent)
+            event, at = _read(record, SlaEvent)
         except ContractViolation as violation:
             ledger.sla_rejected += 1
             self._effects.reject(record, violation.reason, violation.detail)
@@ -91,13 +97,13 @@ class AccountAgent:
         ledger.sla_positions[cause.partition] = position
         opened = self._opened(event.account_id, event.clock)
         try:
-            opened.account.take_event(event)
+            opened.account.take_event(event, at)
         except Exception as error:  # noqa: BLE001 - whatever one event breaks, its neighbours go on
             self._undo(opened)
             ledger.sla_rejected += 1
             self._effects.reject(record, *_blame(error))
             return
-        opened.taken.append((record, event))
+        opened.taken.append(record)
         ledger.sla_applied += 1
 
     def _take_signal_or_control(self, record: Record) -> None:
@@ -113,18 +119,18 @@ class AccountAgent:
             if is_repeated:
                 ledger.duplicate += 1
                 return
-            signal = _read(record, Signal)
+            signal, at = _read(record, Signal)
         except ContractViolation as violation:
             ledger.rejected += 1
             self._effects.reject(record, violation.reason, violation.detail)
             return
-        self._take_signal(record, signal)
+        self._take_signal(record, signal, at)
 
-    def _take_signal(self, record: Record, signal: Signal) -> None:
+    def _take_signal(self, record: Record, signal: Signal, at: Instant) -> None:
         ledger = self._ledger
         opened = self._opened(signal.account_id, signal.clock)
         try:
-            verdict = opened.account.take_signal(signal)
+            verdict = opened.account.take_signal(signal, at)
         except Exception as error:  # noqa: BLE001 - whatever one signal breaks, its neighbours go on
             self._undo(opened)
             ledger.rejected += 1
@@ -132,7 +138,7 @@ class AccountAgent:
             return
         match verdict:
             case "applied":
-                opened.taken.append((record, signal))
+                opened.taken.append(record)
                 ledger.applied += 1
             case "duplicate":
                 ledger.duplicate += 1
@@ -193,16 +199,16 @@ class AccountAgent:
         """Rebuild an account without the record that broke it: from the state before, with all that it took since."""
         account_id = opened.account.id
         del self._open[account_id]
-        if opened.before is None and not opened.taken:
+        if not opened.taken:
             return
-        clock = opened.taken[0][1].clock if opened.taken else ""
-        again = self._opened(account_id, clock)
-        again.taken = opened.taken
-        for _, event in opened.taken:
-            if isinstance(event, SlaEvent):
-                again.account.take_event(event)
+        for record in opened.taken:
+            if _is_sla_event(record):
+                event, at = _read(record, SlaEvent)
+                self._opened(account_id, event.clock).account.take_event(event, at)
             else:
-                again.account.take_signal(event)
+                signal, at = _read(record, Signal)
+                self._opened(account_id, signal.clock).account.take_signal(signal, at)
+        self._open[account_id].taken = opened.taken
 
     def _settle(self) -> None:
         for opened in self._open.values():
@@ -214,7 +220,7 @@ class AccountAgent:
 
     def _publish(self, opened: _OpenAccount) -> None:
         account = opened.account
-        news: list[News] = account.settle(self._profile)
+        news: list[News] = account.settle(self._scorer)
         state = encode_account_state(account.state)
         wake_at = account.wake_at()
         for topic, key, event in news:
@@ -223,8 +229,8 @@ class AccountAgent:
 
     def _reject_all(self, opened: _OpenAccount, error: Exception) -> None:
         ledger = self._ledger
-        for record, event in opened.taken:
-            if isinstance(event, SlaEvent):
+        for record in opened.taken:
+            if _is_sla_event(record):
                 ledger.sla_applied -= 1
                 ledger.sla_rejected += 1
             else:
@@ -233,8 +239,12 @@ class AccountAgent:
             self._effects.reject(record, "calculation_failed", _blame(error)[1])
 
 
-def _read(record: Record, contract: type[Contract]) -> Contract:
-    """The event in a record, if the topic promises it, its key is the account's, and it is not from the future.
+def _is_sla_event(record: Record) -> bool:
+    return record.topic.name == SLA_EVENTS.name
+
+
+def _read(record: Record, contract: type[Contract]) -> tuple[Contract, Instant]:
+    """The event in a record and when it happened, if it is what the topic promises under the key that it must have.
 
     Raises:
         ContractViolation: with the reason why not.
@@ -257,7 +267,7 @@ def _read(record: Record, contract: type[Contract]) -> Contract:
     if event.clock == WALL and at > record.appended_at + SKEW_US:
         ahead = f"{event.occurred_at.isoformat()} lies after {to_datetime(record.appended_at).isoformat()}"
         raise ContractViolation("from_the_future", f"{ahead}, when it was received - at `$.occurred_at`")
-    return event
+    return event, at
 
 
 def _blame(error: Exception) -> tuple[RejectionReason, str]:

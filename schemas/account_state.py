@@ -2,7 +2,8 @@
 
 `agents.account_agent` writes it into the changelog topic and the next owner of the partition reads it back. Instants
 are microseconds since the epoch, scores and points are hundredths, days and buckets are numbered from the epoch on. The
-first byte is the version of the layout; fields are only ever appended, with defaults.
+first byte is the version of the layout; fields are only ever appended, with defaults. States are trees in which nothing
+points back, and a batch holds thousands of them: that is why they say `gc=False`.
 """
 
 from typing import TypeVar
@@ -16,7 +17,7 @@ ACCOUNT_STATE_VERSION = 1
 _VERSION = bytes([ACCOUNT_STATE_VERSION])
 
 
-class OutcomeBuckets(Struct, array_like=True):
+class OutcomeBuckets(Struct, array_like=True, gc=False):
     """Decided outcomes by bucket of time: three columns of equal length, buckets ascending and none all zero."""
 
     numbers: list[int] = field(default_factory=list)
@@ -32,7 +33,7 @@ class OverdueClock(Struct, array_like=True, gc=False):
     priority: str | None = None
 
 
-class MetricState(Struct, array_like=True):
+class MetricState(Struct, array_like=True, gc=False):
     """The promises of one metric. `figures` as published last: (met, breached) of each window, then open, overdue."""
 
     minutes: OutcomeBuckets = field(default_factory=OutcomeBuckets)
@@ -54,7 +55,7 @@ class SurveyAnswer(Struct, array_like=True, gc=False):
     score: int
 
 
-class PublishedHealth(Struct, array_like=True):
+class PublishedHealth(Struct, array_like=True, gc=False):
     """The score last published, in hundredths, with the points of every signal."""
 
     score: int | None = None
@@ -62,7 +63,7 @@ class PublishedHealth(Struct, array_like=True):
     points: dict[str, int] = field(default_factory=dict)
 
 
-class AccountState(Struct, array_like=True):
+class AccountState(Struct, array_like=True, gc=False):
     """One account as its promises, contacts and answers show it at `as_of` on `clock`."""
 
     clock: str = "wall"
@@ -83,6 +84,8 @@ class AccountState(Struct, array_like=True):
     movers: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """The newest events that moved each signal of the score, as (instant, id), oldest first."""
     health: PublishedHealth | None = None
+    readings: list[int | None] = field(default_factory=list)
+    """Raw values of the signals when the score was last calculated, in the order of the profile."""
 
 
 class AccountLedger(Struct, array_like=True):

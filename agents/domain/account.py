@@ -12,10 +12,10 @@ from msgspec import Struct
 from agents.domain import contact_volume, overdue, promise_windows, satisfaction
 from agents.domain.account_health import judge, note_mover
 from agents.domain.account_news import breach_alert, changed_figures, red_alert
-from agents.domain.health_profile import HealthProfile
 from agents.domain.impossible import ImpossibleEventError
-from agents.domain.instant import MINUTE_US, Instant, from_datetime
+from agents.domain.instant import MINUTE_US, Instant
 from agents.domain.promise_windows import MOVES, Move, move_of
+from agents.domain.scoring import Scorer
 from schemas.account_state import AccountState, MetricState, SurveyAnswer
 from schemas.alert import Alert
 from schemas.signal import Signal
@@ -53,21 +53,20 @@ class Account:
         self.cause_id: str | None = None
         """The last record that was taken: the cause of what is told."""
 
-    def take_event(self, event: SlaEvent) -> None:
-        """Apply one SLA event.
+    def take_event(self, event: SlaEvent, at: Instant) -> None:
+        """Apply one SLA event, that happened at `at`.
 
         Raises:
             ImpossibleEventError: it does not say what its kind needs.
-            ValueError: an instant has no time zone.
+            ValueError: another of its instants has no time zone.
         """
         state = self.state
-        at = from_datetime(event.occurred_at)
         kind = event.kind
         if kind in MOVES:
             if event.metric is None or event.instance is None:
                 raise ImpossibleEventError(f"{kind} needs both - at `$.metric`, `$.instance`")
             metric = state.metrics.get(event.metric)
-            move = move_of(event, metric if metric is not None else MetricState())
+            move = move_of(event, at, metric if metric is not None else MetricState())
             if metric is None:
                 metric = state.metrics[event.metric] = MetricState()
             self._advance_to_decisions(at, move)
@@ -99,21 +98,19 @@ class Account:
         if is_overdue != was_overdue:
             self.alerts.append(breach_alert(event, "firing" if is_overdue else "resolved"))
 
-    def take_signal(self, signal: Signal) -> Verdict:
-        """Apply one signal.
+    def take_signal(self, signal: Signal, at: Instant) -> Verdict:
+        """Apply one signal, that happened at `at`.
 
         Returns:
             `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version.
 
         Raises:
             ImpossibleEventError: a survey answer without a value or outside its scale.
-            ValueError: an instant has no time zone.
         """
         state = self.state
         known_version = state.signal_ids.get(signal.id)
         if known_version is not None and known_version >= signal.version:
             return "duplicate"
-        at = from_datetime(signal.occurred_at)
         is_answer = signal.kind == "survey" and signal.name == "csat"
         answer = SurveyAnswer(at, signal.id, satisfaction.normalised(signal)) if is_answer else None
         self._remember(signal)
@@ -151,7 +148,7 @@ class Account:
         self.advance(to)
         self.cause_id = cause_id
 
-    def settle(self, profile: HealthProfile) -> list[News]:
+    def settle(self, scorer: Scorer) -> list[News]:
         """Bring everything to `as_of` and say what has changed since it was last told, in a deterministic order."""
         state = self.state
         contact_volume.forget(state)
@@ -159,7 +156,7 @@ class Account:
         news = [News(ALERTS, self.id, alert) for alert in self.alerts]
         for name in list(state.metrics):
             news += self._settle_metric(name)
-        health = judge(self.id, state, profile, self.cause_id)
+        health = judge(self.id, state, scorer, self.cause_id)
         if health is not None:
             news.append(News(HEALTH, self.id, health))
             alert = red_alert(health)

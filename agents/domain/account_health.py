@@ -5,15 +5,15 @@
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agents.domain import contact_volume, overdue, satisfaction
-from agents.domain.health_profile import MILLION, HealthProfile, SignalName
+from agents.domain.health_profile import MILLION, SignalName
 from agents.domain.instant import to_datetime
 from agents.domain.rolling_window import LAST_WEEK, WINDOWS
-from agents.domain.scoring import SHARE_UNITS, Scored, band, score, shares, sub_score
+from agents.domain.scoring import SHARE_UNITS, Scored, Scorer, sub_score
 from schemas.account_state import AccountState, PublishedHealth
-from schemas.health_score import Band, Contribution, HealthScore
+from schemas.health_score import Contribution, HealthScore
 
 KEPT_MOVERS = 3
 """Ids kept of the newest events behind each signal: enough to look one up, little enough for every record."""
@@ -53,37 +53,73 @@ def note_mover(state: AccountState, signal: SignalName, at: int, event_id: str) 
     del movers[:-KEPT_MOVERS]
 
 
-def judge(account_id: str, state: AccountState, profile: HealthProfile, cause_id: str | None) -> HealthScore | None:
+class Judgement(NamedTuple):
+    """One calculation of the score: raw values, sub-scores and points in the order of the profile's signals."""
+
+    readings: list[int | None]
+    subs: list[int | None]
+    scored: Scored
+
+
+def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | None) -> HealthScore | None:
     """The score at `state.as_of` if it is worth telling: the first, in another band, or moved by the profile's step.
 
     `state.health` becomes what is told. The figures of every metric must be those of `as_of`.
     """
-    rules = profile.signals
-    readings = [_READ[rule.name](state) for _, rule in rules]
-    subs = [None if raw is None else sub_score(rule.curve, raw) for (_, rule), raw in zip(rules, readings, strict=True)]
-    scored = score(profile, subs)
-    told = state.health
-    told_band = told.band if told is not None else None
-    new_band = band(profile, scored.score, told_band)
-    if told is not None and new_band == told_band and not _has_moved(profile, scored.score, told.score):
+    readings = [_READ[rule.name](state) for _, rule in scorer.signals]
+    if state.health is not None and readings == state.readings:
         return None
-    points: dict[str, int] = {rule.name: scored.points[index] for index, (_, rule) in enumerate(rules)}
-    state.health = PublishedHealth(score=scored.score, band=new_band, points=points)
-    change: Literal["initial", "changed", "band_changed"] = "band_changed" if new_band != told_band else "changed"
+    state.readings = readings
+    subs = [
+        None if raw is None else sub_score(rule.curve, raw)
+        for (_, rule), raw in zip(scorer.signals, readings, strict=True)
+    ]
+    scored = scorer.score(subs)
+    told = state.health
+    if told is not None and not _is_news(scorer, scored, told):
+        return None
+    state.health = PublishedHealth(
+        score=scored.score,
+        band=scorer.band(scored.score, told.band if told is not None else None),
+        points={rule.name: points for (_, rule), points in zip(scorer.signals, scored.points, strict=True)},
+    )
+    return _published_score(account_id, state, scorer, Judgement(readings, subs, scored), told, cause_id)
+
+
+def _is_news(scorer: Scorer, scored: Scored, told: PublishedHealth) -> bool:
+    if scorer.band(scored.score, told.band) != told.band:
+        return True
+    if scored.score is None or told.score is None:
+        return False
+    return abs(scored.score - told.score) >= scorer.profile.publish_step
+
+
+def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is new
+    account_id: str,
+    state: AccountState,
+    scorer: Scorer,
+    judgement: Judgement,
+    told: PublishedHealth | None,
+    cause_id: str | None,
+) -> HealthScore:
+    now = state.health or PublishedHealth()
+    change: Literal["changed", "band_changed"] = (
+        "band_changed" if told is not None and now.band != told.band else "changed"
+    )
     return HealthScore(
         id=f"{account_id}@{cause_id}",
         account_id=account_id,
         as_of=to_datetime(state.as_of),
-        score=_published(scored.score),
-        band=new_band,
-        coverage=shares(profile, tuple([sub is not None for sub in subs])).coverage / SHARE_UNITS,
-        contributions=_contributions(state, profile, readings, subs, scored, told),
+        score=_in_points(now.score),
+        band=now.band,
+        coverage=scorer.shares(judgement.subs).coverage / SHARE_UNITS,
+        contributions=_contributions(state, scorer, judgement, told),
         change="initial" if told is None else change,
-        previous_score=_published(told.score) if told is not None else None,
-        previous_band=told_band,
-        reason=reason(profile, scored, subs, new_band, told),
-        profile=profile.name,
-        profile_version=profile.version,
+        previous_score=_in_points(told.score) if told is not None else None,
+        previous_band=told.band if told is not None else None,
+        reason=_reason(scorer, judgement, now, told),
+        profile=scorer.profile.name,
+        profile_version=scorer.profile.version,
         clock=state.clock,
         tier=state.tier,
         segment=state.segment,
@@ -91,66 +127,52 @@ def judge(account_id: str, state: AccountState, profile: HealthProfile, cause_id
     )
 
 
-def _has_moved(profile: HealthProfile, now: int | None, told: int | None) -> bool:
-    return now is not None and told is not None and abs(now - told) >= profile.publish_step
-
-
-def _published(hundredths: int | None) -> float | None:
+def _in_points(hundredths: int | None) -> float | None:
     return None if hundredths is None else hundredths / 100
 
 
-def _contributions(  # noqa: PLR0917 - the columns of one table
-    state: AccountState,
-    profile: HealthProfile,
-    readings: list[int | None],
-    subs: list[int | None],
-    scored: Scored,
-    told: PublishedHealth | None,
+def _contributions(
+    state: AccountState, scorer: Scorer, judgement: Judgement, told: PublishedHealth | None
 ) -> tuple[Contribution, ...]:
-    weights = shares(profile, tuple([sub is not None for sub in subs])).published
+    weights = scorer.shares(judgement.subs).published
     found = []
-    for index, (component, rule) in enumerate(profile.signals):
-        raw, points = readings[index], scored.points[index]
+    for index, (component, rule) in enumerate(scorer.signals):
+        raw, points = judgement.readings[index], judgement.scored.points[index]
         movers = state.movers.get(rule.name, ())
         found.append(
             Contribution(
                 component=component.name,
                 signal=rule.name,
                 value=None if raw is None else raw / rule.raw_unit,
-                sub_score=_published(subs[index]),
+                sub_score=_in_points(judgement.subs[index]),
                 weight=weights[index] / SHARE_UNITS,
                 points=points / 100,
                 change=None if told is None else (points - told.points.get(rule.name, 0)) / 100,
                 observed_at=to_datetime(movers[-1][0]) if movers else None,
-                event_ids=tuple(event_id for _, event_id in movers),
+                event_ids=tuple([event_id for _, event_id in movers]),
             )
         )
     return tuple(found)
 
 
-def reason(
-    profile: HealthProfile,
-    scored: Scored,
-    subs: list[int | None],
-    new_band: Band | None,
-    told: PublishedHealth | None,
-) -> str:
+def _reason(scorer: Scorer, judgement: Judgement, now: PublishedHealth, told: PublishedHealth | None) -> str:
     """The move in one sentence, with the signal that pulled most in its direction."""
     before = told.score if told is not None else None
-    if scored.score is None:
+    if now.score is None:
         return "Nothing is known yet." if before is None else f"Nothing is known any more; last was {before / 100:.2f}."
-    labels = [rule.label for _, rule in profile.signals]
+    labels = [rule.label for _, rule in scorer.signals]
     if before is None or told is None:
-        lowest = min((sub, index) for index, sub in enumerate(subs) if sub is not None)
-        return f"First score {scored.score / 100:.2f}; lowest part is {labels[lowest[1]]} at {lowest[0] / 100:.2f}."
-    moved = scored.score - before
+        lowest = min((sub, index) for index, sub in enumerate(judgement.subs) if sub is not None)
+        return f"First score {now.score / 100:.2f}; lowest part is {labels[lowest[1]]} at {lowest[0] / 100:.2f}."
+    moved = now.score - before
     sign = 1 if moved > 0 else -1
     changes = [
-        points - told.points.get(rule.name, 0) for points, (_, rule) in zip(scored.points, profile.signals, strict=True)
+        points - told.points.get(rule.name, 0)
+        for points, (_, rule) in zip(judgement.scored.points, scorer.signals, strict=True)
     ]
     most = max(range(len(changes)), key=lambda index: sign * changes[index])
-    into = f" into {new_band}" if new_band != told.band else ""
+    into = f" into {now.band}" if now.band != told.band else ""
     return (
-        f"{'Up' if moved > 0 else 'Down'} {abs(moved) / 100:.2f} to {scored.score / 100:.2f}{into}, "
+        f"{'Up' if moved > 0 else 'Down'} {abs(moved) / 100:.2f} to {now.score / 100:.2f}{into}, "
         f"most by {labels[most]} ({changes[most] / 100:+.2f})."
     )

@@ -33,8 +33,9 @@ def forget(state: AccountState) -> None:
     """Drop the days that no comparison reaches any more."""
     first = state.as_of // DAY_US - RECENT_DAYS - BASELINE_DAYS + 1
     for counts in (state.contacts, state.openings):
-        for day in [day for day in counts if day < first]:
-            del counts[day]
+        if counts and min(counts) < first:
+            for day in [day for day in counts if day < first]:
+                del counts[day]
 
 
 def ratio(state: AccountState) -> int | None:

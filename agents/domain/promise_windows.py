@@ -14,7 +14,7 @@ from typing import NamedTuple
 from agents.domain import overdue, rolling_window
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import HOUR_US, MINUTE_US, Instant, from_datetime
-from agents.domain.rolling_window import LAST_DAY, LAST_MONTH, WINDOWS, Count
+from agents.domain.rolling_window import LAST_DAY, LAST_HOUR, LAST_MONTH, LAST_WEEK, WINDOWS
 from schemas.account_state import MetricState, OverdueClock
 from schemas.sla_event import Outcome, SlaEvent
 
@@ -53,8 +53,8 @@ def clock_id_of(event: SlaEvent) -> str:
     return f"{event.conversation_id}/{event.metric}/{event.instance}"
 
 
-def move_of(event: SlaEvent, metric: MetricState) -> Move:
-    """What an event of one of `MOVES` means, read against what is known of its clock.
+def move_of(event: SlaEvent, at: Instant, metric: MetricState) -> Move:
+    """What an event of one of `MOVES` that happened at `at` means, read against what is known of its clock.
 
     Raises:
         ImpossibleEventError: a revision that does not say from what to what.
@@ -62,14 +62,13 @@ def move_of(event: SlaEvent, metric: MetricState) -> Move:
     """
     kind = event.kind
     clock_id = clock_id_of(event)
-    at = from_datetime(event.occurred_at)
     if kind == "activated":
         return Move(clock_id, None, "open", None, None, None)
     promised = event.due_at is not None or event.target_seconds is not None
     if kind == "met":
         return Move(clock_id, "open", "met", None, Decision(1, 0, at) if promised else None, None)
     if kind == "breached":
-        due_at = at if event.due_at is None else from_datetime(event.due_at)
+        due_at = at if event.due_at is None or event.due_at == event.occurred_at else from_datetime(event.due_at)
         late = OverdueClock(due_at, at, event.priority)
         return Move(clock_id, "open", "breached", None, Decision(0, 1, at), late)
     before = event.previous_outcome or _BEFORE.get(kind) or ("breached" if clock_id in metric.overdue else "open")
@@ -148,16 +147,8 @@ def figures(metric: MetricState, as_of: Instant) -> tuple[list[int], Instant | N
 
     Buckets that no window reaches any more are forgotten on the way.
     """
-    rolling_window.forget(metric.minutes, rolling_window.first_bucket(LAST_DAY, as_of))
-    rolling_window.forget(metric.hours, rolling_window.first_bucket(LAST_MONTH, as_of))
-    found: list[int] = []
-    expires_at: Instant | None = None
-    for window in WINDOWS:
-        counted: Count = rolling_window.count(
-            metric.minutes if window.width_us == MINUTE_US else metric.hours, window, as_of
-        )
-        found += counted[:2]
-        if counted.expires_at is not None and (expires_at is None or counted.expires_at < expires_at):
-            expires_at = counted.expires_at
-    found += (max(0, metric.open), len(metric.overdue) + metric.overdue_beyond)
-    return found, expires_at
+    day = rolling_window.tally(metric.minutes, LAST_HOUR, LAST_DAY, as_of)
+    month = rolling_window.tally(metric.hours, LAST_WEEK, LAST_MONTH, as_of)
+    beside = (max(0, metric.open), len(metric.overdue) + metric.overdue_beyond)
+    expiries = [at for at in (day.expires_at, month.expires_at) if at is not None]
+    return [*day.counts, *month.counts, *beside], min(expiries, default=None)

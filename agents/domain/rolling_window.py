@@ -15,35 +15,33 @@ from schemas.adherence import WindowName
 
 
 class Window(NamedTuple):
-    """A rolling window: how long it is and how wide its buckets are."""
+    """A rolling window: how long it is, how wide its buckets are, and how many of them it spans."""
 
     name: WindowName
     length_us: int
     width_us: int
-
-    @property
-    def buckets(self) -> int:
-        """How many buckets it spans."""
-        return self.length_us // self.width_us
+    buckets: int
 
 
 # Minutes move an hour by 1.7 % and hours a week by 0.6 %: finer buckets would cost memory and show nothing more.
-LAST_HOUR = Window("1h", HOUR_US, MINUTE_US)
-LAST_DAY = Window("24h", DAY_US, MINUTE_US)
-LAST_WEEK = Window("7d", 7 * DAY_US, HOUR_US)
-LAST_MONTH = Window("30d", 30 * DAY_US, HOUR_US)
+LAST_HOUR = Window("1h", HOUR_US, MINUTE_US, 60)
+LAST_DAY = Window("24h", DAY_US, MINUTE_US, 24 * 60)
+LAST_WEEK = Window("7d", 7 * DAY_US, HOUR_US, 7 * 24)
+LAST_MONTH = Window("30d", 30 * DAY_US, HOUR_US, 30 * 24)
 WINDOWS = (LAST_HOUR, LAST_DAY, LAST_WEEK, LAST_MONTH)
 
 
-class Count(NamedTuple):
-    """What a window holds, and the first instant at which its oldest bucket is outside (null when it is empty)."""
+class Tally(NamedTuple):
+    """What two windows over the same buckets hold: (met, breached) of the shorter, then of the longer one.
 
-    met: int
-    breached: int
+    `expires_at` is the first instant at which a bucket has left one of them; null when both are empty.
+    """
+
+    counts: tuple[int, int, int, int]
     expires_at: Instant | None
 
 
-_NOTHING = Count(0, 0, None)
+_NOTHING = Tally((0, 0, 0, 0), None)
 
 
 def first_bucket(window: Window, as_of: Instant) -> int:
@@ -77,17 +75,24 @@ def forget(buckets: OutcomeBuckets, before: int) -> None:
         del numbers[:outside], buckets.met[:outside], buckets.breached[:outside]
 
 
-def count(buckets: OutcomeBuckets, window: Window, as_of: Instant) -> Count:
-    """What a window holds at an instant. Less than nothing (taken out before it was put in) shows as nothing."""
+def tally(buckets: OutcomeBuckets, shorter: Window, longer: Window, as_of: Instant) -> Tally:
+    """What two windows hold at an instant; what neither reaches any more is forgotten on the way.
+
+    Less than nothing (an outcome taken out before it was put in) shows as nothing.
+    """
+    forget(buckets, first_bucket(longer, as_of))
     numbers = buckets.numbers
     if not numbers:
         return _NOTHING
-    width_us, length_us = window.width_us, window.length_us
-    first = (as_of - length_us) // width_us + 1
-    if numbers[-1] < first:
-        return _NOTHING
+    width_us = shorter.width_us
+    met, breached = max(0, sum(buckets.met)), max(0, sum(buckets.breached))
+    first = first_bucket(shorter, as_of)
     if numbers[0] >= first:
-        return Count(max(0, sum(buckets.met)), max(0, sum(buckets.breached)), numbers[0] * width_us + length_us)
+        return Tally((met, breached, met, breached), numbers[0] * width_us + shorter.length_us)
+    expires_at = numbers[0] * width_us + longer.length_us
     start = bisect_left(numbers, first)
-    met, breached = sum(buckets.met[start:]), sum(buckets.breached[start:])
-    return Count(max(0, met), max(0, breached), numbers[start] * width_us + length_us)
+    if start == len(numbers):
+        return Tally((0, 0, met, breached), expires_at)
+    short_met, short_breached = max(0, sum(buckets.met[start:])), max(0, sum(buckets.breached[start:]))
+    expires_at = min(expires_at, numbers[start] * width_us + shorter.length_us)
+    return Tally((short_met, short_breached, met, breached), expires_at)

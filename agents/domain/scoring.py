@@ -8,11 +8,10 @@ over. `agents.domain.account_health` calls it.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 from math import lcm
 from typing import NamedTuple
 
-from agents.domain.health_profile import Curve, HealthProfile
+from agents.domain.health_profile import ComponentRule, Curve, HealthProfile, SignalRule
 from schemas.health_score import Band
 
 SHARE_UNITS = 10_000
@@ -70,68 +69,80 @@ def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
     return tuple(parts)
 
 
-@lru_cache(maxsize=1024)
-def shares(profile: HealthProfile, known: tuple[bool, ...]) -> Shares:
-    """The effective weights when only the `known` signals (in the order of the profile) have data."""
-    within: list[int] = []
-    weights: list[int] = []
-    sums: list[int] = []
-    nominal = covered = 0
-    scale = lcm(*(sum(signal.weight for signal in component.signals) for component in profile.components))
-    position = 0
-    for component in profile.components:
-        has_data = known[position : position + len(component.signals)]
-        position += len(component.signals)
-        among = [signal.weight if has else 0 for signal, has in zip(component.signals, has_data, strict=True)]
-        within += among
-        weights += [component.weight] * len(among)
-        sums += [sum(among)] * len(among)
-        full = sum(signal.weight for signal in component.signals)
-        nominal += component.weight * scale
-        covered += component.weight * sum(among) * (scale // full)
-    common = lcm(*(total for total in sums if total))
-    numerators = tuple(
-        weight * share * (common // total) if total else 0
-        for weight, share, total in zip(weights, within, sums, strict=True)
-    )
+class Scorer:
+    """A profile ready for use: its signals in order, and the effective weights of every combination of data so far."""
+
+    __slots__ = ("_shares", "profile", "signals")
+
+    def __init__(self, profile: HealthProfile) -> None:
+        self.profile = profile
+        self.signals: tuple[tuple[ComponentRule, SignalRule], ...] = profile.signals
+        self._shares: dict[tuple[bool, ...], Shares] = {}
+
+    def shares(self, sub_scores: Sequence[int | None]) -> Shares:
+        """The effective weights when only the signals that have a sub-score count."""
+        known = tuple([sub is not None for sub in sub_scores])
+        found = self._shares.get(known)
+        if found is None:
+            found = self._shares[known] = _shares(self.profile, known)
+        return found
+
+    def score(self, sub_scores: Sequence[int | None]) -> Scored:
+        """The score of sub-scores in hundredths, in the order of the profile's signals; null where there is no data."""
+        weighted = self.shares(sub_scores)
+        if not weighted.coverage:
+            return Scored(None, (0,) * len(sub_scores))
+        parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
+        points = apportion(parts, weighted.denominator)
+        return Scored(sum(points), points)
+
+    def plain_band(self, scored: int) -> Band:
+        """The band of a score by itself."""
+        if scored >= self.profile.green_from:
+            return "green"
+        return "amber" if scored >= self.profile.amber_from else "red"
+
+    def band(self, scored: int | None, current: Band | None) -> Band | None:
+        """The band of a score that was in band `current`: it is left only when an edge is passed by the hysteresis.
+
+        Upwards at `edge + hysteresis`, downwards below `edge - hysteresis`. Nothing known has no band, and whoever had
+        none takes the plain one.
+        """
+        if scored is None:
+            return None
+        if current is None:
+            return self.plain_band(scored)
+        better = self.plain_band(scored - self.profile.hysteresis)
+        if _RANK[better] > _RANK[current]:
+            return better
+        worse = self.plain_band(scored + self.profile.hysteresis)
+        if _RANK[worse] < _RANK[current]:
+            return worse
+        return current
+
+
+def _shares(profile: HealthProfile, known: tuple[bool, ...]) -> Shares:
+    """Exact effective weights: w / sum(w) * s / sum(s), w of the component and s of the signal, over what is known."""
+    full_sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
+    has_data = iter(known)
+    among = [[signal.weight * next(has_data) for signal in component.signals] for component in profile.components]
+    known_sums = [sum(weights) for weights in among]
+    common = lcm(*(total for total in known_sums if total))
+    numerators: list[int] = []
+    for component, weights, total in zip(profile.components, among, known_sums, strict=True):
+        numerators += [component.weight * weight * (common // total) if total else 0 for weight in weights]
     denominator = sum(numerators)
     if not denominator:
-        return Shares(numerators, 1, numerators, 0)
-    published = apportion([numerator * SHARE_UNITS for numerator in numerators], denominator)
-    return Shares(numerators, denominator, published, apportion([covered * SHARE_UNITS], nominal)[0])
-
-
-def score(profile: HealthProfile, sub_scores: Sequence[int | None]) -> Scored:
-    """The score of sub-scores in hundredths, in the order of the profile's signals; null is a signal without data."""
-    weighted = shares(profile, tuple([sub is not None for sub in sub_scores]))
-    if not any(weighted.numerators):
-        return Scored(None, (0,) * len(sub_scores))
-    parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
-    points = apportion(parts, weighted.denominator)
-    return Scored(sum(points), points)
-
-
-def plain_band(profile: HealthProfile, scored: int) -> Band:
-    """The band of a score by itself."""
-    if scored >= profile.green_from:
-        return "green"
-    return "amber" if scored >= profile.amber_from else "red"
-
-
-def band(profile: HealthProfile, scored: int | None, current: Band | None) -> Band | None:
-    """The band of a score that was in band `current`: it is left only when an edge is passed by the hysteresis.
-
-    Upwards at `edge + hysteresis`, downwards below `edge - hysteresis`. Nothing known has no band, and whoever had none
-    takes the plain one.
-    """
-    if scored is None:
-        return None
-    if current is None:
-        return plain_band(profile, scored)
-    better = plain_band(profile, scored - profile.hysteresis)
-    if _RANK[better] > _RANK[current]:
-        return better
-    worse = plain_band(profile, scored + profile.hysteresis)
-    if _RANK[worse] < _RANK[current]:
-        return worse
-    return current
+        return Shares(tuple(numerators), 1, tuple(numerators), 0)
+    scale = lcm(*full_sums)
+    covered = sum(
+        component.weight * known_sum * (scale // full)
+        for component, known_sum, full in zip(profile.components, known_sums, full_sums, strict=True)
+    )
+    nominal = scale * sum(component.weight for component in profile.components)
+    return Shares(
+        numerators=tuple(numerators),
+        denominator=denominator,
+        published=apportion([numerator * SHARE_UNITS for numerator in numerators], denominator),
+        coverage=apportion([covered * SHARE_UNITS], nominal)[0],
+    )

@@ -1,0 +1,256 @@
+"""Laws of the account agent: what must hold for every story, in every order and every batch."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from agents.account_agent import LEDGER_KEY, AccountAgent
+from agents.domain.account import Account
+from agents.domain.health_profile import DEFAULT_PROFILE, ComponentRule, HealthProfile, SignalRule
+from agents.domain.instant import DAY_US, MINUTE_US, Instant, from_datetime
+from agents.domain.rolling_window import WINDOWS
+from agents.domain.scoring import Scorer
+from schemas.account_state import AccountLedger, AccountState, decode_account_state
+from schemas.adherence import AdherenceFigure
+from schemas.health_score import Band, HealthScore
+from schemas.sla_event import SlaEvent
+from schemas.topics import ADHERENCE, ALERTS, HEALTH
+from tests.account_stories import ACCOUNT, END, METRICS, Event, interleaved, log, sla_event, threads, tick
+from tests.doubles import DictStates, ListEffects, batches
+
+sizes = st.lists(st.integers(1, 8), max_size=8)
+
+
+def run(events: list[Any], cuts: list[int] | None = None) -> tuple[DictStates, ListEffects]:
+    states, effects = DictStates(), ListEffects()
+    for batch in batches(log(events), cuts or []):
+        AccountAgent(states, effects).process(batch, 0)
+    assert effects.rejected == []
+    return states, effects
+
+
+def state_of(states: DictStates) -> AccountState:
+    data = states.get(ACCOUNT)
+    return AccountState() if data is None else decode_account_state(AccountState, data)
+
+
+def timeless(state: AccountState) -> AccountState:
+    """A state without what was told, which depends on when somebody looked."""
+    return replace(state, health=None)
+
+
+def figures_of(effects: ListEffects) -> dict[str, tuple[int, int, int, int]]:
+    return {
+        key: (event.met, event.breached, event.open, event.overdue)
+        for key, event in effects.latest(ADHERENCE).items()
+        if isinstance(event, AdherenceFigure) and (event.met or event.breached or event.open or event.overdue)
+    }
+
+
+def recount(events: list[Event], as_of: Instant) -> dict[str, tuple[int, int, int, int]]:
+    """The figures by brute force: every clock's last word, counted by the rule of `agents.domain.rolling_window`."""
+    decided: dict[tuple[str, str], tuple[str, Instant]] = {}
+    standing: dict[tuple[str, str], str] = {}
+    for event in events:
+        if not isinstance(event, SlaEvent) or event.metric is None:
+            continue
+        clock = (event.metric, event.conversation_id)
+        outcome = {"activated": "open", "outcome_revised": event.outcome}.get(event.kind, event.kind)
+        standing[clock] = str(outcome)
+        if event.kind in {"retracted", "outcome_revised"}:
+            decided.pop(clock, None)
+        if outcome == "met":
+            decided[clock] = ("met", from_datetime(event.satisfied_at or event.occurred_at))
+        elif outcome == "breached":
+            decided[clock] = ("breached", from_datetime(event.breached_at or event.occurred_at))
+    found = {}
+    for metric in METRICS:
+        stands = [where for (of, _), where in standing.items() if of == metric]
+        for window in WINDOWS:
+            after = as_of - as_of % window.width_us - window.length_us
+            counted = [
+                what
+                for (of, _), (what, at) in decided.items()
+                if of == metric and after < at - at % window.width_us <= as_of
+            ]
+            figure = (counted.count("met"), counted.count("breached"), stands.count("open"), stands.count("breached"))
+            if any(figure):
+                found[f"{ACCOUNT}/{metric}/account/{window.name}"] = figure
+    return found
+
+
+@given(st.data(), threads())
+def test_order_and_batches_do_not_matter(data: st.DataObject, lives: list[list[Event]]) -> None:
+    one, one_effects = run(data.draw(interleaved(lives)), data.draw(sizes))
+    other, other_effects = run(data.draw(interleaved(lives)), data.draw(sizes))
+    assert timeless(state_of(one)) == timeless(state_of(other))
+    assert figures_of(one_effects) == figures_of(other_effects)
+    assert one.wakes == other.wakes
+
+
+@given(st.data(), threads())
+def test_rolling_windows_equal_a_recount(data: st.DataObject, lives: list[list[Event]]) -> None:
+    events = data.draw(interleaved(lives))
+    states, effects = run(events, data.draw(sizes))
+    assert figures_of(effects) == recount(events, state_of(states).as_of)
+
+
+@given(st.data(), threads(), st.integers(0, 45 * 24 * 60))
+def test_ticks_publish_exactly_what_a_recount_finds(
+    data: st.DataObject, lives: list[list[Event]], minutes: int
+) -> None:
+    events = data.draw(interleaved(lives))
+    now = END + minutes * MINUTE_US
+    states, effects = DictStates(), ListEffects()
+    AccountAgent(states, effects).process(log([*events, tick(now)], appended_at=now), 0)
+    assert figures_of(effects) == recount(events, now)
+
+
+@given(st.data(), threads(), st.floats(0, 1, exclude_max=True))
+def test_until_it_wakes_nothing_changes_by_itself(data: st.DataObject, lives: list[list[Event]], share: float) -> None:
+    assume(lives)
+    states, _ = run(data.draw(interleaved(lives)))
+    state, before = state_of(states), state_of(states)
+    # A wake is a full minute: what changes in the minute before it is told at the wake.
+    _, wake_at = states.wakes.get(ACCOUNT, ("wall", END + 400 * DAY_US))
+    account = Account(ACCOUNT, state)
+    account.wake(state.as_of + int(share * max(0, wake_at - MINUTE_US - state.as_of)), "tick")
+    assert account.settle(Scorer(DEFAULT_PROFILE)) == []
+    assert replace(state, as_of=0) == replace(before, as_of=0)
+
+
+@given(st.data(), threads())
+def test_a_ratio_is_null_exactly_where_nothing_was_decided(data: st.DataObject, lives: list[list[Event]]) -> None:
+    _, effects = run(data.draw(interleaved(lives)), data.draw(sizes))
+    for figure in effects.on(ADHERENCE):
+        assert isinstance(figure, AdherenceFigure)
+        decided = figure.met + figure.breached
+        assert figure.ratio == (figure.met / decided if decided else None)
+        assert min(figure.met, figure.breached, figure.open, figure.overdue) >= 0
+
+
+@given(st.data(), threads(), st.sampled_from(("met", "breached", "satisfied_late")))
+def test_a_retraction_undoes(data: st.DataObject, lives: list[list[Event]], outcome: str) -> None:
+    events = data.draw(interleaved(lives))
+    at = END - data.draw(st.integers(0, 30 * 24 * 60)) * MINUTE_US
+    clock = {"conversation": "undone", "metric": METRICS[0]}
+    undone = [
+        sla_event("activated", at - 1, **clock),
+        sla_event("met" if outcome == "met" else "breached", at, **clock),
+    ]
+    if outcome == "satisfied_late":
+        undone.append(sla_event("satisfied_late", at + 1, **clock))
+    # The deadline of a refolded clock may have moved: only `previous_decided_at` tells where the outcome was put in.
+    undone.append(
+        sla_event("retracted", END, **clock, previous_outcome=outcome, previous_decided_at=undone[1].occurred_at)
+    )
+    _, without = run([*events, tick(END)])
+    _, with_it = run([*events, *undone, tick(END)], data.draw(sizes))
+    assert figures_of(with_it) == figures_of(without)
+
+
+@given(st.data(), threads())
+def test_repeated_records_change_nothing(data: st.DataObject, lives: list[list[Event]]) -> None:
+    records = log(data.draw(interleaved(lives)))
+    states, effects = DictStates(), ListEffects()
+    AccountAgent(states, effects).process(records, 0)
+    before, said = dict(states.states), len(effects.emitted)
+    again = records[data.draw(st.integers(0, len(records))) :]
+    for batch in batches(again, data.draw(sizes)):
+        AccountAgent(states, effects).process(batch, 0)
+    ledgers = [decode_account_state(AccountLedger, kept.pop(LEDGER_KEY)) for kept in (before, dict(states.states))]
+    assert len(effects.emitted) == said
+    assert {key: state for key, state in states.states.items() if key != LEDGER_KEY} == before
+    assert ledgers[1].duplicate + ledgers[1].sla_duplicate == len(again)
+    assert (ledgers[1].applied, ledgers[1].sla_applied) == (ledgers[0].applied, ledgers[0].sla_applied)
+    assert ledgers[1].accepted == sum(1 for record in records + again if record.topic.name.startswith("careline.sig"))
+
+
+@given(st.data(), threads())
+def test_a_replay_is_equal_byte_for_byte(data: st.DataObject, lives: list[list[Event]]) -> None:
+    events, cuts = data.draw(interleaved(lives)), data.draw(sizes)
+    assert run(events, cuts) == run(events, cuts)
+
+
+@given(st.data(), threads())
+def test_published_scores_add_up_and_alerts_follow_the_band(data: st.DataObject, lives: list[list[Event]]) -> None:
+    _, effects = run(data.draw(interleaved(lives)), data.draw(sizes))
+    band: Band | None = None
+    for health in effects.on(HEALTH):
+        assert isinstance(health, HealthScore)
+        points = sum((Decimal(str(part.points)) for part in health.contributions), Decimal(0))
+        weights = sum((Decimal(str(part.weight)) for part in health.contributions), Decimal(0))
+        assert (health.score is None) == (health.coverage == 0) == (health.band is None)
+        if health.score is not None:
+            assert points == Decimal(str(health.score))
+            assert weights == 1
+            assert 0 <= health.score <= 100
+        assert health.previous_band == band
+        band = health.band
+    red = [alert for alert in effects.on(ALERTS) if getattr(alert, "name", None) == "AccountHealthRed"]
+    states = [getattr(alert, "state", None) for alert in red]
+    assert states == ["firing", "resolved"] * (len(red) // 2) + ["firing"] * (len(red) % 2)
+    assert (band == "red") == bool(len(red) % 2)
+
+
+profiles = st.lists(
+    st.tuples(st.integers(1, 1000), st.lists(st.integers(1, 1000), min_size=1, max_size=4)), min_size=1, max_size=5
+).map(
+    lambda drawn: HealthProfile(
+        name="any",
+        version="1",
+        components=tuple(
+            ComponentRule(
+                name=f"c{index}",
+                weight=weight,
+                signals=tuple(
+                    SignalRule(name="csat", label="x", weight=among, curve=((0, 0), (1, 100_00))) for among in signals
+                ),
+            )
+            for index, (weight, signals) in enumerate(drawn)
+        ),
+    )
+)
+
+
+@given(st.data(), profiles)
+def test_parts_sum_to_the_score_and_the_score_is_the_weighted_mean(data: st.DataObject, profile: HealthProfile) -> None:
+    scorer = Scorer(profile)
+    count = len(scorer.signals)
+    subs = data.draw(st.lists(st.none() | st.integers(0, 100_00), min_size=count, max_size=count))
+    scored, shares = scorer.score(subs), scorer.shares(subs)
+    iterator, exact, weights = iter(subs), Fraction(0), 0
+    for component in profile.components:
+        known = [(rule.weight, sub) for rule in component.signals if (sub := next(iterator)) is not None]
+        if known:
+            mean = Fraction(sum(weight * sub for weight, sub in known), sum(weight for weight, _ in known))
+            exact, weights = exact + component.weight * mean, weights + component.weight
+    assert (scored.score is None) == (not weights)
+    if scored.score is not None:
+        assert sum(scored.points) == scored.score
+        assert abs(scored.score - exact / weights) <= Fraction(1, 2)
+        assert sum(shares.published) == 10_000
+        assert all(not points for points, sub in zip(scored.points, subs, strict=True) if sub is None)
+
+
+@given(st.lists(st.integers(0, 100_00), min_size=1))
+def test_a_band_is_left_only_beyond_the_hysteresis(scores: list[int]) -> None:
+    scorer = Scorer(DEFAULT_PROFILE)
+    rank = ("red", "amber", "green")
+    edges = (DEFAULT_PROFILE.amber_from, DEFAULT_PROFILE.green_from)
+    band: Band | None = None
+    for score in scores:
+        before, band = band, scorer.band(score, band)
+        assert band is not None
+        if before is None:
+            assert band == scorer.plain_band(score)
+            continue
+        passed = edges[min(rank.index(before), rank.index(band)) : max(rank.index(before), rank.index(band))]
+        rises = rank.index(band) > rank.index(before)
+        assert all(score >= edge + 3_00 if rises else score < edge - 3_00 for edge in passed)
+        inside = [abs(score - edge) < 3_00 for edge in edges]
+        assert any(inside) or band == scorer.plain_band(score)
