@@ -62,6 +62,24 @@ class Table:
 Node = Text | Items | Table
 
 
+def place_at(root: Node, *path: str | int) -> Place:
+    """Where the value under these keys and indices is declared (its key, or the item), as far as the path goes."""
+    node, place = root, root.place
+    for step in path:
+        found: Node | None = None
+        if isinstance(node, Table):
+            for entry in node:
+                if entry.key.text == step:
+                    found, place = entry.value, entry.key.place
+        elif isinstance(node, Items) and isinstance(step, int) and step < len(node.items):
+            found = node.items[step]
+            place = found.place
+        if found is None:
+            return place
+        node = found
+    return place
+
+
 def read_file(path: Path, problems: Problems) -> str | None:
     """The text of a file that people write, or null with the reason among the problems."""
     try:

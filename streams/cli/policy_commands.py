@@ -1,0 +1,120 @@
+"""`careline policy check` and `careline policy test`: are these files right, and do they say what we mean?
+
+Exit status 0: all is well · 1: a test differs · 2: a file is wrong. The work is done in `streams.policy_files`.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from streams.policy_files.policy_cases import CaseResult
+    from streams.policy_files.problem import Problem
+
+policy_app = typer.Typer(
+    name="policy",
+    help="Policies: check files, test them with examples, run them over history.",
+    no_args_is_help=True,
+)
+
+_DIFFERENT, _WRONG_FILE = 1, 2
+_Files = Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+@policy_app.command("check")
+def check(files: _Files, as_json: _Json = False) -> None:
+    """Read policy files and tell every mistake with its line and column. Warnings leave the exit status at 0."""
+    from streams.policy_files.policy_reader import read_policy_file
+    from streams.policy_files.problem import Problems
+
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    console = _console()
+    for path in files:
+        problems = Problems(str(path))
+        policy_file = read_policy_file(path, problems)
+        errors += problems.errors
+        warnings += problems.warnings
+        if as_json:
+            continue
+        _show_problems(console, [*problems.errors, *problems.warnings])
+        if policy_file is not None:
+            counted = f"{len(policy_file.policies)} policies, {len(policy_file.calendars)} calendars"
+            console.print(f"[green]ok[/green] {escape(str(path))}: {counted}", soft_wrap=True)
+    if as_json:
+        _print_json({"errors": _as_json(errors), "warnings": _as_json(warnings)})
+    if errors:
+        raise typer.Exit(_WRONG_FILE)
+
+
+@policy_app.command("test")
+def run_tests(files: _Files, as_json: _Json = False) -> None:
+    """Run example-based tests of policies: what happened, and which clocks should have come of it."""
+    from streams.policy_files.case_reader import read_cases
+    from streams.policy_files.policy_cases import run_cases
+
+    read = [read_cases(path) for path in files]
+    errors = list(dict.fromkeys(error for _, found in read for problems in found for error in problems.errors))
+    if errors:
+        if as_json:
+            _print_json({"errors": _as_json(errors)})
+        else:
+            _show_problems(_console(), errors)
+        raise typer.Exit(_WRONG_FILE)
+    results = list(run_cases([case for cases, _ in read for case in cases]))
+    failed = sum(not result.passed for result in results)
+    if as_json:
+        tests = [result.as_json() for result in results]
+        _print_json({"tests": tests, "passed": len(results) - failed, "failed": failed})
+    else:
+        console = _console()
+        warnings = dict.fromkeys(warning for _, found in read for problems in found for warning in problems.warnings)
+        _show_problems(console, list(warnings))
+        _show_results(console, results, failed)
+    if failed:
+        raise typer.Exit(_DIFFERENT)
+
+
+def _show_results(console: Console, results: Sequence["CaseResult"], failed: int) -> None:
+    for result in results:
+        mark = "[green]pass[/green]" if result.passed else "[red]FAIL[/red]"
+        console.print(f"{mark} {escape(result.case.file)}: {escape(result.case.name)}", soft_wrap=True)
+        if result.trouble is not None:
+            console.print(f"     cannot be computed: {escape(result.trouble)}", soft_wrap=True)
+        if result.differences:
+            console.print(_differences(result))
+    console.print(f"{len(results) - failed} passed, {failed} failed")
+
+
+def _differences(result: "CaseResult") -> Table:
+    table = Table("clock", "column", "expected", "actual", box=None, pad_edge=True, padding=(0, 2, 0, 3))
+    for difference in result.differences:
+        clock = f"{difference.metric} {difference.instance}"
+        cells = (clock, difference.column or "", difference.expected, difference.actual)
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def _show_problems(console: Console, problems: Sequence["Problem"]) -> None:
+    for problem in problems:
+        style = "red" if problem.severity == "error" else "yellow"
+        console.print(escape(problem.as_line()), style=style, soft_wrap=True)
+
+
+def _as_json(problems: Sequence["Problem"]) -> list[dict[str, str | int | None]]:
+    return [problem.as_json() for problem in problems]
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _console() -> Console:
+    return Console(highlight=False)
