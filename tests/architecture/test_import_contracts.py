@@ -13,6 +13,7 @@ import pytest
 from tests.architecture.repository_files import ROOT
 
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+STRAY = "stray.py"
 CONNECTOR_PROTOCOL = "streams.connectors.connector_contract"
 
 
@@ -31,6 +32,7 @@ FAULTS = {
     "the domain knows the ports": Fault("agents", "agents/domain/instant.py", "import agents.ports"),
     "the domain knows a body": Fault("agents", "agents/domain/instant.py", "import agents.conversation_agent"),
     "the ports know a body": Fault("agents", "agents/ports.py", "import agents.conversation_agent"),
+    "a module without a layer": Fault("agents", f"agents/{STRAY}", "STRAY = True"),
     "a setting knows the command line": Fault("streams", "streams/settings.py", "import streams.cli"),
     "the lane knows the command line": Fault("streams", "streams/lane/lane.py", "import streams.cli"),
     "a sink knows a connector": Fault("streams", "streams/sinks/recorder.py", "import streams.connectors"),
@@ -101,5 +103,8 @@ def test_a_planted_fault_is_found(copy: Path, fault: Fault) -> None:
     done = lint_imports(copy, fault.contract)
 
     assert done.returncode == 1, done.stdout
+    if spoilt.name == STRAY:
+        assert f"{fault.file.split('/')[0]}.{spoilt.stem}" in done.stdout
+        return
     module = fault.file.removesuffix(".py").replace("/", ".")
     assert f"{module} -> {fault.line.split()[1].split('.')[0]}" in done.stdout
