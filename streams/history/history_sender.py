@@ -22,6 +22,7 @@ from schemas.codec import encode, headers_of
 from schemas.control import Control
 from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS, SIGNALS
+from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
 from streams.topic_settings import MAX_BATCH_BYTES
 
 IN_FLIGHT = 20_000
@@ -30,6 +31,7 @@ IN_FLIGHT = 20_000
 ACKNOWLEDGED_WITHIN_SECONDS = 120.0
 """As long as the producer itself tries to deliver a batch."""
 
+_CONNECT_SECONDS = 5.0
 _METADATA_MS = 15_000
 _BATCH_BYTES = 262_144
 _LINGER_MS = 20
@@ -86,42 +88,50 @@ def send_history(
         ImportFailed: see there.
     """
     with _producer(target) as producer:
-        try:
-            partitions = {
-                topic: sorted(producer.partitions_for(topic))
-                for topic in (target.topic(INTERACTIONS.name), target.topic(SIGNALS.name))
-            }
-        except KafkaError as error:
-            raise ImportFailed(
-                f"Kafka at {target.servers} has no topic {target.topic(INTERACTIONS.name)}: {error}",
-                "create the topics with `careline topics --create`",
-            ) from None
+        partitions = _partitions(producer, target)
         sender = _Sender(producer)
-        interactions = target.topic(INTERACTIONS.name)
-        sent = 0
-        count = 0
-        for conversation, events in conversations:
-            count += 1
-            key = conversation.encode()
-            for event in events:
-                headers = headers_of(event, event.source, event.id, event.occurred_at)
-                sender.send(interactions, key=key, value=encode(event), headers=headers)
-                sent += 1
-                if progress is not None and sent % _EVENTS_BETWEEN_REPORTS == 0:
-                    progress(sent)
+        count, sent = _send_events(sender, conversations, target.topic(INTERACTIONS.name), progress)
         # Everything is acknowledged before the tick is sent: not even a retried batch may come to stand behind it.
         sender.settle()
-        controls = 0
         for control in _closing_controls(clock, now):
-            for topic, numbers in partitions.items():
-                for number in numbers:
-                    headers = headers_of(control, clock, control.id, control.as_of)
-                    sender.send(topic, partition=number, value=encode(control), headers=headers)
-                    controls += 1
+            headers = headers_of(control, clock, control.id, control.as_of)
+            for topic, partition in partitions:
+                sender.send(topic, partition=partition, value=encode(control), headers=headers)
             sender.settle()
-        if progress is not None:
-            progress(sent)
-        return SentHistory(count, sent, controls)
+        return SentHistory(count, sent, sender.sent - sent)
+
+
+def _partitions(producer: KafkaProducer, target: ImportTarget) -> list[tuple[str, int]]:
+    """Every partition that the clock of an import has to reach: those of interactions and of signals."""
+    topics = [target.topic(INTERACTIONS.name), target.topic(SIGNALS.name)]
+    try:
+        return [(topic, partition) for topic in topics for partition in sorted(producer.partitions_for(topic))]
+    except KafkaError as error:
+        raise ImportFailed(
+            f"Kafka at {target.servers} does not have the topics {' and '.join(topics)}: {error}",
+            "create them with `careline topics`",
+        ) from None
+
+
+def _send_events(
+    sender: "_Sender",
+    conversations: Iterable[tuple[str, list[Interaction]]],
+    topic: str,
+    progress: Callable[[int], None] | None,
+) -> tuple[int, int]:
+    count = sent = 0
+    for conversation, events in conversations:
+        count += 1
+        key = conversation.encode()
+        for event in events:
+            headers = headers_of(event, event.source, event.id, event.occurred_at)
+            sender.send(topic, key=key, value=encode(event), headers=headers)
+            sent += 1
+            if progress is not None and sent % _EVENTS_BETWEEN_REPORTS == 0:
+                progress(sent)
+    if progress is not None:
+        progress(sent)
+    return count, sent
 
 
 def _closing_controls(clock: str, now: datetime) -> Iterator[Control]:
@@ -134,6 +144,7 @@ class _Sender:
     """Sends, keeps the number in flight bounded, and looks at every answer."""
 
     def __init__(self, producer: KafkaProducer) -> None:
+        self.sent = 0
         self._producer = producer
         self._waiting: deque[Future] = deque()
 
@@ -142,6 +153,7 @@ class _Sender:
             self._waiting.append(self._producer.send(topic, **record))
         except KafkaError as error:
             raise _refused(error) from None
+        self.sent += 1
         if len(self._waiting) > IN_FLIGHT:
             self._acknowledge(down_to=IN_FLIGHT // 2)
 
@@ -171,6 +183,7 @@ def _refused(error: KafkaError) -> ImportFailed:
 @contextmanager
 def _producer(target: ImportTarget) -> Iterator[KafkaProducer]:
     try:
+        wait_for_kafka(target.servers, timeout=_CONNECT_SECONDS)
         producer = KafkaProducer(
             bootstrap_servers=target.servers.split(","),
             client_id="careline-import",
@@ -185,11 +198,10 @@ def _producer(target: ImportTarget) -> Iterator[KafkaProducer]:
             delivery_timeout_ms=int(ACKNOWLEDGED_WITHIN_SECONDS * 1000),
             allow_auto_create_topics=False,
         )
+    except KafkaUnavailable as error:
+        raise ImportFailed(f"Kafka does not answer at {error.servers}: {error.cause}", error.way_out) from None
     except (KafkaError, OSError) as error:
-        raise ImportFailed(
-            f"Kafka does not answer at {target.servers}: {error}",
-            "set CARELINE_KAFKA, or start one with `careline demo`",
-        ) from None
+        raise ImportFailed(f"Kafka at {target.servers} failed: {error}", "look into the log of the broker") from None
     try:
         yield producer
     finally:

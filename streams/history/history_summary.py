@@ -72,13 +72,10 @@ class VerdictSummary:
 
 
 def quantile(ordered: list[float], ratio: float) -> float:
-    """The value below which a share lies, interpolated between the two nearest (type 7 of Hyndman and Fan, 1996).
+    """The value below which a share lies: one of the values, as by `quantileExact` in ClickHouse.
 
     Args:
         ordered: ascending, at least one value.
         ratio: 0..1.
     """
-    place = ratio * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return ordered[min(int(ratio * len(ordered)), len(ordered) - 1)]

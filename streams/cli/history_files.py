@@ -1,0 +1,86 @@
+"""What `careline import` and `careline policy run` share: mapping and files from the command line, mistakes in words.
+
+Commands print nothing of their own about a wrong file: they come here, and every mistake is told with its place before the program
+ends with status 2.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from streams.history.conversations import ColumnTrouble, History, read_history
+from streams.history.history_summary import row_lines
+from streams.history.import_mapping import ImportMapping
+from streams.history.rejected_rows import StrictStop
+from streams.history.row_files import UnreadableFile
+from streams.policy_files.mapping_reader import read_mapping
+from streams.policy_files.problem import Problem, Problems, did_you_mean
+
+WRONG_FILE = 2
+"""Exit status for a wrong mapping, policy or history file, as for wrong options."""
+
+
+def tell(line: str) -> None:
+    """A line for people, on standard error."""
+    typer.echo(line, err=True)
+
+
+def stop(problems: Sequence[Problem]) -> NoReturn:
+    """Tell what is wrong and end with status 2."""
+    for problem in problems:
+        tell(problem.as_line())
+    raise typer.Exit(WRONG_FILE)
+
+
+def load_mapping(path: Path) -> ImportMapping:
+    """The mapping; warnings are told. Ends the program when the file is wrong."""
+    problems = Problems(str(path))
+    mapping = read_mapping(path, problems)
+    if mapping is None:
+        stop(problems.errors)
+    for warning in problems.warnings:
+        tell(warning.as_line())
+    return mapping
+
+
+def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool) -> History:
+    """All rows of the files. Ends the program when one cannot be read, lacks a column, or (strict) has a row of no use."""
+    from streams.cli.history_progress import reading
+
+    try:
+        with reading(files) as progress:
+            return read_history(mapping, files, strict=strict, progress=progress)
+    except UnreadableFile as error:
+        stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
+    except ColumnTrouble as error:
+        problems = Problems(mapping.file)
+        for use, message, choices in error.found:
+            problems.error(use.place, message, did_you_mean(use.name, choices) if choices else None)
+        stop(problems.errors)
+    except StrictStop as error:
+        tell(f"{error} (without --strict such rows are counted and listed in FILE.rejected.ndjson)")
+        raise typer.Exit(WRONG_FILE) from None
+
+
+def tell_rows(history: History, conversations: int, events: int) -> None:
+    """What became of the rows."""
+    for line in row_lines(history.counts, conversations, events):
+        tell(line)
+
+
+def instant_of(text: str | None, option: str) -> datetime:
+    """The instant of an option in UTC, also without an offset; the wall clock where it is not given.
+
+    Raises:
+        typer.BadParameter: it is no ISO 8601 time.
+    """
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not an instant such as 2026-03-02T14:30:00Z", param_hint=option) from None

@@ -1,0 +1,130 @@
+"""`careline import`: history into Kafka, so that the workers judge it like everything else.
+
+The rows come from `streams.history`; `streams.history.history_sender` sends them and closes the story.
+"""
+
+import json
+import time
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.history_files import instant_of, load_history, load_mapping, stop, tell, tell_rows
+from streams.cli.policy_run_command import FilesArgument, MappingOption, StrictOption
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.history.conversations import History
+    from streams.history.history_sender import SentHistory
+
+FAILED = 1
+"""Exit status when Kafka is absent or refuses: the files are right, trying again may help."""
+
+NowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--now",
+        metavar="INSTANT",
+        help="Where the story ends: what is due before counts as broken. Default: the wall clock.",
+    ),
+]
+KafkaOption = Annotated[
+    str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Another Kafka than that of CARELINE_KAFKA.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read and count everything, send nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one object on standard output.")]
+
+
+def import_history(
+    context: typer.Context,
+    mapping: MappingOption,
+    files: FilesArgument,
+    now: NowOption = None,
+    strict: StrictOption = False,
+    dry_run: DryRunOption = False,
+    kafka: KafkaOption = None,
+    json_summary: JsonOption = False,
+) -> None:
+    """Bring a company's history into Kafka, the way of all live events.
+
+    A mapping says how rows become events. All files together are one story
+    on a clock of its own: its conversations are judged up to --now by the
+    policies in force at the time of each event, then go over to the live
+    clock. Importing the same files again changes nothing.
+
+    Rows that cannot be used are counted by reason and listed with their row
+    number in FILE.rejected.ndjson.
+
+    Example: careline import --mapping examples/helpdesk/mapping.yaml
+    --now 2014-01-04T00:00:00Z helpdesk.csv
+
+    Exit status: 0, 1 when Kafka is absent or refuses, or 2 when a file is
+    wrong (every mistake with its place).
+    """
+    end = instant_of(now, "--now")
+    settings = context.ensure_object(Settings)
+    if kafka is not None:
+        settings = replace(settings, kafka_servers=kafka)
+    read = load_mapping(mapping)
+    clock = f"import:{_digest(files, read.source_text)}"
+    history = load_history(read, files, strict=strict)
+    begun = time.monotonic()
+    sent = _count(history) if dry_run else _send(history, clock, end, settings)
+    seconds = time.monotonic() - begun
+    tell_rows(history, sent.conversations, sent.events)
+    if dry_run:
+        tell("nothing was sent (--dry-run)")
+    else:
+        tell(f"sent in {seconds:.1f} s, {sent.events / max(seconds, 1e-9):,.0f} events/s, on the clock {clock}")
+    if json_summary:
+        typer.echo(json.dumps(_summary(history, sent, clock, end, seconds)))
+
+
+def _digest(files: list[Path], mapping_text: str) -> str:
+    from streams.history.conversations import content_digest
+    from streams.history.row_files import UnreadableFile
+    from streams.policy_files.problem import Problem
+
+    try:
+        return content_digest(files, mapping_text)
+    except UnreadableFile as error:
+        stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
+
+
+def _send(history: "History", clock: str, end: datetime, settings: Settings) -> "SentHistory":
+    from streams.cli.history_progress import counting
+    from streams.history.history_sender import ImportFailed, ImportTarget, send_history
+
+    target = ImportTarget(settings.kafka_servers, settings.topic_prefix)
+    try:
+        with counting("sending", history.counts.events) as progress:
+            return send_history(history.conversations(clock, clock), clock, end, target, progress)
+    except ImportFailed as error:
+        tell(f"{error.message} ({error.suggestion})")
+        raise typer.Exit(FAILED) from None
+
+
+def _count(history: "History") -> "SentHistory":
+    from streams.history.history_sender import SentHistory
+
+    events = sum(len(events) for _, events in history.conversations("import"))
+    return SentHistory(len(history), events, 0)
+
+
+def _summary(history: "History", sent: "SentHistory", clock: str, end: datetime, seconds: float) -> dict[str, object]:
+    from streams.policy_files.clock_columns import instant_text
+
+    counts = history.counts
+    return {
+        "clock": clock,
+        "now": instant_text(end),
+        "rows": counts.rows,
+        "used": counts.used,
+        "without_event": counts.without_event,
+        "rejected": dict(counts.rejected),
+        **asdict(sent),
+        "seconds": round(seconds, 3),
+    }
