@@ -4,14 +4,13 @@ Exit status 0: all is well · 1: a test differs · 2: a file is wrong. The work 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 if TYPE_CHECKING:
     from streams.policy_files.policy_cases import CaseResult
@@ -88,18 +87,21 @@ def _show_results(console: Console, results: Sequence["CaseResult"], failed: int
         console.print(f"{mark} {escape(result.case.file)}: {escape(result.case.name)}", soft_wrap=True)
         if result.trouble is not None:
             console.print(f"     cannot be computed: {escape(result.trouble)}", soft_wrap=True)
-        if result.differences:
-            console.print(_differences(result))
+        for line in _differences(result):
+            console.print(escape(line), soft_wrap=True)
     console.print(f"{len(results) - failed} passed, {failed} failed")
 
 
-def _differences(result: "CaseResult") -> Table:
-    table = Table("clock", "column", "expected", "actual", box=None, pad_edge=True, padding=(0, 2, 0, 3))
-    for difference in result.differences:
-        clock = f"{difference.metric} {difference.instance}"
-        cells = (clock, difference.column or "", difference.expected, difference.actual)
-        table.add_row(*(escape(cell) for cell in cells))
-    return table
+def _differences(result: "CaseResult") -> Iterator[str]:
+    """One line for each value that differs, in columns as wide as they need to be and never cut off."""
+    cells = [
+        (f"{found.metric} {found.instance}", found.column or "", f"expected {found.expected}", f"got {found.actual}")
+        for found in result.differences
+    ]
+    widths = [max(len(row[index]) for row in cells) for index in range(3)] if cells else []
+    for row in cells:
+        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        yield f"     {'  '.join([*padded, row[-1]])}"
 
 
 def _show_problems(console: Console, problems: Sequence["Problem"]) -> None:

@@ -105,7 +105,7 @@ class CalendarReader:
             if twice := [day for day in days if day in found]:
                 name = entry.key.text
                 self._problems.error(entry.key.place, f"{name!r}: weekday {twice[0]} of the week has hours already")
-            if has_value(entry.value, entry.key.text, self._problems):
+            if has_value(entry, self._problems):
                 hours = hours_of(entry.value, entry.key.text, self._problems)
                 found.update(dict.fromkeys(days, hours))
         return found
@@ -119,7 +119,7 @@ class CalendarReader:
             return found
         for entry in node:
             day = date_of(entry.key, what, self._problems)
-            if has_value(entry.value, entry.key.text, self._problems):
+            if has_value(entry, self._problems):
                 hours = hours_of(entry.value, f"{what} {entry.key.text}", self._problems)
                 if day is not None:
                     found[day] = hours

@@ -15,10 +15,13 @@ ColumnValue = str | int | float | None
 
 
 def columns_of(view: ClockView) -> dict[str, ColumnValue]:
-    """One clock; null where something is unknown or there is no target."""
+    """One clock; null where something is unknown or there is no target.
+
+    An account that only stands in for an unknown one, made from the conversation by the engine, is unknown.
+    """
     return {
         "conversation": view.conversation_id,
-        "account": view.account_id,
+        "account": None if view.account_id == f"conversation:{view.conversation_id}" else view.account_id,
         "metric": view.metric,
         "instance": view.instance,
         "outcome": view.outcome,

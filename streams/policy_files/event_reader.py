@@ -31,7 +31,7 @@ def event_of(node: Node, metrics: Sequence[str], problems: Problems) -> EventDra
     kind = choice_of(fields["type"], VOCABULARIES["type"], "type", problems) if "type" in fields else "message"
     if kind is None or not isinstance(node, Table):
         return None
-    required(fields, node, ("at", *REQUIRED_WITH.get(kind, ())), f"a {kind}", problems)
+    required(fields, node, ("at", *REQUIRED_WITH.get(kind, ())), f"an event of type {kind!r}", problems)
     at = instant_of(fields["at"], "at", problems) if "at" in fields else None
     values: dict[str, Any] = {"type": kind}
     for key, value in fields.items():

@@ -7,8 +7,8 @@ Each function gives the value, or null after saying what is wrong; so a reader g
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from streams.policy_files.located_yaml import Items, Node, Table, Text
-from streams.policy_files.problem import Problems, did_you_mean
+from streams.policy_files.located_yaml import Entry, Items, Node, Table, Text
+from streams.policy_files.problem import Problems, did_you_mean, nearest
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Beyond these a year is mistyped."""
@@ -27,24 +27,25 @@ def fields_of(node: Node, known: Sequence[str], what: str, problems: Problems) -
         if entry.key.text not in known:
             suggestion = did_you_mean(entry.key.text, known)
             problems.error(entry.key.place, f"unknown key {entry.key.text!r} in {what}", suggestion)
-        elif has_value(entry.value, entry.key.text, problems):
+        elif has_value(entry, problems):
             found[entry.key.text] = entry.value
     return found
 
 
-def has_value(node: Node, what: str, problems: Problems) -> bool:
+def has_value(entry: Entry, problems: Problems) -> bool:
     """Whether there is a value at all; nothing after the colon is an error."""
-    if isinstance(node, Text) and node.is_null:
-        problems.error(node.place, f"{what!r} has no value", "give it one or leave the key out")
+    if isinstance(entry.value, Text) and entry.value.is_null:
+        problems.error(entry.key.place, f"{entry.key.text!r} has no value", "give it one or leave the key out")
         return False
     return True
 
 
 def required(found: Mapping[str, Node], table: Node, keys: Sequence[str], what: str, problems: Problems) -> bool:
-    """Whether all these keys are there; the first place of the table is blamed for those that are not."""
-    written = {entry.key.text for entry in table} if isinstance(table, Table) else set(keys)
+    """Whether all these keys are there. The beginning of the table is blamed for those that are not."""
+    told = [entry.key.text for entry in table if entry.key.text not in found] if isinstance(table, Table) else keys
     for key in keys:
-        if key not in written:
+        # A mistyped key has been told already, with the one that is missing as the suggestion.
+        if key not in found and nearest(key, told) is None:
             problems.error(table.place, f"{what} has no {key!r}", f"add `{key}:`")
     return all(key in found for key in keys)
 
@@ -90,7 +91,9 @@ def choice_of(node: Node, choices: Sequence[str], what: str, problems: Problems)
 
 
 def flag_of(node: Node, what: str, problems: Problems) -> bool | None:
-    """`true` or `false`."""
+    """`true` or `false`, in any of the spellings of YAML 1.2."""
+    if isinstance(node, Text) and node.text in {"True", "TRUE", "False", "FALSE"}:
+        return node.text.lower() == "true"
     choice = choice_of(node, ("true", "false"), what, problems)
     return None if choice is None else choice == "true"
 

@@ -56,8 +56,8 @@ def _interval(word: Text, what: str, problems: Problems) -> WallInterval | None:
     if len(ends) != 2:
         problems.error(word.place, f"{what}: {word.text!r} is not an interval", _WAY_OUT)
         return None
-    times = [_seconds(end, word, what, problems) for end in ends]
-    opens, closes = times
+    opens = _seconds(ends[0], word, what, problems)
+    closes = None if opens is None else _seconds(ends[1], word, what, problems)
     if opens is None or closes is None:
         return None
     if opens == DAY_SECONDS:

@@ -46,7 +46,8 @@ def read_policy_file(path: Path, problems: Problems) -> PolicyFile | None:
 def read_policy_text(text: str, problems: Problems, folder: Path | None = None) -> PolicyFile | None:
     """The policies of a text. Without a folder it cannot refer to iCal files."""
     root = parse_yaml(text, problems)
-    return None if root is None else read_policy_node(root, problems, folder)
+    policy_file = read_policy_node(root, problems, folder) if root is not None else None
+    return None if problems.errors else policy_file
 
 
 def read_policy_node(root: Node, problems: Problems, folder: Path | None = None) -> PolicyFile | None:

@@ -79,7 +79,7 @@ class TargetReader:
         found: dict[str, Duration] = {}
         for entry in table:
             check_priority(entry.key, self._problems)
-            if not has_value(entry.value, entry.key.text, self._problems):
+            if not has_value(entry, self._problems):
                 continue
             duration = duration_of(entry.value, f"{metric} {entry.key.text}", self._problems)
             if duration is not None:
