@@ -32,7 +32,7 @@ ACKNOWLEDGED_WITHIN_SECONDS = 120.0
 """As long as the producer itself tries to deliver a batch."""
 
 _CONNECT_SECONDS = 5.0
-_METADATA_MS = 15_000
+_METADATA_MS = 8_000
 _BATCH_BYTES = 262_144
 _LINGER_MS = 20
 _EVENTS_BETWEEN_REPORTS = 2_048

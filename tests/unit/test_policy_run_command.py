@@ -1,0 +1,155 @@
+"""`careline policy run`: one clock per line, a summary beside it, mistakes in words; on made-up rows and real data."""
+
+import csv
+import json
+import statistics
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from streams.cli.import_command import import_history
+from streams.cli.policy_run_command import policy_run
+from streams.policy_files.clock_columns import COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+DATASETS = ROOT.parent / "shared" / "datasets"
+
+MAPPING = """\
+format: csv
+conversation: "{id}"
+account: "{who}"
+events:
+  - {when: {what: ask}, at: "{at}", from: customer}
+  - {when: {what: answer}, at: "{at}", from: agent}
+"""
+POLICY = """\
+version: v1
+effective_from: 2026-01-01T00:00:00Z
+policies: [{id: all, calendar: always, targets: {first_response: 1h}}]
+"""
+ROWS = """\
+id,who,what,at
+2,beta,answer,2025-03-02T11:30:00.25Z
+1,acme,ask,2025-03-02T10:00:00Z
+2,beta,ask,2025-03-02T10:00:00Z
+3,acme,ask,2025-03-02T12:00:00Z
+4,acme,ask,never
+"""
+
+app = typer.Typer()
+app.command("run")(policy_run)
+app.command("import")(import_history)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    (tmp_path / "p.yaml").write_text(POLICY)
+    (tmp_path / "h.csv").write_text(ROWS)
+    return tmp_path
+
+
+def run(policies: Path, mapping: Path, *arguments: str | Path) -> Result:
+    command = ["run", "--policies", policies, "--mapping", mapping, *arguments]
+    return CliRunner().invoke(app, [str(argument) for argument in command])
+
+
+def clocks(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_one_clock_a_line_with_the_promised_columns(folder: Path) -> None:
+    result = run(folder / "p.yaml", folder / "m.yaml", "--now", "2025-03-02T12:30:00Z", folder / "h.csv")
+    found = clocks(result)
+    assert [tuple(clock) for clock in found] == [COLUMNS] * 3
+    assert [(clock["conversation"], clock["outcome"], clock["elapsed_seconds"]) for clock in found] == [
+        ("1", "breached", 9000),
+        ("2", "satisfied_late", 5400.25),
+        ("3", "open", 1800),
+    ]
+    assert (found[1]["satisfied_at"], found[1]["due_at"]) == ("2025-03-02T11:30:00.25Z", "2025-03-02T11:00:00Z")
+    assert "5 rows: 4 used, 0 without an event, 1 rejected" in result.stderr
+    assert "rejected, unreadable_time: 1" in result.stderr
+    (rejected,) = map(json.loads, (folder / "h.csv.rejected.ndjson").read_text().splitlines())
+    assert (rejected["row"], rejected["line"], rejected["reason"]) == (5, 6, "unreadable_time")
+
+
+def test_strict_stops_at_the_first_row_of_no_use(folder: Path) -> None:
+    result = run(folder / "p.yaml", folder / "m.yaml", "--strict", folder / "h.csv")
+    assert result.exit_code == 2
+    assert "row 5 (line 6): unreadable_time" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("m.yaml", MAPPING.replace("conversation:", "conversaton:"), "m.yaml:2:1: error: unknown key 'conversaton'"),
+        ("m.yaml", MAPPING.replace("{what: ask}", "{wht: ask}"), "m.yaml:5:13: error: "),
+        ("p.yaml", POLICY.replace("1h", "1 hour"), "p.yaml:3:"),
+        ("h.csv", ROWS.replace("id,who", "id,id"), "m.yaml:2:15: error: "),
+        ("h.csv", None, "h.csv: error: no such file"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_place(folder: Path, name: str, content: str | None, said: str) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    result = run(folder / "p.yaml", folder / "m.yaml", folder / "h.csv")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_import_without_kafka_says_so_and_a_dry_run_needs_none(folder: Path) -> None:
+    command = ["import", "--mapping", str(folder / "m.yaml"), str(folder / "h.csv"), "--kafka", "127.0.0.1:1", "--json"]
+    absent = CliRunner().invoke(app, command)
+    assert absent.exit_code == 1
+    assert "127.0.0.1:1" in absent.stderr
+    dry = CliRunner().invoke(app, [*command, "--dry-run", "--now", "2026-01-01"])
+    assert dry.exit_code == 0, dry.output
+    summary = json.loads(dry.stdout)
+    assert (summary["conversations"], summary["events"], summary["rejected"]) == (3, 4, {"unreadable_time": 1})
+    assert summary["now"] == "2026-01-01T00:00:00Z"
+    assert CliRunner().invoke(app, [*command, "--now", "tomorrow"]).exit_code == 2
+
+
+def real(name: str) -> tuple[list[dict[str, Any]], Path]:
+    (data,) = (DATASETS / name).glob("*.csv") if (DATASETS / name).is_dir() else (None,)
+    if data is None:
+        pytest.skip(f"the data set {name} is not beside the project")
+    example = ROOT / "examples" / name
+    return clocks(run(example / "policy.yaml", example / "mapping.yaml", "--now", "2022-06-01T00:00:00Z", data)), data
+
+
+@pytest.mark.parametrize(
+    ("metric", "count", "median_hours", "p90_hours"),
+    [("first_response", 4207, 17.04, 355.6), ("first_resolution", 4569, 143.38, 716.1)],
+)
+def test_a_real_help_desk_comes_out_as_published(
+    metric: str, count: int, median_hours: float, p90_hours: float
+) -> None:
+    found, _ = real("helpdesk")
+    hours = sorted(c["elapsed_seconds"] / 3600 for c in found if c["metric"] == metric and c["satisfied_at"])
+    assert len(hours) == count
+    assert statistics.median(hours) == pytest.approx(median_hours, abs=0.005)
+    assert hours[int(0.9 * count)] == pytest.approx(p90_hours, abs=0.05)
+
+
+def test_every_verdict_on_a_city_equals_its_own() -> None:
+    found, data = real("boston311")
+    ours = {clock["conversation"]: clock for clock in found}
+    with data.open(newline="", encoding="utf-8") as file:
+        requests = list(csv.DictReader(file))
+    promised = {request["case_enquiry_id"]: request["ontime"] for request in requests if request["target_dt"]}
+    verdicts = {case: "ONTIME" if ours[case]["outcome"] == "met" else "OVERDUE" for case in promised}
+    assert verdicts == promised
+    assert Counter(promised.values()) == {"ONTIME": 72, "OVERDUE": 17}
+    assert {ours[case]["due_at"] for case in ours.keys() - promised.keys()} == {None}
