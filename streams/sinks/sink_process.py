@@ -6,13 +6,14 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 
+from streams.kafka_admin import WaitNotice, wait_for_kafka
 from streams.sinks.batch_intent import BatchLimits
 from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
 from streams.sinks.clickhouse_writer import ClickHouseWriter
@@ -36,6 +37,10 @@ GROUP = "careline-sink"
 
 class SinkError(RuntimeError):
     """The sink cannot start; the message names the cause and the way out."""
+
+
+class _StoppedError(Exception):
+    """The process was told to stop while it waited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +70,20 @@ def run_sink(
     recorder: Recorder,
     announce: Callable[[str], None] = logger.info,
 ) -> SinkCounts:
-    """Run a sink until `stop` is set. Kafka must answer; ClickHouse is waited for.
+    """Run a sink until `stop` is set. Kafka and a ClickHouse server are waited for.
 
     Raises:
         SinkError: the topics are missing, or the embedded engine is open elsewhere.
         MigrationError: the tables cannot be brought up to date.
         SqlAddressError: the SQL service cannot listen.
     """
-    with ExitStack() as parts:
+    with suppress(_StoppedError), ExitStack() as parts:
         client = _wait_for_clickhouse(options.target, stop)
-        if client is None:
-            return SinkCounts()
         parts.enter_context(client)  # stays open: an engine in memory lives as long as its last connection
         applied = apply_migrations(client, read_migrations(migrations_folder()))
         if applied:
             announce(f"migrated {options.target}: {', '.join(migration.label for migration in applied)}")
+        _wait_for_kafka(options, stop)
         topics = _topic_tables(options, client)
         if options.target.embedded and options.sql_address is not None:
             service = parts.enter_context(SqlService(options.target, *options.sql_address))
@@ -92,20 +96,32 @@ def run_sink(
         loop = SinkLoop(consumer, writer, topics, recorder=recorder, limits=options.limits)
         loop.run(stop)
         return loop.counts
+    return SinkCounts()
 
 
-def _wait_for_clickhouse(target: ClickHouseTarget, stop: threading.Event) -> Client | None:
+def _wait_for_clickhouse(target: ClickHouseTarget, stop: threading.Event) -> Client:
     pause = FIRST_RETRY_SECONDS
-    while not stop.is_set():
+    while True:
         try:
             return open_clickhouse(target, create_database=True)
         except ClickHouseUnavailableError as error:
             if target.embedded:  # open elsewhere or not installed: waiting does not help
                 raise SinkError(str(error)) from None
             logger.warning("%s; trying again in %.1f s", error, pause)
-        stop.wait(pause)
+        if stop.wait(pause):
+            raise _StoppedError
         pause = min(2 * pause, LONGEST_RETRY_SECONDS)
-    return None
+
+
+def _wait_for_kafka(options: SinkOptions, stop: threading.Event) -> None:
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise _StoppedError
+
+    def say(notice: WaitNotice) -> None:
+        logger.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
+
+    wait_for_kafka(options.kafka_servers, on_wait=say, sleep=pause, options=options.client_options)
 
 
 def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]:
@@ -134,5 +150,7 @@ def _consumer(options: SinkOptions) -> KafkaConsumer:
         auto_offset_reset="earliest",
         max_poll_records=options.limits.rows,
         allow_auto_create_topics=False,
+        # Computed in Python it takes half of the sink's time; TCP and the broker have checked the bytes before.
+        check_crcs=False,
         **options.client_options,
     )

@@ -1,0 +1,235 @@
+"""The sink on a real Kafka and the real engine: every result once, through crashes, absence and unreadable records."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from typing_extensions import override
+
+from schemas.codec import EVENT_TYPES, decode, encode, headers_of
+from schemas.sla_event import Cause, SlaEvent
+from schemas.topics import SLA_EVENTS
+from streams.embedded_kafka import EmbeddedKafka
+from streams.sinks.batch_intent import AnyBatch, BatchLimits, read_intent
+from streams.sinks.clickhouse_connection import ClickHouseTarget
+from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
+from streams.sinks.recorder import Recorder
+from streams.sinks.rows import TABLES
+from streams.sinks.sink_loop import SinkCounts, SinkLoop, TopicTable
+from streams.sinks.sink_process import GROUP, SinkError, SinkOptions, run_sink
+from tests.fixtures_kafka import make_topics
+
+pytestmark = pytest.mark.integration
+
+PATIENCE_SECONDS = 40
+"""A test that has not seen its rows by then fails by its own assertion instead of hanging."""
+
+
+class CrashError(Exception):
+    """Stands for kill -9: it leaves the loop at once, past every clean-up of the loop."""
+
+
+class WatchedWriter(ClickHouseWriter):
+    """The real writer; stops the loop once enough rows are written, and fails where a test wants it to."""
+
+    def __init__(self, target: ClickHouseTarget, stop: threading.Event, stop_after: int) -> None:
+        super().__init__(target, Recorder())
+        self.tokens: list[str] = []
+        self.failures = 0
+        self.crash: str | None = None
+        self._stop = stop
+        self._left = stop_after
+
+    @override
+    def write(self, batch: AnyBatch) -> dict[str, int]:
+        if self.crash == "before the insert":
+            raise CrashError
+        if self.failures:
+            self.failures -= 1
+            raise InsertFailedError("connection refused")
+        rows = super().write(batch)
+        if self.crash == "after the insert":
+            raise CrashError
+        self.tokens += [token for token, _ in batch.inserts()]
+        self._left -= sum(rows.values())
+        if self._left <= 0:
+            self._stop.set()
+        return rows
+
+
+class Sink:
+    """A loop over the topics of one test."""
+
+    def __init__(self, kafka: EmbeddedKafka, prefix: str, target: ClickHouseTarget) -> None:
+        self.kafka, self.prefix, self.target = kafka, prefix, target
+        self.group = prefix + GROUP
+
+    def consumer(self) -> KafkaConsumer:
+        return KafkaConsumer(
+            bootstrap_servers=self.kafka.bootstrap,
+            group_id=self.group,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+
+    def run(
+        self, stop_after: int, limits: BatchLimits, *, failures: int = 0, crash: str | None = None
+    ) -> WatchedWriter:
+        stop = threading.Event()
+        patience = threading.Timer(PATIENCE_SECONDS, stop.set)
+        patience.start()
+        writer = WatchedWriter(self.target, stop, stop_after)
+        writer.failures, writer.crash = failures, crash
+        consumer = self.consumer()
+        topics = {self.prefix + table.topic.name: TopicTable(table, epoch=1) for table in TABLES}
+        try:
+            SinkLoop(consumer, writer, topics, recorder=Recorder(), limits=limits).run(stop)
+        finally:
+            patience.cancel()
+            consumer.close()
+            writer.close()
+        return writer
+
+    def committed(self, partition: int) -> Any:
+        consumer = self.consumer()
+        try:
+            return consumer.committed(TopicPartition(self.prefix + SLA_EVENTS.name, partition), metadata=True)
+        finally:
+            consumer.close()
+
+
+@pytest.fixture
+def sink(kafka: EmbeddedKafka, topic_prefix: str, clickhouse: Client, clickhouse_target: ClickHouseTarget) -> Sink:
+    make_topics(kafka, topic_prefix)
+    return Sink(kafka, topic_prefix, clickhouse_target)
+
+
+@pytest.fixture
+def producer(kafka: EmbeddedKafka) -> Iterator[KafkaProducer]:
+    with KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all") as sender:
+        yield sender
+
+
+def sla_event(number: int) -> SlaEvent:
+    return SlaEvent(
+        id=f"e{number}",
+        kind="met",
+        conversation_id="c",
+        account_id="a",
+        occurred_at=datetime(2010 + number % 14, 6, 1, tzinfo=UTC),
+        cause=Cause(0, number),
+        source="test",
+    )
+
+
+def send(producer: KafkaProducer, sink: Sink, event: Any, topic: str = SLA_EVENTS.name) -> None:
+    headers = headers_of(event, "test", event.id, datetime(2026, 1, 1, tzinfo=UTC))
+    producer.send(sink.prefix + topic, key=event.id.encode(), value=encode(event), headers=headers, partition=0)
+
+
+def send_all(producer: KafkaProducer, sink: Sink, numbers: range) -> None:
+    for number in numbers:
+        send(producer, sink, sla_event(number))
+    producer.flush()
+
+
+def stored(clickhouse: Client) -> tuple[int, int]:
+    """Rows as they lie there, before anything is replaced, and distinct ids."""
+    rows, ids = clickhouse.query("SELECT count(), uniqExact(id) FROM sla_events").result_rows[0]
+    return rows, ids
+
+
+def test_every_contract_arrives_in_its_table_past_unreadable_records(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, project_root: Path
+) -> None:
+    total = 0
+    for table in TABLES:
+        (contract,) = table.topic.contracts
+        folder = project_root / "schemas" / "examples" / EVENT_TYPES[contract]
+        producer.send(sink.prefix + table.topic.name, key=b"k", value=b"\xff not json", partition=0)
+        producer.send(sink.prefix + table.topic.name, key=b"forgotten", value=None, partition=0)
+        for path in folder.glob("*.json"):
+            if path.stem != "schema":
+                send(producer, sink, decode(contract, path.read_bytes()), table.topic.name)
+                total += 1
+    producer.flush()
+    sink.run(total, BatchLimits(age_seconds=0.1))
+    sql = "SELECT count() FROM {} FINAL"
+    counts = {table.name: clickhouse.query(sql.format(table.name)).result_rows[0][0] for table in TABLES}
+    assert sum(counts.values()) == total
+    assert all(counts.values()), counts
+
+
+@pytest.mark.parametrize("moment", ["before the insert", "after the insert"])
+def test_crash_repeats_the_same_batch_and_stores_it_once(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, moment: str
+) -> None:
+    send_all(producer, sink, range(30))
+    with pytest.raises(CrashError):
+        sink.run(30, BatchLimits(rows=30, age_seconds=PATIENCE_SECONDS), crash=moment)
+    promised = read_intent(sink.committed(0).metadata)
+    assert promised is not None
+    assert sink.committed(0).offset == 0
+
+    send_all(producer, sink, range(30, 50))
+    writer = sink.run(50, BatchLimits(rows=1000, age_seconds=0.1))
+    assert f":0-{promised.until - 1}:" in writer.tokens[0]
+    assert stored(clickhouse) == (50, 50)
+    assert sink.committed(0).offset == 50
+    assert read_intent(sink.committed(0).metadata) is None
+
+
+def test_waits_for_clickhouse_and_then_writes_everything(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client
+) -> None:
+    send_all(producer, sink, range(20))
+    sink.run(20, BatchLimits(age_seconds=0.1), failures=2)
+    assert stored(clickhouse) == (20, 20)
+
+
+def test_stopping_writes_what_was_read(sink: Sink, producer: KafkaProducer, clickhouse: Client) -> None:
+    send_all(producer, sink, range(10))
+    sink.run(1, BatchLimits(rows=3, age_seconds=0.1))
+    assert sink.committed(0).offset == stored(clickhouse)[0] > 0
+
+
+def test_what_a_transaction_took_back_is_no_result(
+    sink: Sink, kafka: EmbeddedKafka, clickhouse: Client, topic_prefix: str
+) -> None:
+    with KafkaProducer(
+        bootstrap_servers=kafka.bootstrap, transactional_id=f"{topic_prefix}tx", enable_idempotence=True
+    ) as producer:
+        producer.init_transactions()
+        for numbers, keep in ((range(5), True), (range(5, 9), False), (range(9, 12), True)):
+            producer.begin_transaction()
+            send_all(producer, sink, numbers)
+            if keep:
+                producer.commit_transaction()
+            else:
+                producer.abort_transaction()
+    sink.run(8, BatchLimits(age_seconds=0.1))
+    assert stored(clickhouse) == (8, 8)
+    ids = {row[0] for row in clickhouse.query("SELECT id FROM sla_events").result_rows}
+    assert ids == {f"e{number}" for number in (*range(5), *range(9, 12))}
+
+
+def test_whole_process_migrates_writes_and_tells_of_missing_topics(
+    kafka: EmbeddedKafka, topic_prefix: str, clickhouse_target: ClickHouseTarget, empty_clickhouse: Client
+) -> None:
+    stop = threading.Event()
+    options = SinkOptions(kafka_servers=kafka.bootstrap, target=clickhouse_target, topic_prefix=topic_prefix)
+    said: list[str] = []
+    with pytest.raises(SinkError, match="create the topics"):
+        run_sink(options, stop, Recorder(), said.append)
+    make_topics(kafka, topic_prefix)
+    stop.set()
+    assert run_sink(options, stop, Recorder(), said.append) == SinkCounts()
+    assert empty_clickhouse.command("SELECT count() FROM sla_events") == 0
+    assert empty_clickhouse.command("SELECT groupUniqArray(epoch) FROM topic_epochs") == "[1]"
+    assert said[0].startswith("migrated the embedded ClickHouse in memory: 0001_results")
