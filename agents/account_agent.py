@@ -60,8 +60,8 @@ class AccountAgent:
 
     @property
     def ledger(self) -> AccountLedger:
-        """The partition's books."""
-        return self._ledger
+        """The partition's books as of its last batch, whoever has worked on it."""
+        return self._load_ledger()
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:  # noqa: ARG002 - decides nothing here
         """Apply a batch in log order. Control records settle what came before them, so that time passes in between."""

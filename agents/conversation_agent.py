@@ -4,7 +4,7 @@
 transaction. Deciding itself is `agents.domain.timeline` and below; this file decodes, asks, counts and tells the ports.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -33,7 +33,7 @@ from schemas.conversation_state import (
     PartitionLedger,
 )
 from schemas.interaction import Interaction
-from schemas.policy import PolicyFile
+from schemas.policy import from_published
 from schemas.sla_event import Cause
 from schemas.topics import CLOCKS, SLA_EVENTS
 
@@ -45,24 +45,20 @@ WALL = "wall"
 
 _ledger_decoder = msgspec.msgpack.Decoder(PartitionLedger)
 
-PolicyReader = Callable[[str], PolicyFile]
-"""Reads the text of a policy file that was checked before it was published."""
-
 
 class ConversationAgent:
     """Implements `agents.ports.Agent` for one partition of the interactions."""
 
-    def __init__(self, states: States, effects: Effects, read_policy: PolicyReader) -> None:
+    def __init__(self, states: States, effects: Effects) -> None:
         self._states = states
         self._effects = effects
-        self._read_policy = read_policy
         self._open: dict[str, ConversationState] = {}
         self._touched: dict[tuple[str, str, int], tuple[ConversationState, ClockState, Cause]] = {}
         remembered = states.get(LEDGER_KEY)
         self.ledger = _ledger_decoder.decode(remembered) if remembered is not None else PartitionLedger()
         self._book = PolicyBook()
         for policy in self.ledger.policies:
-            self._book.activate(read_policy(policy.text), policy.in_force_from)
+            self._book.activate(from_published(policy.text), policy.in_force_from)
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:
         """Apply a batch: every record once, in the order of the log; then remember what changed."""
@@ -156,7 +152,7 @@ class ConversationAgent:
                 pass
 
     def _activate(self, text: str, as_of: Instant) -> None:
-        policy_file = self._read_policy(text)
+        policy_file = from_published(text)
         starts = policy_file.effective_from
         in_force_from = from_datetime(starts) if starts is not None else as_of
         if any(active.text == text and active.in_force_from == in_force_from for active in self.ledger.policies):

@@ -57,8 +57,21 @@ class Effects(Protocol):
         """Put a record into the dead letters, with every byte of it."""
 
 
+class Judgements(Protocol):
+    """What became of the events of a partition so far: the four numbers sum to what was accepted."""
+
+    applied: int
+    duplicate: int
+    late: int
+    rejected: int
+
+
 class Agent(Protocol):
     """Decides about the records of one partition. Called with one batch at a time, in log order."""
+
+    @property
+    def ledger(self) -> Judgements:
+        """The partition's books."""
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:
         """Apply a batch. `observed_at` is the wall clock at the start of the batch: it stamps detections and decides nothing."""

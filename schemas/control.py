@@ -17,7 +17,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     - `tick`: everything of `clock` that was due before `as_of` is decided now.
     - `heartbeat`: `source` has delivered all that happened before `as_of`.
-    - `policy_activated`: `policy_text` (the file as written, with iCal holidays resolved) is in force from here on.
+    - `policy_activated`: `policy_text` (`schemas.policy.to_published`) is in force from here on.
     - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
     - `account_linked`: `account_id` turned out to be `into`.
     """

@@ -5,17 +5,13 @@ back.
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from agents.account_agent import AccountAgent
-from agents.conversation_agent import ConversationAgent
 from schemas.sla_event import SlaEvent
 
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
 
-JUDGEMENTS = ("applied", "duplicate", "late", "rejected")
 ENOUGH_RECORDS = 1_000
 """A share of fewer records says nothing about a deployment."""
 
@@ -29,11 +25,12 @@ class TooManyRejections(RuntimeError):  # noqa: N818 - says what is wrong in the
 class WorkWatch:
     """Turns committed batches into metrics and watches the share of rejections."""
 
-    def __init__(self, recorder: Recorder, rejected_limit_ratio: float, on_failed: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, recorder: Recorder, rejected_limit_ratio: float, on_failed: Callable[[BaseException], None]
+    ) -> None:
         self._recorder = recorder
         self._limit = rejected_limit_ratio
         self._on_failed = on_failed
-        self._counted: dict[tuple[str, int], dict[str, int]] = {}
         self._recent_records = 0
         self._recent_rejections = 0
         self.lanes: Lanes | None = None
@@ -43,7 +40,10 @@ class WorkWatch:
         stage = batch.lane.kind.agent
         self._recorder.batch_committed(stage, batch.records, batch.deciding_seconds + batch.committing_seconds)
         self._recorder.transaction_committed(stage, batch.committing_seconds)
-        self._ledger(stage, batch)
+        for judgement, count in batch.judged.items():
+            if count:
+                self._recorder.events_accepted(stage, count)
+                self._recorder.events_judged(stage, judgement, count)
         for rejection in batch.rejections:
             self._recorder.rejected(stage, rejection.reason)
         for event in batch.events:
@@ -51,19 +51,6 @@ class WorkWatch:
                 self._sla_event(event)
         self._recorder.state_keys(stage, sum(len(lane.states) for lane in self.lanes or () if lane.kind.agent == stage))
         self._share_of_rejections(batch)
-
-    def _ledger(self, stage: str, batch: CommittedBatch) -> None:
-        agent: Any = batch.lane.agent
-        if not isinstance(agent, ConversationAgent | AccountAgent):
-            return
-        key = (stage, batch.lane.partition)
-        now = {name: getattr(agent.ledger, name) for name in JUDGEMENTS}
-        before = self._counted.get(key, dict.fromkeys(JUDGEMENTS, 0) if batch.lane.is_new else now)
-        self._counted[key] = now
-        for name in JUDGEMENTS:
-            if now[name] > before[name]:
-                self._recorder.events_judged(stage, name, now[name] - before[name])
-                self._recorder.events_accepted(stage, now[name] - before[name])
 
     def _sla_event(self, event: SlaEvent) -> None:
         self._recorder.sla_event(event.kind)

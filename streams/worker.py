@@ -15,7 +15,6 @@ import faust
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
-from agents.ports import Effects, States
 from aiokafka.errors import ProducerFenced
 from prometheus_client import CollectorRegistry
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
@@ -25,7 +24,7 @@ from streams.faust_app.batch_schema import BatchSchema
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
 from streams.lane.ticks import TickWriter
-from streams.policy_files.published_policy import read_published_policy
+from streams.partition_counts import shared_partitions
 from streams.settings import Settings
 from streams.sinks.recorder import Recorder
 from streams.work_watch import WorkWatch
@@ -59,6 +58,7 @@ class Worker:
             loop.add_signal_handler(number, stopping.set)
         self._stopping = stopping
         lanes = self._lanes()
+        lanes.partitions = await shared_partitions(self._connection(), self.settings.topic)
         app = create_app(self.settings, lanes)
         ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self._trouble)
         await app.start()
@@ -104,10 +104,14 @@ class Worker:
         self._stopping.set()
 
     async def _stop(self, app: faust.App, lanes: Lanes) -> None:
+        if self._failure is not None:
+            lanes.abandon()
         try:
             await asyncio.wait_for(app.stop(), STOP_WITHIN_SECONDS)
         except TimeoutError:
-            log.warning("did not stop within %.0f s; what was in flight is read again by the next owner", STOP_WITHIN_SECONDS)
+            log.warning(
+                "did not stop within %.0f s; what was in flight is read again by the next owner", STOP_WITHIN_SECONDS
+            )
         await lanes.let_go()
 
     def _status(self, app: faust.App) -> int:
@@ -120,16 +124,9 @@ class Worker:
 
 def lane_kinds() -> tuple[LaneKind, LaneKind]:
     """The two agents: what each reads, where its ticks go, where its memory lies."""
-
-    def conversations(states: States, effects: Effects) -> ConversationAgent:
-        return ConversationAgent(states, effects, read_published_policy)
-
-    def accounts(states: States, effects: Effects) -> AccountAgent:
-        return AccountAgent(states, effects)
-
     return (
-        LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, conversations),
-        LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, accounts),
+        LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, ConversationAgent),
+        LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, AccountAgent),
     )
 
 

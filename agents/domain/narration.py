@@ -77,7 +77,12 @@ class Narrator:
     def revised(self, state: ConversationState, clock: ClockState, previous: ClockState, at: Instant) -> None:
         """An event that came late changed an outcome that was already published."""
         event_id = f"{state.id}/{clock.metric}/{clock.instance}/outcome_revised/{self.event_id}"
-        more = {"previous_outcome": previous.outcome, "reason": "late event"}
+        decided_at = previous.satisfied_at if previous.outcome == "met" else previous.breached_at
+        more = {
+            "previous_outcome": previous.outcome,
+            "previous_decided_at": None if previous.outcome == "retracted" else optional_datetime(decided_at),
+            "reason": "late event",
+        }
         self._clock_event(state, clock, event_id, "outcome_revised", at, more)
 
     def taken_back(self, state: ConversationState, clock: ClockState, at: Instant) -> None:
@@ -185,9 +190,7 @@ class Silence(Narrator):
         """Nothing."""
 
 
-def view_of(
-    state: ConversationState, clock: ClockState, book: PolicyBook, as_of: Instant, cause: Cause
-) -> ClockView:
+def view_of(state: ConversationState, clock: ClockState, book: PolicyBook, as_of: Instant, cause: Cause) -> ClockView:
     """The clock as it stands at an instant: what the topic of clocks, boards and `policy run` show."""
     policy = book.policy(clock.policy_version, clock.policy)
     until = clock.satisfied_at if clock.satisfied_at is not None else clock.ended_at

@@ -65,7 +65,11 @@ def entry_of(interaction: Interaction) -> TimelineEntry:
 def _facts(interaction: Interaction) -> dict[str, Any] | None:
     match interaction.type:
         case "message":
-            return {"author_id": interaction.author.id} if interaction.author.id and interaction.author.kind == "agent" else None
+            return (
+                {"author_id": interaction.author.id}
+                if interaction.author.id and interaction.author.kind == "agent"
+                else None
+            )
         case "status_changed":
             return {"status": interaction.status}
         case "priority_changed":

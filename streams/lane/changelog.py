@@ -53,7 +53,9 @@ def from_value(value: bytes) -> Remembered:
 class Recovery:
     """Reads changelog partitions to their end, several at a time."""
 
-    def __init__(self, connection: dict[str, object], on_progress: Callable[[int], None], stall_seconds: float = 60.0) -> None:
+    def __init__(
+        self, connection: dict[str, object], on_progress: Callable[[int], None], stall_seconds: float = 60.0
+    ) -> None:
         """Args:
         connection: how to reach Kafka, as keyword arguments of aiokafka's clients.
         on_progress: told the number of keys read so far, every few seconds.

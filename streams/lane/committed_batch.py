@@ -20,6 +20,8 @@ class CommittedBatch:
     records: int
     events: Sequence[Struct]
     rejections: Sequence[Rejection]
+    judged: Mapping[str, int]
+    """How many events became `applied`, `duplicate`, `late` or `rejected` by this batch."""
     offsets: Mapping[TopicPartition, int]
     deciding_seconds: float
     committing_seconds: float

@@ -75,6 +75,7 @@ class Lane:
         self._on_committed = on_committed
         self._agent: Agent | None = None
         self._waiting: deque[Batch] = deque()
+        self._in_flight: list[Batch] = []
         self._waiting_records = 0
         self._arrived = asyncio.Event()
 
@@ -110,7 +111,7 @@ class Lane:
                 await asyncio.sleep(0)
 
     def _next(self) -> list[Batch]:
-        taken = [self._waiting.popleft()]
+        taken = self._in_flight = [self._waiting.popleft()]
         size = len(taken[0].records)
         while self._waiting and size + len(self._waiting[0].records) <= MOST_RECORDS_IN_A_BATCH:
             taken.append(self._waiting.popleft())
@@ -125,6 +126,7 @@ class Lane:
         self._effects.observed_at = observed_at
         offsets: dict[TopicPartition, int] = {}
         count = 0
+        before = _judgements(self._agent)
         for batch in batches:
             name = self._topic_name(batch.topic.name)
             self._agent.process([_record(batch.topic, record) for record in batch.records], observed_at)
@@ -140,6 +142,7 @@ class Lane:
                 records=count,
                 events=self._effects.events,
                 rejections=self._effects.rejections,
+                judged={name: number - before[name] for name, number in _judgements(self._agent).items()},
                 offsets=offsets,
                 deciding_seconds=decided - began,
                 committing_seconds=committed - decided,
@@ -161,7 +164,15 @@ class Lane:
         ticked = offsets.get(TopicPartition(self._topic_name(self.kind.ticks.name), self.partition))
         if self.tick_offset is not None and ticked is not None and ticked > self.tick_offset:
             self.tick_offset = None
+        self._in_flight = []
         for batch in batches:
+            batch.acknowledge()
+
+    def abandon(self) -> None:
+        """Acknowledge everything without having done it: this worker is leaving, and nothing of it was committed."""
+        abandoned = [*self._in_flight, *self._waiting]
+        self._waiting.clear()
+        for batch in abandoned:
             batch.acknowledge()
 
     async def close(self) -> None:
@@ -169,6 +180,16 @@ class Lane:
         self._waiting.clear()
         self._waiting_records = 0
         await self._transaction.close()
+
+
+def _judgements(agent: Agent) -> dict[str, int]:
+    ledger = agent.ledger
+    return {
+        "applied": ledger.applied,
+        "duplicate": ledger.duplicate,
+        "late": ledger.late,
+        "rejected": ledger.rejected,
+    }
 
 
 def _record(topic: TopicSpec, record: Any) -> Record:

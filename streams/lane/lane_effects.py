@@ -35,7 +35,9 @@ class LaneEffects:
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key."""
         partition = partition_of(key, self._partitions) if topic is SLA_EVENTS else self._partition
-        occurred_at = getattr(event, "occurred_at", None) or getattr(event, "as_of", None) or getattr(event, "rejected_at")
+        occurred_at = (
+            getattr(event, "occurred_at", None) or getattr(event, "as_of", None) or getattr(event, "rejected_at")
+        )
         headers = headers_of(event, SOURCE, event.id, occurred_at)  # type: ignore[attr-defined]  # results have an id
         self.records.append(
             OutgoingRecord(self._topic_name(topic.name), partition, key.encode(), encode(event), headers)

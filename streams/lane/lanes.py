@@ -113,7 +113,9 @@ class Lanes:
         kind = self._kind_of[logical]
         lane = self._lanes.get((kind.agent, partition))
         if lane is None:
-            log.warning("records of %s[%d] arrived after the partition moved on; its new owner reads them", topic, partition)
+            log.warning(
+                "records of %s[%d] arrived after the partition moved on; its new owner reads them", topic, partition
+            )
             acknowledge()
             return
         spec = next(source for source in kind.sources if source.name == logical)
@@ -124,6 +126,11 @@ class Lanes:
         kind = self._kind_of.get(self._logical.get(topic, ""))
         lane = self._lanes.get((kind.agent, partition)) if kind is not None else None
         return lane is not None and lane.is_full
+
+    def abandon(self) -> None:
+        """Acknowledge what waits without having done it, so that Faust can stop: nothing of it was committed."""
+        for lane in self._lanes.values():
+            lane.abandon()
 
     async def let_go(self) -> None:
         """Close every lane, now."""

@@ -36,7 +36,12 @@ class TickWriter:
         on_trouble: Callable[[BaseException], None],
     ) -> None:
         self._producer = AIOKafkaProducer(
-            **connection, acks="all", enable_idempotence=True, request_timeout_ms=10_000, retry_backoff_ms=5, linger_ms=0
+            **connection,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=10_000,
+            retry_backoff_ms=5,
+            linger_ms=0,
         )
         self._lanes = lanes
         self._topic_name = topic_name
