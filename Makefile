@@ -45,8 +45,9 @@ test-fast: $(STAMP) ## the tests that start nothing
 test-faults: $(STAMP) ## kill, pause and cut off real parts while they work
 	$(PYTEST) -m faults $(ARGS)
 
-coverage: $(STAMP) ## the tests with branch coverage and its floor
+coverage: $(STAMP) ## the tests with branch coverage and its floors
 	$(PYTEST) -m "not faults and not benchmark" --cov --cov-report=term $(ARGS)
+	$(BIN)/coverage report --include 'schemas/*,agents/*' --fail-under 95
 
 check: $(STAMP) ## format, lint, types and import contracts, changing nothing
 	$(BIN)/ruff format --check .
