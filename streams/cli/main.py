@@ -1,0 +1,79 @@
+"""`careline`: the root of the command line. Reads the settings once, hands them to the command, and turns mistakes into sentences.
+
+A command family is a file beside this one; it imports what it needs when it runs, so that `--help` is fast.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streams.cli.admin_commands import doctor, rejected_app, topics_app
+from streams.cli.connect_command import connect_app
+from streams.cli.demo_command import demo
+from streams.cli.import_command import import_history
+from streams.cli.policy_commands import policy_app
+from streams.cli.policy_publish_command import publish
+from streams.cli.policy_run_command import policy_run
+from streams.cli.simulate_command import simulate
+from streams.cli.sink_commands import migrate, sink, sql
+from streams.cli.work_command import work
+from streams.settings import Settings, SettingsMistake, process_environment
+
+WRONG_SETTINGS = 2
+
+app = typer.Typer(
+    name="careline",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Measure live how well a company keeps its promises to its customers.\n\n"
+    "Start with [bold]careline demo[/bold]: everything on this machine, nothing to install. Settings come from "
+    "CARELINE_* variables; docs/settings.md lists them.",
+)
+app.command("demo", rich_help_panel="Try")(demo)
+app.command("simulate", rich_help_panel="Try")(simulate)
+app.add_typer(connect_app, rich_help_panel="Run")
+app.command("work", rich_help_panel="Run")(work)
+app.command("sink", rich_help_panel="Run")(sink)
+app.command("sql", rich_help_panel="Ask")(sql)
+app.command("import", rich_help_panel="Run")(import_history)
+app.add_typer(policy_app, rich_help_panel="Promise")
+policy_app.command("run")(policy_run)
+policy_app.command("publish")(publish)
+app.add_typer(topics_app, rich_help_panel="Look after")
+app.command("migrate", rich_help_panel="Look after")(migrate)
+app.add_typer(rejected_app, rich_help_panel="Look after")
+app.command("doctor", rich_help_panel="Look after")(doctor)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"careline {version('careline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - the callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Read the settings once."""
+    try:
+        context.obj = Settings.from_environment(process_environment())
+    except SettingsMistake as mistake:
+        for problem in mistake.problems:
+            typer.echo(f"careline: {problem}", err=True)
+        raise typer.Exit(WRONG_SETTINGS) from None
+
+
+def run() -> None:
+    """Run the command line. Ctrl-C ends it quietly with status 130, as shells expect."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

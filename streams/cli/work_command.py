@@ -1,0 +1,104 @@
+"""`careline work`: a Faust worker with both agents.
+
+Exit status 0: ended by SIGTERM or Ctrl-C · 1: could not go on (fenced, too many rejections, a bug), the log says why ·
+2: a file or a setting is wrong.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.sinks.recorder import Recorder
+
+_Kafka = Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Brokers. Default: CARELINE_KAFKA.")]
+_Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="HOST:PORT", help="Where /metrics is; port 0: any. Default: CARELINE_METRICS_ADDRESS."),
+]
+_Policies = Annotated[
+    Path | None,
+    typer.Option("--policies", help="Publish this policy file on start if it differs from the one in force."),
+]
+
+
+def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None, policies: _Policies = None) -> None:
+    """Judge promises live: read interactions, emit clock events, adherence and health.
+
+    Start as many workers as there are partitions, on as many machines as you like: Kafka spreads the load, and a worker that dies is
+    replaced without losing or doubling anything. Each serves /metrics.
+
+    Example: careline work --policies examples/policies/support.yaml
+    """
+    settings: Settings = context.obj
+    settings = replace(
+        settings,
+        kafka_servers=kafka or settings.kafka_servers,
+        metrics_address=metrics or settings.metrics_address,
+        policies_file=policies or settings.policies_file,
+    )
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for chatty in ("kafka", "aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    status = _run(settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Faust's consumer thread may outlive a failed stop; what matters is committed, and a supervisor waits for the status.
+    os._exit(status)
+
+
+def _run(settings: Settings) -> int:
+    from prometheus_client import CollectorRegistry
+
+    from streams.sinks.metrics_server import MetricsAddressError, start_metrics_server
+    from streams.sinks.prometheus_metrics import PrometheusRecorder
+
+    registry = CollectorRegistry()
+    recorder = PrometheusRecorder(registry)
+    try:
+        with start_metrics_server(settings.metrics_address, registry) as server:
+            logging.getLogger("careline.work").info("metrics at %s", server.url)
+            return _work(settings, recorder)
+    except MetricsAddressError as error:
+        typer.echo(f"careline work: {error}", err=True)
+        return 2
+
+
+def _work(settings: Settings, recorder: "Recorder") -> int:
+    from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+    from streams.partition_counts import TopicsMissing
+    from streams.policy_publisher import PolicyRefused, publish_if_different
+    from streams.worker import Worker
+
+    log = logging.getLogger("careline.work")
+    try:
+        wait_for_kafka(settings.kafka_servers, on_wait=lambda notice: log.warning("%s", notice))
+        if settings.policies_file is not None:
+            outcome = publish_if_different(settings, settings.policies_file)
+            log.info("%s", outcome)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(Worker(settings, recorder).run())
+    except PolicyRefused as refused:
+        typer.echo(str(refused), err=True)
+        return 2
+    except (TopicsMissing, KafkaUnavailable) as error:
+        typer.echo(f"careline work: {error}", err=True)
+        return 1
+
+
+def _loop_factory():  # type: ignore[no-untyped-def]  # noqa: ANN202 - uvloop has no stubs on every platform
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
