@@ -76,9 +76,11 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
+    # Tests are free: a test that holds a whole document is read like one.
+    product = [path for path in python_files() if path.parts[0] in {"agents", "schemas", "streams"}]
     too_long = [
         f"{path}:{function.lineno} {function.name}"
-        for path in python_files()
+        for path in product
         for function in functions(path)
         if (function.end_lineno or function.lineno) - function.lineno + 1 > LONGEST_FUNCTION
     ]
