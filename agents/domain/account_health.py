@@ -11,7 +11,7 @@ from agents.domain import contact_volume, overdue, satisfaction
 from agents.domain.health_profile import MILLION, SignalName
 from agents.domain.instant import to_datetime
 from agents.domain.rolling_window import LAST_WEEK, WINDOWS
-from agents.domain.scoring import SHARE_UNITS, Scored, Scorer, sub_score
+from agents.domain.scoring import SHARE_UNITS, Scorer, sub_score
 from schemas.account_state import AccountState, PublishedHealth
 from schemas.health_score import Contribution, HealthScore
 
@@ -58,7 +58,7 @@ class Judgement(NamedTuple):
 
     readings: list[int | None]
     subs: list[int | None]
-    scored: Scored
+    points: tuple[int, ...]
 
 
 def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | None) -> HealthScore | None:
@@ -74,24 +74,22 @@ def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | 
         None if raw is None else sub_score(rule.curve, raw)
         for (_, rule), raw in zip(scorer.signals, readings, strict=True)
     ]
-    scored = scorer.score(subs)
+    score = scorer.score(subs)
     told = state.health
-    if told is not None and not _is_news(scorer, scored, told):
+    band = scorer.band(score, told.band if told is not None else None)
+    if told is not None and band == told.band and not _has_moved(scorer, score, told.score):
         return None
+    points = scorer.points(subs)
     state.health = PublishedHealth(
-        score=scored.score,
-        band=scorer.band(scored.score, told.band if told is not None else None),
-        points={rule.name: points for (_, rule), points in zip(scorer.signals, scored.points, strict=True)},
+        score=score,
+        band=band,
+        points={rule.name: part for (_, rule), part in zip(scorer.signals, points, strict=True)},
     )
-    return _published_score(account_id, state, scorer, Judgement(readings, subs, scored), told, cause_id)
+    return _published_score(account_id, state, scorer, Judgement(readings, subs, points), told, cause_id)
 
 
-def _is_news(scorer: Scorer, scored: Scored, told: PublishedHealth) -> bool:
-    if scorer.band(scored.score, told.band) != told.band:
-        return True
-    if scored.score is None or told.score is None:
-        return False
-    return abs(scored.score - told.score) >= scorer.profile.publish_step
+def _has_moved(scorer: Scorer, score: int | None, told: int | None) -> bool:
+    return score is not None and told is not None and abs(score - told) >= scorer.profile.publish_step
 
 
 def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is new
@@ -137,7 +135,7 @@ def _contributions(
     weights = scorer.shares(judgement.subs).published
     found = []
     for index, (component, rule) in enumerate(scorer.signals):
-        raw, points = judgement.readings[index], judgement.scored.points[index]
+        raw, points = judgement.readings[index], judgement.points[index]
         movers = state.movers.get(rule.name, ())
         found.append(
             Contribution(
@@ -168,7 +166,7 @@ def _reason(scorer: Scorer, judgement: Judgement, now: PublishedHealth, told: Pu
     sign = 1 if moved > 0 else -1
     changes = [
         points - told.points.get(rule.name, 0)
-        for points, (_, rule) in zip(judgement.scored.points, scorer.signals, strict=True)
+        for points, (_, rule) in zip(judgement.points, scorer.signals, strict=True)
     ]
     most = max(range(len(changes)), key=lambda index: sign * changes[index])
     into = f" into {now.band}" if now.band != told.band else ""

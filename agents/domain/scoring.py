@@ -6,7 +6,6 @@ scores and points are hundredths, and the method of the largest remainder (Hamil
 over. `agents.domain.account_health` calls it.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from math import lcm
 from typing import NamedTuple
@@ -31,27 +30,22 @@ class Shares(NamedTuple):
     """Share of the nominal weight that has data, in ten-thousandths."""
 
 
-class Scored(NamedTuple):
-    """A score in hundredths, and the points of each signal, which sum to it. Null when nothing is known."""
-
-    score: int | None
-    points: tuple[int, ...]
-
-
 def sub_score(curve: Curve, raw: int) -> int:
     """Where a raw value lies on a curve, in hundredths, rounded to the nearest (halves up)."""
-    position = bisect_right(curve, raw, key=_raw_of)
-    if position == 0:
-        return curve[0][1]
-    if position == len(curve):
-        return curve[-1][1]
-    (left, low), (right, high) = curve[position - 1], curve[position]
-    span = right - left
-    return low + (2 * (high - low) * (raw - left) + span) // (2 * span)
+    left, low = curve[0]
+    if raw <= left:
+        return low
+    for right, high in curve:
+        if raw < right:
+            span = right - left
+            return low + (2 * (high - low) * (raw - left) + span) // (2 * span)
+        left, low = right, high
+    return low
 
 
-def _raw_of(point: tuple[int, int]) -> int:
-    return point[0]
+def rounded(numerator: int, denominator: int) -> int:
+    """The nearest whole number, halves up."""
+    return (2 * numerator + denominator) // (2 * denominator)
 
 
 def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
@@ -59,7 +53,7 @@ def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
 
     What rounding down leaves over goes to the largest remainders, the first of equals.
     """
-    total = (2 * sum(numerators) + denominator) // (2 * denominator)
+    total = rounded(sum(numerators), denominator)
     parts = [numerator // denominator for numerator in numerators]
     left_over = total - sum(parts)
     if left_over:
@@ -87,14 +81,19 @@ class Scorer:
             found = self._shares[known] = _shares(self.profile, known)
         return found
 
-    def score(self, sub_scores: Sequence[int | None]) -> Scored:
-        """The score of sub-scores in hundredths, in the order of the profile's signals; null where there is no data."""
+    def score(self, sub_scores: Sequence[int | None]) -> int | None:
+        """The score of sub-scores in hundredths, in the order of the profile's signals; null when nothing is known."""
         weighted = self.shares(sub_scores)
-        if not weighted.coverage:
-            return Scored(None, (0,) * len(sub_scores))
+        if not any(weighted.numerators):
+            return None
+        total = sum([share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)])
+        return rounded(total, weighted.denominator)
+
+    def points(self, sub_scores: Sequence[int | None]) -> tuple[int, ...]:
+        """What each signal adds, in hundredths: the parts sum to `score` to the last digit."""
+        weighted = self.shares(sub_scores)
         parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
-        points = apportion(parts, weighted.denominator)
-        return Scored(sum(points), points)
+        return apportion(parts, weighted.denominator)
 
     def plain_band(self, scored: int) -> Band:
         """The band of a score by itself."""
@@ -144,5 +143,5 @@ def _shares(profile: HealthProfile, known: tuple[bool, ...]) -> Shares:
         numerators=tuple(numerators),
         denominator=denominator,
         published=apportion([numerator * SHARE_UNITS for numerator in numerators], denominator),
-        coverage=apportion([covered * SHARE_UNITS], nominal)[0],
+        coverage=rounded(covered * SHARE_UNITS, nominal),
     )
