@@ -7,6 +7,7 @@ next. A password is in the URL and nowhere else: neither in a log nor in an erro
 
 import fcntl
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -105,7 +106,7 @@ def open_clickhouse(target: ClickHouseTarget, *, create_database: bool = False) 
     try:
         return _open_embedded(target) if target.embedded else _open_server(target, create_database=create_database)
     except (ClickHouseError, OSError) as error:
-        raise ClickHouseUnavailableError(f"{target} does not answer: {_first_line(error)}") from None
+        raise ClickHouseUnavailableError(f"{target} does not answer: {_cause(error)}") from None
 
 
 def _open_server(target: ClickHouseTarget, *, create_database: bool) -> Client:
@@ -181,5 +182,10 @@ def quoted(name: str) -> str:
     return f"`{escaped}`"
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+def _cause(error: Exception) -> str:
+    text = str(error).strip()
+    # The HTTP library wraps what the system said in its own names of connections and pools.
+    system = re.search(r"\[Errno -?\d+\] ([^\"')]+)", text)
+    if system is not None:
+        return system[1]
+    return text.splitlines()[0][:300] if text else type(error).__name__

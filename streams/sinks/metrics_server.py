@@ -11,6 +11,8 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
+from streams.settings import split_address
+
 
 class MetricsAddressError(RuntimeError):
     """The metrics cannot be served at the address; the message names the cause and the way out."""
@@ -41,31 +43,22 @@ class MetricsServer:
         self.close()
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """`host:port` in two; an IPv6 host stands in brackets.
-
-    Raises:
-        MetricsAddressError: it is no such pair.
-    """
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > 65_535:
-        raise MetricsAddressError(
-            f"'{address}' is no address; write host:port, for example 127.0.0.1:9108 (port 0: any free one)"
-        )
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
 def start_metrics_server(address: str, registry: CollectorRegistry) -> MetricsServer:
     """Serve a registry at `host:port` from a daemon thread.
 
     Raises:
         MetricsAddressError: the address cannot be read or is taken.
     """
-    host, port = split_address(address)
+    try:
+        host, port = split_address(address)
+    except ValueError as error:
+        raise MetricsAddressError(f"{error}; write for example 127.0.0.1:9108 (port 0: any free one)") from None
     # In the text format they only add a second series to each.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     try:
         server, thread = start_http_server(port, addr=host, registry=registry)
+    except OverflowError:
+        raise MetricsAddressError(f"{address}: a port is at most 65535") from None
     except OSError as error:
         cause = (
             "is in use by another process" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"

@@ -1,0 +1,103 @@
+"""`careline sink`, `sql` and `migrate` as processes: one owner of the engine, answers at all times, a clean end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from schemas.codec import decode, encode
+from schemas.sla_event import SlaEvent
+from schemas.topics import SLA_EVENTS
+from streams.embedded_kafka import EmbeddedKafka
+from tests.fixtures_kafka import make_topics
+
+pytestmark = pytest.mark.integration
+
+PROGRAM = (
+    "import typer; from streams.cli.sink_commands import migrate, sink, sql\n"
+    "app = typer.Typer()\n"
+    "for command in (migrate, sink, sql): app.command()(command)\n"
+    "app()"
+)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, project_root: Path) -> dict[str, str]:
+    pytest.importorskip("chdb", reason="needs the embedded ClickHouse: the extra `embedded`")
+    return {
+        **os.environ,
+        "PYTHONPATH": str(project_root),
+        "CARELINE_DATA_DIR": str(tmp_path),
+        "CARELINE_CLICKHOUSE": "chdb://",
+        "CARELINE_METRICS_ADDRESS": "127.0.0.1:0",
+        "CARELINE_SQL_ADDRESS": "127.0.0.1:0",
+        "COLUMNS": "120",
+    }
+
+
+def careline(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def line_with(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return line.strip()
+    raise AssertionError(f"ended without saying {words!r}")
+
+
+def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
+    kafka: EmbeddedKafka, topic_prefix: str, environment: dict[str, str], project_root: Path
+) -> None:
+    make_topics(kafka, topic_prefix)
+    example = project_root / "schemas" / "examples" / "careline.sla-event.v1" / "breached.json"
+    with KafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        producer.send(topic_prefix + SLA_EVENTS.name, value=encode(decode(SlaEvent, example.read_bytes())))
+    environment |= {"CARELINE_KAFKA": kafka.bootstrap, "CARELINE_TOPIC_PREFIX": topic_prefix}
+    count = "SELECT count() AS n FROM sla_events"
+    sink = subprocess.Popen([sys.executable, "-c", PROGRAM, "sink"], env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        address = line_with(sink, "read-only SQL at").rpartition("http://")[2]
+        line_with(sink, "writing 6 topics")
+        while_running = careline(environment | {"CARELINE_SQL_ADDRESS": address}, "sql", count, "--json")
+        second = careline(environment, "sink")
+    finally:
+        sink.send_signal(signal.SIGTERM)
+        rest = sink.communicate(timeout=60)[1]
+    assert json.loads(while_running.stdout)[0]["n"] in {0, 1}, while_running.stderr
+    assert second.returncode == 1
+    assert f"is open in process {sink.pid}" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert sink.returncode == 0, rest
+    assert "stopped; written: 1 sla_events" in rest
+
+    after = careline(environment | {"CARELINE_SQL_ADDRESS": "127.0.0.1:1"}, "sql", count, "--json")
+    assert json.loads(after.stdout) == [{"n": 1}], after.stderr
+
+
+def test_migrate_tells_what_it_does_and_does_it_once(environment: dict[str, str]) -> None:
+    first = careline(environment, "migrate")
+    assert "0001_results                   applied  now" in first.stdout, first.stderr
+    again = careline(environment, "migrate", "--status", "--json")
+    assert {row["state"] for row in json.loads(again.stdout)} == {"applied"}
+
+
+def test_people_get_a_table_and_mistakes_a_sentence(environment: dict[str, str]) -> None:
+    assert careline(environment, "migrate").returncode == 0
+    environment["CARELINE_SQL_ADDRESS"] = "127.0.0.1:1"
+    shown = careline(environment, "sql", "SELECT 'a[b]' AS name, 12345 AS value, NULL AS nothing")
+    assert [word in shown.stdout for word in ("name", "a[b]", "12345", "—", "1 row")] == [True] * 5, shown
+    wrong = careline(environment, "sql", "SELECT colour FROM clocks")
+    assert wrong.returncode == 1
+    assert "colour" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    unreadable = careline(environment | {"CARELINE_CLICKHOUSE": "postgres://u:hidden@h/db"}, "migrate")
+    assert unreadable.returncode == 2
+    assert "hidden" not in unreadable.stderr
