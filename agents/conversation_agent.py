@@ -212,8 +212,8 @@ class ConversationAgent:
     def _tell(self, narrator: Narrator) -> None:
         for event in narrator.events:
             self._effects.emit(SLA_EVENTS, event.account_id, event)
-        for (state, clock), event in zip(narrator.touched, (e for e in narrator.events if e.metric), strict=True):
-            self._touched[(state.id, clock.metric, clock.instance)] = (state, clock, event.cause)
+        for state, clock, cause in narrator.touched:
+            self._touched[(state.id, clock.metric, clock.instance)] = (state, clock, cause)
 
     def _publish_clocks(self) -> None:
         for state, clock, cause in self._touched.values():

@@ -6,6 +6,7 @@ value is the contract as JSON. A `traceparent` header is carried along untouched
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -65,13 +66,19 @@ def encode(event: Struct) -> bytes:
 
 def headers_of(event: Struct, source: str, event_id: str, occurred_at: datetime) -> Headers:
     """The CloudEvents headers that go with `encode(event)`."""
-    return [
-        *_FIXED,
-        ("ce_id", event_id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", _TYPE_BYTES[type(event)]),
-        ("ce_time", occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
-    ]
+    time = occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()
+    return [*result_headers(type(event), source, event_id), ("ce_time", time)]
+
+
+def result_headers(contract: type[Struct], source: str, event_id: str) -> Headers:
+    """The CloudEvents headers without the optional `ce_time`, for results, whose body has more than one instant."""
+    return [*_lasting_headers(contract, source), ("ce_id", event_id.encode())]
+
+
+@lru_cache(maxsize=256)
+def _lasting_headers(contract: type[Struct], source: str) -> tuple[tuple[str, bytes], ...]:
+    # The type comes first: it is the one header that a reader looks for.
+    return (("ce_type", _TYPE_BYTES[contract]), *_FIXED, ("ce_source", source.encode()))
 
 
 def contract_in(headers: Iterable[tuple[str, bytes]], default: type[Struct]) -> type[Struct]:

@@ -5,6 +5,7 @@ hold an `Instant` inside `agents.domain`; durations are `_us` inside calculation
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Instant = int
 """Microseconds since the epoch, UTC."""
@@ -28,8 +29,9 @@ def from_datetime(moment: datetime) -> Instant:
     return round(moment.timestamp() * 1e6)
 
 
+@lru_cache(maxsize=16_384)
 def to_datetime(at: Instant) -> datetime:
-    """An instant as an aware datetime in UTC."""
+    """An instant as an aware datetime in UTC. Remembered, because a clock says its few instants in every event."""
     return _EPOCH + timedelta(microseconds=at)
 
 

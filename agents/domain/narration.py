@@ -49,17 +49,17 @@ class Narrator:
         self._index = index
         self.event_id = event_id
         self.events: list[SlaEvent] = []
-        self.touched: list[tuple[ConversationState, ClockState]] = []
+        self.touched: list[tuple[ConversationState, ClockState, Cause]] = []
 
     @property
     def next_index(self) -> int:
         """The index that the next effect of the same record will have."""
         return self._index
 
-    def fact(self, state: ConversationState, kind: str, at: Instant, **more: Any) -> None:
+    def fact(self, state: ConversationState, kind: str, at: Instant, author_kind: str | None = None) -> None:
         """A fact of the conversation: `opened`, `contact`, `reopened`, `resolved`, `escalated`."""
         event_id = f"{state.id}/{kind}" if kind == "opened" else f"{state.id}/{kind}/{self.event_id}"
-        self._write(state, event_id, kind, at, status=state.status, **more)
+        self._fact_event(state, event_id, kind, at, author_kind)
 
     def clock(
         self, state: ConversationState, clock: ClockState, kind: str, at: Instant, *, timed: bool = False, **more: Any
@@ -111,42 +111,24 @@ class Narrator:
         self, state: ConversationState, clock: ClockState, event_id: str, kind: str, at: Instant, more: dict[str, Any]
     ) -> None:
         more.setdefault("outcome", clock.outcome)
+        more.setdefault("agent", clock.agent)
         policy = self._book.policy(clock.policy_version, clock.policy)
-        elapsed = clock.elapsed_us if clock.elapsed_us is not None else _used(policy, clock, at, self._book)
-        if elapsed is not None:
-            more["elapsed_seconds"] = to_seconds(elapsed)
-            more["wall_elapsed_seconds"] = to_seconds(max(0, at - clock.started_at))
-            if clock.target_us is not None and not clock.set_by_hand and elapsed > clock.target_us:
-                more["overrun_seconds"] = to_seconds(elapsed - clock.target_us)
+        promise = policy.promises.get(clock.metric) if policy is not None else None
+        if promise is None:
+            promise = self._book.bare_promise(clock.metric)
+        target_us = None if clock.set_by_hand else clock.target_us
+        elapsed_us = clock.elapsed_us
+        if elapsed_us is None:
+            elapsed_us = 0 if at <= clock.started_at else used_us(clock, promise.calendar, at)
+        if target_us is not None and elapsed_us > target_us:
+            more["overrun_seconds"] = to_seconds(elapsed_us - target_us)
         if clock.due_at is not None and at > clock.due_at:
             more["wall_overrun_seconds"] = to_seconds(at - clock.due_at)
-        more.setdefault("agent", clock.agent)
-        self._write(
-            state,
-            event_id,
-            kind,
-            at,
-            metric=clock.metric,
-            instance=clock.instance,
-            policy=clock.policy,
-            policy_version=clock.policy_version,
-            calendar=_calendar_name(policy, clock),
-            objective_ratio=policy.objective_ratio if policy is not None else None,
-            target_seconds=None if clock.target_us is None or clock.set_by_hand else to_seconds(clock.target_us),
-            started_at=to_datetime(clock.started_at),
-            due_at=optional_datetime(clock.due_at),
-            satisfied_at=optional_datetime(clock.satisfied_at),
-            breached_at=optional_datetime(clock.breached_at),
-            **more,
-        )
-        self.touched.append((state, clock))
-
-    def _write(self, state: ConversationState, event_id: str, kind: Any, at: Instant, **more: Any) -> None:
         detection = self._detection
         self.events.append(
             SlaEvent(
                 id=event_id,
-                kind=kind,
+                kind=kind,  # type: ignore[arg-type]  # callers pass the kinds of the contract
                 conversation_id=state.id,
                 account_id=state.account_id,
                 occurred_at=to_datetime(at),
@@ -160,7 +142,46 @@ class Narrator:
                 team=state.team,
                 inbox=state.inbox,
                 detected_at=to_datetime(detection.at) if detection is not None else None,
+                metric=clock.metric,
+                instance=clock.instance,
+                policy=clock.policy,
+                policy_version=clock.policy_version,
+                calendar=promise.calendar.name,
+                objective_ratio=policy.objective_ratio if policy is not None else None,
+                target_seconds=None if target_us is None else to_seconds(target_us),
+                started_at=to_datetime(clock.started_at),
+                due_at=optional_datetime(clock.due_at),
+                satisfied_at=optional_datetime(clock.satisfied_at),
+                breached_at=optional_datetime(clock.breached_at),
+                elapsed_seconds=to_seconds(elapsed_us),
+                wall_elapsed_seconds=to_seconds(max(0, at - clock.started_at)),
                 **more,
+            )
+        )
+        self.touched.append((state, clock, self.events[-1].cause))
+        self._index += 1
+
+    def _fact_event(self, state: ConversationState, event_id: str, kind: str, at: Instant, author: str | None) -> None:
+        detection = self._detection
+        self.events.append(
+            SlaEvent(
+                id=event_id,
+                kind=kind,  # type: ignore[arg-type]  # callers pass the kinds of the contract
+                conversation_id=state.id,
+                account_id=state.account_id,
+                occurred_at=to_datetime(at),
+                cause=Cause(self._partition, self._offset, self._index, self.event_id),
+                source=state.source,
+                clock=state.clock,
+                channel=state.channel,
+                priority=state.priority,
+                tier=state.tier,
+                segment=state.segment,
+                team=state.team,
+                inbox=state.inbox,
+                detected_at=to_datetime(detection.at) if detection is not None else None,
+                status=state.status,
+                author_kind=author,
             )
         )
         self._index += 1
@@ -172,7 +193,7 @@ class Silence(Narrator):
     __slots__ = ()
 
     @override
-    def fact(self, state: ConversationState, kind: str, at: Instant, **more: Any) -> None:
+    def fact(self, state: ConversationState, kind: str, at: Instant, author_kind: str | None = None) -> None:
         """Nothing."""
 
     @override

@@ -11,7 +11,7 @@ from agents.domain.instant import Instant, to_datetime
 from agents.ports import Record
 from aiokafka.partitioner import murmur2
 from msgspec import Struct
-from schemas.codec import encode, headers_of
+from schemas.codec import encode, headers_of, result_headers
 from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.topics import REJECTED, SLA_EVENTS, TopicSpec
 
@@ -27,6 +27,7 @@ class LaneEffects:
         self._partition = partition
         self._partitions = partitions
         self._topic_name = topic_name
+        self._names: dict[str, str] = {}
         self.observed_at: Instant = 0
         self.records: list[OutgoingRecord] = []
         self.events: list[Struct] = []
@@ -35,14 +36,15 @@ class LaneEffects:
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key."""
         partition = partition_of(key, self._partitions) if topic is SLA_EVENTS else self._partition
-        occurred_at = (
-            getattr(event, "occurred_at", None) or getattr(event, "as_of", None) or getattr(event, "rejected_at")
-        )
-        headers = headers_of(event, SOURCE, event.id, occurred_at)  # type: ignore[attr-defined]  # results have an id
-        self.records.append(
-            OutgoingRecord(self._topic_name(topic.name), partition, key.encode(), encode(event), headers)
-        )
+        headers = result_headers(type(event), SOURCE, event.id)  # type: ignore[attr-defined]  # results have an id
+        self.records.append(OutgoingRecord(self._name(topic), partition, key.encode(), encode(event), headers))
         self.events.append(event)
+
+    def _name(self, topic: TopicSpec) -> str:
+        name = self._names.get(topic.name)
+        if name is None:
+            name = self._names[topic.name] = self._topic_name(topic.name)
+        return name
 
     def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
         """Put a record into the dead letters, with every byte of it."""
@@ -57,8 +59,7 @@ class LaneEffects:
             headers=tuple(record.headers),
         )
         headers = headers_of(rejection, SOURCE, rejection.id, rejection.rejected_at)
-        name = self._topic_name(REJECTED.name)
-        self.records.append(OutgoingRecord(name, self._partition, record.key, encode(rejection), headers))
+        self.records.append(OutgoingRecord(self._name(REJECTED), self._partition, record.key, encode(rejection), headers))
         self.rejections.append(rejection)
 
     def clear(self) -> None:
