@@ -115,6 +115,18 @@ def test_a_tick_expires_what_has_left_the_windows(partition: Partition) -> None:
     assert last.reason == "Nothing is known any more; last was 100.00."
 
 
+def test_an_overdue_clock_grows_heavier_without_any_event(partition: Partition) -> None:
+    partition.take(sla_event("met", NOON - 20 * MINUTE_US, "c0"), sla_event("breached", NOON))
+    wakes = []
+    for hours in (1, 4, 24):
+        wakes.append(partition.states.wakes[ACCOUNT][1] - NOON)
+        partition.take(tick(NOON + hours * HOUR_US), appended_at=NOON + hours * HOUR_US)
+    assert wakes == [40 * MINUTE_US, 4 * HOUR_US, 24 * HOUR_US - 20 * MINUTE_US]
+    overdue = [health.contributions[1].sub_score for health in partition.scores()]
+    assert overdue == [75, 61.67, 48.33]
+    assert partition.scores()[-1].reason == "Down 5.34 to 19.33, most by overdue clocks (-5.34)."
+
+
 def test_a_fast_clock_of_a_worker_moves_nobodys_time(partition: Partition) -> None:
     partition.take(sla_event("met", NOON))
     partition.take(tick(NOON + 40 * DAY_US), appended_at=NOON + MINUTE_US)
@@ -315,6 +327,12 @@ def test_a_state_of_another_layout_stops_the_worker(partition: Partition) -> Non
     partition.states.put(ACCOUNT, b"\x63" + b"rest")
     with pytest.raises(UnreadableStateError, match="layout 63"):
         partition.take(sla_event("met", NOON))
+
+
+def test_a_state_of_an_older_release_is_read_with_defaults() -> None:
+    """Layout 1 as its first two fields: a MessagePack array, `wall` and 5."""
+    assert decode_account_state(AccountState, b"\x01\x92\xa4wall\x05") == AccountState(clock="wall", as_of=5)
+    assert decode_account_state(AccountLedger, b"\x01\x90") == AccountLedger()
 
 
 def test_golden_ids(partition: Partition) -> None:
