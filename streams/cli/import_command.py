@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.topics import ACCOUNTS
 from streams.cli.history_files import instant_of, load_history, load_mapping, stop, tell, tell_rows
 from streams.cli.policy_run_command import FilesArgument, MappingOption, StrictOption
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from schemas.account_profile import AccountProfile
     from streams.history.conversations import History
     from streams.history.history_sender import SentHistory
+    from streams.history.known_accounts import Lookup
 
+_CONNECT_SECONDS = 5.0
+_DIRECTORY_SECONDS = 15.0  # a million accounts, or a topic whose leader is just being elected
 FAILED = 1
 """Exit status when Kafka is absent or refuses: the files are right, trying again may help."""
 
@@ -50,7 +55,8 @@ def import_history(
 ) -> None:
     """Bring a company's history into Kafka, the way of all live events.
 
-    A mapping says how rows become events. All files together are one story
+    A mapping says how rows become events; tier, segment, contract and team
+    come from the accounts topic where the rows are silent. All files together are one story
     on a clock of its own: its conversations are judged up to --now by the
     policies in force at the time of each event, then go over to the live
     clock. Importing the same files again changes nothing.
@@ -97,14 +103,48 @@ def _digest(files: list[Path], mapping_text: str) -> str:
 def _send(history: "History", clock: str, end: datetime, settings: Settings) -> "SentHistory":
     from streams.cli.history_progress import counting
     from streams.history.history_sender import ImportFailed, ImportTarget, send_history
+    from streams.history.known_accounts import with_known_accounts
+    from streams.kafka_admin import KafkaUnavailable
 
     target = ImportTarget(settings.kafka_servers, settings.topic_prefix)
     try:
+        conversations = with_known_accounts(history.conversations(clock, clock), _directory(settings))
         with counting("sending", history.counts.events) as progress:
-            return send_history(history.conversations(clock, clock), clock, end, target, progress)
+            return send_history(conversations, clock, end, target, progress)
+    except KafkaUnavailable as error:
+        tell(str(error))
     except ImportFailed as error:
         tell(f"{error.message} ({error.suggestion})")
-        raise typer.Exit(FAILED) from None
+    raise typer.Exit(FAILED)
+
+
+def _directory(settings: Settings) -> "Lookup":
+    """The accounts as Kafka has them now.
+
+    Raises:
+        KafkaUnavailable: no broker answers.
+        ImportFailed: there is no topic of accounts.
+    """
+    from streams.connectors.accounts_directory import AccountsDirectory
+    from streams.connectors.accounts_follower import AccountsFollower
+    from streams.history.history_sender import ImportFailed
+    from streams.kafka_admin import wait_for_kafka
+
+    wait_for_kafka(settings.kafka_servers, timeout=_CONNECT_SECONDS)
+    directory = AccountsDirectory()
+    follower = AccountsFollower(settings.kafka_servers, directory, settings.topic_prefix)
+    follower.start()
+    try:
+        if not follower.wait_until_loaded(_DIRECTORY_SECONDS):
+            topic = settings.topic(ACCOUNTS.name)
+            raise ImportFailed(f"the topic {topic} cannot be read", "create the topics with `careline topics create`")
+    finally:
+        follower.close()
+
+    def lookup(account: str) -> "AccountProfile | None":
+        return directory.find((account,)).profile if ":" in account else directory.find((), account).profile
+
+    return lookup
 
 
 def _count(history: "History") -> "SentHistory":

@@ -20,7 +20,7 @@ from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 POLL_MS = 500
 
 
@@ -46,6 +46,10 @@ class AccountsFollower:
     def loaded(self) -> bool:
         """Whether the topic has been read to its end once."""
         return self._loaded.is_set()
+
+    def wait_until_loaded(self, timeout: float) -> bool:
+        """Whether the topic has been read to its end once, waiting for it up to a number of seconds."""
+        return self._loaded.wait(timeout)
 
     def start(self) -> None:
         """Begin to read, in the background, for as long as it takes."""

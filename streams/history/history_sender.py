@@ -35,7 +35,7 @@ _CONNECT_SECONDS = 5.0
 _METADATA_MS = 8_000
 _BATCH_BYTES = 1_000_000
 _LINGER_MS = 200
-"""Large and patient: each full batch wakes the sending thread, and with many small ones the threads wait for each other."""
+"""Large and patient: each full batch wakes the sending thread, and with small ones the threads wait for each other."""
 _EVENTS_BETWEEN_REPORTS = 2_048
 
 

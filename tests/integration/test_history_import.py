@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import typer
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from typer.testing import CliRunner
 
-from schemas.codec import contract_in, decode
+from schemas.account_profile import AccountProfile
+from schemas.codec import contract_in, decode, encode
 from schemas.control import Control
 from schemas.interaction import Interaction
-from schemas.topics import INTERACTIONS, SIGNALS
+from schemas.topics import ACCOUNTS, INTERACTIONS, SIGNALS
 from streams.cli.import_command import import_history
 from streams.embedded_kafka import EmbeddedKafka
 from streams.settings import Settings
@@ -48,7 +49,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def careline_import(kafka: EmbeddedKafka, topic_prefix: str, files: tuple[Path, Path]) -> Callable[..., Any]:
-    def run(*options: str) -> Any:
+    def run(mapping: str = MAPPING) -> Any:
         app = typer.Typer()
         settings = Settings(kafka_servers=kafka.bootstrap, topic_prefix=topic_prefix)
 
@@ -57,17 +58,9 @@ def careline_import(kafka: EmbeddedKafka, topic_prefix: str, files: tuple[Path, 
             context.obj = settings
 
         app.command("import")(import_history)
-        mapping, history = files
-        command = [
-            "import",
-            "--mapping",
-            str(mapping),
-            str(history),
-            "--now",
-            "2025-04-01T00:00:00Z",
-            "--json",
-            *options,
-        ]
+        path, history = files
+        path.write_text(mapping)
+        command = ["import", "--mapping", str(path), str(history), "--now", "2025-04-01T00:00:00Z", "--json"]
         return CliRunner().invoke(app, command)
 
     return run
@@ -139,6 +132,22 @@ def test_importing_again_sends_the_same_ids_on_the_same_clock(
     ids = [(event.conversation_id, event.id) for _, event in records if isinstance(event, Interaction)]
     assert len(ids) == 160
     assert len(set(ids)) == 80
+
+
+def test_what_the_rows_do_not_say_of_an_account_comes_from_the_directory(
+    kafka: EmbeddedKafka, topic_prefix: str, careline_import: Callable[..., Any]
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    profile = AccountProfile(id="acme-inc", tier="gold", team="north", identities=("domain:acme",))
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    producer.send(topic_prefix + ACCOUNTS.name, key=b"acme-inc", value=encode(profile)).get(timeout=30)
+    producer.close()
+    assert careline_import(mapping=MAPPING.replace("{who}", "domain:{who}")).exit_code == 0
+    records = [record for found in records_of(kafka, topic_prefix + INTERACTIONS.name).values() for record in found]
+    events = [event for _, event in records if isinstance(event, Interaction)]
+    assert {(e.account_id, e.account_hint, e.tier, e.team) for e in events} == {
+        ("acme-inc", "domain:acme", "gold", "north")
+    }
 
 
 def test_a_cluster_without_the_topics_is_told_and_nothing_is_sent(careline_import: Callable[..., Any]) -> None:
