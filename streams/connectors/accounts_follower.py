@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas.account_profile import AccountProfile
 from schemas.codec import ContractViolation, decode
@@ -68,7 +68,9 @@ class AccountsFollower:
                 self._follow()
                 pause = FIRST_PAUSE_SECONDS
             except (KafkaUnavailable, KafkaError, OSError) as error:
-                log.warning("The accounts cannot be read: %s Trying again in %.1f s", error, pause)
+                # That Kafka is away is the publisher's to say; both at once would only be noise.
+                level = logging.DEBUG if isinstance(error, KafkaUnavailable) else logging.WARNING
+                log.log(level, "The accounts cannot be read: %s Trying again in %.1f s", error, pause)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -88,7 +90,7 @@ class AccountsFollower:
                 TopicPartition(self._topic, number) for number in consumer.partitions_for_topic(self._topic) or ()
             ]
             if not partitions:
-                raise KafkaUnavailable(self._servers, f"there is no topic {self._topic} yet")
+                raise UnknownTopicOrPartitionError(f"there is no topic {self._topic} yet.")
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
             ends = consumer.end_offsets(partitions)

@@ -32,9 +32,13 @@ MOST_BYTES_WAITING = 32 * 1024 * 1024
 """Memory for records that Kafka has not acknowledged; beyond it new ones are turned away at once."""
 LARGEST_RECORD = 6 * 1024 * 1024
 """What the client lets through; the topics take batches of 8 MiB (`streams.topic_settings`)."""
+DELIVERY_MS = 10_000
+"""How long the client tries; by then the sender has long been told 503, and the memory is wanted back."""
+CLOSE_SECONDS = 12.0
+"""Longer than any record is tried: kafka-python ends cleanly only when none is left."""
 IDLE_SECONDS = 10.0
 """Without a sign of life for so long, the broker is asked for one, so that readiness does not rest on old news."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 
 TOPICS = (INTERACTIONS, SIGNALS, REJECTED)
 
@@ -63,6 +67,9 @@ class OutgoingRecord(NamedTuple):
     def size_bytes(self) -> int:
         """About what it takes in memory until it is acknowledged."""
         return len(self.value) + len(self.key) + 512  # headers and book-keeping
+
+
+_Pending = tuple[OutgoingRecord, asyncio.Future[None]]
 
 
 def outgoing(event: Interaction | Signal | Rejection, key: str | None = None) -> OutgoingRecord:
@@ -98,6 +105,8 @@ class KafkaPublisher:
         self._hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="careline-publish")
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="careline-kafka-watch", daemon=True)
+        self._outbox: list[_Pending] = []
+        self._settled: list[tuple[asyncio.Future[None], Exception | None]] = []
         self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._heard_at = 0.0
@@ -127,14 +136,26 @@ class KafkaPublisher:
                 raise KafkaNotTaking("too much is waiting for Kafka already")
             self._waiting_bytes += total
         loop = asyncio.get_running_loop()
-        pending = [(record, loop.create_future()) for record in records]
+        if not self._outbox:
+            loop.call_soon(self._hand_over, producer, loop)
+        futures = [loop.create_future() for _ in records]
+        self._outbox += zip(records, futures, strict=True)
+        return futures
+
+    def _hand_over(self, producer: KafkaProducer, loop: asyncio.AbstractEventLoop) -> None:
+        # All that came in one turn of the loop changes threads together: every change costs as much as a record.
+        pending, self._outbox = self._outbox, []
         self._hand.submit(self._send_all, producer, pending, loop, time.monotonic() + PUBLISH_SECONDS)
-        return [future for _, future in pending]
+        loop.call_later(PUBLISH_SECONDS, self._look_after, pending)
+
+    def _look_after(self, pending: Sequence[_Pending]) -> None:
+        if not all(future.done() for _, future in pending):
+            self._miss(f"no acknowledgement within {PUBLISH_SECONDS:g} s")
 
     def _send_all(
         self,
         producer: KafkaProducer,
-        pending: list[tuple[OutgoingRecord, asyncio.Future[None]]],
+        pending: Sequence[_Pending],
         loop: asyncio.AbstractEventLoop,
         deadline: float,
     ) -> None:
@@ -160,8 +181,6 @@ class KafkaPublisher:
         loop: asyncio.AbstractEventLoop,
         error: BaseException | None,
     ) -> None:
-        with self._lock:
-            self._waiting_bytes -= record.size_bytes
         outcome: Exception | None = None
         if isinstance(error, MessageSizeTooLargeError):
             outcome = RecordTooLarge(str(error))
@@ -171,10 +190,27 @@ class KafkaPublisher:
             self._hear()
         elif isinstance(outcome, KafkaNotTaking):
             self._miss(str(outcome))
-        try:
-            loop.call_soon_threadsafe(_resolve, future, outcome)
-        except RuntimeError:
-            log.debug("The server is gone; nobody waits for the record any more")
+        with self._lock:
+            self._waiting_bytes -= record.size_bytes
+            first = not self._settled
+            self._settled.append((future, outcome))
+        if first:
+            try:
+                loop.call_soon_threadsafe(self._resolve)
+            except RuntimeError:
+                log.debug("The server is gone; nobody waits for the record any more")
+
+    def _resolve(self) -> None:
+        with self._lock:
+            settled, self._settled = self._settled, []
+        for future, error in settled:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+                future.exception()  # looked at: its waiter may have given up, and that is no bug to warn about
 
     def _hear(self) -> None:
         self._heard_at = time.monotonic()
@@ -222,15 +258,15 @@ class KafkaPublisher:
         self._producer = producer
         self._hear()
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Let what was handed over arrive, for at most so many seconds, and end."""
+    def close(self) -> None:
+        """Let what was handed over arrive, or run out of its time, and end. Takes seconds only while Kafka is away."""
         self._stopping.set()
         self._hand.shutdown(wait=True)
         if self._watcher.is_alive():
-            self._watcher.join(timeout)
+            self._watcher.join()
         if self._producer is not None:
             try:
-                self._producer.close(timeout=timeout)
+                self._producer.close(timeout=CLOSE_SECONDS)
             except KafkaError as error:
                 log.warning("Kafka did not take everything before the end: %s", error)
 
@@ -243,24 +279,15 @@ def producer_settings(servers: str) -> dict[str, Any]:
         "acks": "all",
         "enable_idempotence": True,  # its own retries write nothing twice
         "compression_type": "lz4" if has_lz4() else "gzip",
-        "linger_ms": 0,  # a webhook waits for its record; batches form by themselves while a request is under way
+        "linger_ms": 0,  # batches form by themselves while a request is under way; waiting longer gained nothing
+        "metrics_enabled": False,  # we count ourselves
         "max_in_flight_requests_per_connection": 5,  # the most that keeps order with idempotence
         "max_request_size": LARGEST_RECORD,
         "max_block_ms": 1_000,  # half of what a sender waits: the next in the queue shall have a chance
         "request_timeout_ms": 5_000,
-        "delivery_timeout_ms": 10_000,  # after that the sender has long been told 503 and the memory is wanted back
+        "delivery_timeout_ms": DELIVERY_MS,
         "reconnect_backoff_max_ms": 1_000,  # back within a second after Kafka is
         "allow_auto_create_topics": False,  # a topic with the broker's default partitions could never be put right
         "bootstrap_timeout_ms": 5_000,
         "metadata_max_age_ms": 60_000,
     }
-
-
-def _resolve(future: asyncio.Future[None], error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
-        future.exception()  # looked at: its waiter may have given up, and that is no bug to warn about

@@ -1,0 +1,195 @@
+"""Webhooks into a real Kafka: what stands in the topic, what happens while Kafka is away, and whose the events are."""
+
+import asyncio
+import gc
+import json
+import warnings
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from schemas.account_profile import AccountProfile
+from schemas.codec import decode, encode
+from schemas.interaction import Interaction
+from schemas.rejection import Rejection
+from schemas.topics import ACCOUNTS, INTERACTIONS, REJECTED, TopicSpec
+from streams.connectors.connect_service import ConnectPlan, ConnectService
+from streams.connectors.connector_contract import Instance
+from streams.connectors.connector_registry import known_connectors
+from streams.connectors.connectors_file import ConnectorSetup
+from streams.connectors.intake import Route
+from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
+from streams.embedded_kafka.broker_probe import find_free_port
+from streams.kafka_admin import create_topics
+from tests.connect_bench import MESSAGE, SENDERS, CountingRecorder, sign_standard, zendesk_event
+from tests.fixtures_kafka import make_topics
+
+pytestmark = pytest.mark.integration
+
+WAIT_SECONDS = 60
+
+
+def setup_of(*connectors: str) -> ConnectorSetup:
+    kinds = known_connectors()
+    instances = [Instance(name, name, secrets=SENDERS[name].secrets[:2]) for name in connectors]
+    return ConnectorSetup({each.name: Route(each, kinds[each.connector].build(each)) for each in instances})
+
+
+def records_of(kafka: EmbeddedKafka, prefix: str, topic: TopicSpec) -> list[Any]:
+    """Everything in a topic, read to its end."""
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=None, enable_auto_commit=False)
+    try:
+        partitions = [
+            TopicPartition(prefix + topic.name, at) for at in consumer.partitions_for_topic(prefix + topic.name)
+        ]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        ends = consumer.end_offsets(partitions)
+        found: list[Any] = []
+        while any(consumer.position(at) < end for at, end in ends.items()):
+            for batch in consumer.poll(timeout_ms=200).values():
+                found += batch
+        return found
+    finally:
+        consumer.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - asks another process
+            await asyncio.sleep(0.05)
+
+
+class Client:
+    """A provider with the right secrets, at the server's address."""
+
+    def __init__(self, session: aiohttp.ClientSession, service: ConnectService) -> None:
+        self._session = session
+        self._url = f"http://{service.addresses[0]}"
+
+    async def post(self, connector: str, payload: Any) -> tuple[int, dict[str, Any], str | None]:
+        sender = SENDERS[connector]
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        headers = sender.headers(body, at=datetime.now(UTC))
+        async with self._session.post(f"{self._url}/in/{connector}", data=body, headers=headers) as answer:
+            return answer.status, await answer.json(), answer.headers.get("Retry-After")
+
+    async def ready(self) -> bool:
+        async with self._session.get(f"{self._url}/ready") as answer:
+            return answer.status == 200
+
+
+def serve(plan: ConnectPlan, setup: ConnectorSetup, scene: Callable[[Client], Awaitable[None]]) -> CountingRecorder:
+    recorder = CountingRecorder()
+
+    async def whole() -> None:
+        service = ConnectService(plan, setup, recorder)
+        await service.start()
+        try:
+            async with aiohttp.ClientSession() as session:
+                await scene(Client(session, service))
+        finally:
+            await service.close()
+
+    asyncio.run(whole())
+    return recorder
+
+
+def test_a_webhook_stands_in_kafka_when_it_is_acknowledged(kafka: EmbeddedKafka, topic_prefix: str) -> None:
+    make_topics(kafka, topic_prefix)
+
+    async def scene(client: Client) -> None:
+        await until(client.ready)
+        assert (await client.post("webhook", MESSAGE))[0] == 200
+        assert (await client.post("webhook", MESSAGE))[1]["repeated"] == 1
+        assert (await client.post("zendesk", zendesk_event("ticket.created")))[1]["accepted"] == 1
+        assert (await client.post("webhook", b"{not json"))[1]["rejected"] == 1
+
+    plan = ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix)
+    recorder = serve(plan, setup_of("webhook", "zendesk"), scene)
+
+    records = {record.key: record for record in records_of(kafka, topic_prefix, INTERACTIONS)}
+    assert set(records) == {b"c-1", b"zendesk:5158"}
+    headers = dict(records[b"c-1"].headers)
+    assert headers["ce_type"] == b"careline.interaction.v1"
+    assert (headers["ce_id"], headers["ce_source"]) == (b"m-1", b"webhook")
+    assert decode(Interaction, records[b"zendesk:5158"].value).account_id == "zendesk_org:9"
+    (letter,) = [decode(Rejection, record.value) for record in records_of(kafka, topic_prefix, REJECTED)]
+    assert (letter.reason, letter.value) == ("not_json", b"{not json")
+    assert recorder.answers["webhook", 200, "accepted"] == 1
+
+
+def test_known_accounts_are_stamped_from_the_topic(kafka: EmbeddedKafka, topic_prefix: str) -> None:
+    make_topics(kafka, topic_prefix)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    try:
+        profile = AccountProfile(id="acme", tier="gold", contract="2026", identities=("zendesk_org:9",))
+        producer.send(topic_prefix + ACCOUNTS.name, key=b"acme", value=encode(profile)).get(10)
+    finally:
+        producer.close()
+
+    async def scene(client: Client) -> None:
+        await until(client.ready)
+        assert (await client.post("zendesk", zendesk_event("ticket.created")))[0] == 200
+
+    plan = ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix)
+    serve(plan, setup_of("zendesk"), scene)
+    (record,) = records_of(kafka, topic_prefix, INTERACTIONS)
+    event = decode(Interaction, record.value)
+    assert (event.account_id, event.tier, event.contract, event.account_hint) == (
+        "acme",
+        "gold",
+        "2026",
+        "zendesk_org:9",
+    )
+
+
+def test_without_kafka_the_sender_is_asked_to_come_again_and_afterwards_nothing_is_lost_or_doubled(
+    kafka_runtime: KafkaRuntime, tmp_path: Path, topic_prefix: str
+) -> None:
+    """Absent at the start, there, gone, there again: 503 whenever it is not there, and one event each."""
+    port = find_free_port()
+
+    def event(number: int) -> dict[str, Any]:
+        return MESSAGE | {"id": f"m-{number}"}
+
+    async def scene(client: Client) -> None:
+        status, answer, retry_after = await client.post("webhook", event(1))
+        assert (status, answer["error"], retry_after) == (503, "accounts_not_read", "10")
+        with EmbeddedKafka(kafka_runtime, folder=tmp_path, port=port):
+            await until(client.ready)
+            assert (await client.post("webhook", event(1)))[1]["accepted"] == 1
+        status, answer, retry_after = await client.post("webhook", event(2))
+        assert (status, answer["error"], retry_after) == (503, "kafka_not_taking", "10")
+        assert not await client.ready()
+        with EmbeddedKafka(kafka_runtime, folder=tmp_path, port=port) as again:
+            await until(client.ready)
+            assert (await client.post("webhook", event(2)))[0] == 200
+            assert (await client.post("webhook", event(1)))[1]["repeated"] == 1
+            ids = [
+                decode(Interaction, each.value).id
+                for each in await asyncio.to_thread(records_of, again, topic_prefix, INTERACTIONS)
+            ]
+            assert ids == ["m-1", "m-2"]
+
+    servers = f"127.0.0.1:{port}"
+    plan = ConnectPlan(
+        port=0, servers=servers, topic_prefix=topic_prefix, prepare=lambda: create_topics(servers, topic_prefix, 1, 1)
+    )
+    serve(plan, setup_of("webhook"), scene)
+    with warnings.catch_warnings():
+        # kafka-python leaves the sockets of refused connections to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+def test_signing_helper_is_the_reference_librarys() -> None:
+    webhooks = pytest.importorskip("standardwebhooks")
+    secret = SENDERS["webhook"].secrets[1]
+    at = datetime.now(UTC)
+    webhooks.Webhook(secret).verify(b"{}", sign_standard(secret, b"{}", at))
