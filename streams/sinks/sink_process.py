@@ -133,7 +133,7 @@ def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]
         admin.close()
     missing = sorted(name for name in names if found.get(name, {}).get("error_code", -1) != 0)
     if missing:
-        raise SinkError(f"Kafka has no topic {', '.join(missing)}; create the topics with `careline topics --create`")
+        raise SinkError(f"Kafka has no topic {', '.join(missing)}; create them with `careline topics create`")
     return {
         name: TopicTable(table, epoch_of(client, name, str(found[name].get("topic_id", ""))))
         for name, table in names.items()

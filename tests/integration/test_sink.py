@@ -225,7 +225,7 @@ def test_whole_process_migrates_writes_and_tells_of_missing_topics(
     stop = threading.Event()
     options = SinkOptions(kafka_servers=kafka.bootstrap, target=clickhouse_target, topic_prefix=topic_prefix)
     said: list[str] = []
-    with pytest.raises(SinkError, match="create the topics"):
+    with pytest.raises(SinkError, match="careline topics create"):
         run_sink(options, stop, Recorder(), said.append)
     make_topics(kafka, topic_prefix)
     stop.set()
