@@ -55,6 +55,9 @@ class RejectedRows:
     def _write(self, line: bytes) -> None:
         if self.unwritten is not None:
             return
+        if not self._of.is_file():
+            self.unwritten = f"{self._of} is a pipe, there is no place beside it"
+            return
         try:
             if self._out is None:
                 self._out = self.path.open("wb")

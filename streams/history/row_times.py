@@ -71,6 +71,8 @@ def _instant(read: TimeReader, text: str, zone: ZoneInfo) -> datetime:
 
 def check_time_format(time_format: str) -> str | None:
     """Why a format cannot serve, or null. It serves when a time written with it is read back with its date."""
+    if "Z" in _DIRECTIVE.findall(time_format):
+        return "%Z knows the zones of this machine only; use %z for offsets, or write the zone's name as it stands"
     moment = datetime(2021, 11, 23, 12, 34, 56, tzinfo=UTC)
     written = moment.strftime(time_format)
     try:
