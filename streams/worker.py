@@ -5,6 +5,7 @@ lanes; every lane commits its own transactions; a watchdog ends the process when
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -16,7 +17,6 @@ from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
 from aiokafka.errors import ProducerFenced
-from prometheus_client import CollectorRegistry
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
 
 from streams.faust_app.batch_consumer import BatchTransport
@@ -62,6 +62,7 @@ class Worker:
         app = create_app(self.settings, lanes)
         ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self._trouble)
         await app.start()
+        calm_the_collector()
         ticking = asyncio.create_task(ticks.run(), name="ticks")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,6 +171,8 @@ def _dispatch(lanes: Lanes) -> Callable[[faust.Stream], object]:
     return dispatch
 
 
-def new_registry() -> CollectorRegistry:
-    """A registry of this process's own: no metric lives in a global."""
-    return CollectorRegistry()
+def calm_the_collector() -> None:
+    """Let the garbage collector look less often: states are bytes, results die young, and full collections cost 20 % here."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)

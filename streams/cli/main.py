@@ -8,14 +8,10 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.admin_commands import doctor, rejected_app, topics_app
 from streams.cli.connect_command import connect_app
-from streams.cli.demo_command import demo
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
-from streams.cli.policy_publish_command import publish
 from streams.cli.policy_run_command import policy_run
-from streams.cli.simulate_command import simulate
 from streams.cli.sink_commands import migrate, sink, sql
 from streams.cli.work_command import work
 from streams.settings import Settings, SettingsMistake, process_environment
@@ -31,8 +27,6 @@ app = typer.Typer(
     "Start with [bold]careline demo[/bold]: everything on this machine, nothing to install. Settings come from "
     "CARELINE_* variables; docs/settings.md lists them.",
 )
-app.command("demo", rich_help_panel="Try")(demo)
-app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)
@@ -40,11 +34,7 @@ app.command("sql", rich_help_panel="Ask")(sql)
 app.command("import", rich_help_panel="Run")(import_history)
 app.add_typer(policy_app, rich_help_panel="Promise")
 policy_app.command("run")(policy_run)
-policy_app.command("publish")(publish)
-app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
-app.add_typer(rejected_app, rich_help_panel="Look after")
-app.command("doctor", rich_help_panel="Look after")(doctor)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
