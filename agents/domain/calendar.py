@@ -121,7 +121,7 @@ class _CompiledCalendar:
 
     def _start_at(self, at: Instant) -> None:
         self._from = self._until = at
-        # Entry 0 may be an empty interval at `_from`: so every instant inside the arrays has an entry before it.
+        # Entry 0 is an empty interval at `_from`: so every instant inside the arrays has an entry before it.
         self._opens: list[Instant] = [at]
         self._closes: list[Instant] = [at]
         self._passed: list[int] = [0]  # open time before each opening, counted from an arbitrary origin ...
@@ -217,13 +217,11 @@ class _CompiledCalendar:
             self._prepend(max(at - _CHUNK_US, _EARLIEST))
 
     def _append(self, until: Instant) -> None:
+        # Hours that go on across the seam are two entries that touch, which no question can tell from one.
         for opens, closes in self._hours.intervals(self._until, until):
-            if opens == self._closes[-1]:
-                self._closes[-1] = closes
-            else:
-                self._opens.append(opens)
-                self._closes.append(closes)
-                self._passed.append(self._total)
+            self._opens.append(opens)
+            self._closes.append(closes)
+            self._passed.append(self._total)
             self._total += closes - opens
         self._until = until
 
@@ -232,11 +230,7 @@ class _CompiledCalendar:
         before._start_at(since)
         before._append(self._from)
         shift = self._passed[0] - before._total
-        first = 0 if self._closes[0] > self._opens[0] else 1
-        if first == 0 and before._closes[-1] == self._from:
-            before._closes[-1] = self._closes[0]
-            first = 1
-        self._opens = before._opens + self._opens[first:]
-        self._closes = before._closes + self._closes[first:]
-        self._passed = [passed + shift for passed in before._passed] + self._passed[first:]
+        self._opens = before._opens + self._opens[1:]
+        self._closes = before._closes + self._closes[1:]
+        self._passed = [passed + shift for passed in before._passed] + self._passed[1:]
         self._from = since

@@ -54,7 +54,7 @@ def without(intervals: Sequence[Interval], removed: Sequence[Interval]) -> list[
         while following < len(removed) and removed[following][0] < closes:
             if rest < removed[following][0]:
                 result.append((rest, removed[following][0]))
-            rest = max(rest, removed[following][1])
+            rest = removed[following][1]
             following += 1
         if rest < closes:
             result.append((rest, closes))

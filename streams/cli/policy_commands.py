@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from streams.cli.policy_run_command import policy_run
+
 if TYPE_CHECKING:
     from streams.policy_files.policy_cases import CaseResult
     from streams.policy_files.problem import Problem
@@ -21,6 +23,8 @@ policy_app = typer.Typer(
     help="Policies: check files, test them with examples, run them over history.",
     no_args_is_help=True,
 )
+
+policy_app.command("run")(policy_run)
 
 _DIFFERENT, _WRONG_FILE = 1, 2
 _Files = Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)]

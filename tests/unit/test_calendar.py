@@ -248,7 +248,15 @@ def test_nothing_left_raises_and_ends() -> None:
             ask()
 
 
-def test_grows_backwards_over_an_opening_at_the_seam() -> None:
+def test_what_was_asked_before_makes_no_difference() -> None:
+    late, early = at("2026-06-01 12:00"), at("2001-06-01 12:00")
+    fresh, asked = calendar("Europe/Berlin", OFFICE), calendar("Europe/Berlin", OFFICE)
+    asked.is_open(late)
+    assert asked.open_between(early, late) == fresh.open_between(early, late) == 52_168 * HOUR_US  # 6,521 weekdays
+    assert asked.after(early, 52_168 * HOUR_US) == late
+
+
+def test_hours_that_go_on_across_a_seam_are_one() -> None:
     here = calendar("UTC", dict.fromkeys(range(1, 8), ("00:00-24:00",)))
     late, early = at("2026-06-01 00:00"), at("2001-06-01 00:00")
     here.is_open(late)
