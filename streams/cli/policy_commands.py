@@ -12,8 +12,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from streams.cli.policy_run_command import policy_run
-
 if TYPE_CHECKING:
     from streams.policy_files.policy_cases import CaseResult
     from streams.policy_files.problem import Problem
@@ -24,8 +22,6 @@ policy_app = typer.Typer(
     no_args_is_help=True,
 )
 
-policy_app.command("run")(policy_run)
-
 _DIFFERENT, _WRONG_FILE = 1, 2
 _Files = Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -33,7 +29,10 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object inste
 
 @policy_app.command("check")
 def check(files: _Files, as_json: _Json = False) -> None:
-    """Read policy files and tell every mistake with its line and column. Warnings leave the exit status at 0."""
+    """Read policy files and tell every mistake with its line and column.
+
+    Exit status: 0, warnings or not; 2 when a file is wrong.
+    """
     from streams.policy_files.policy_reader import read_policy_file
     from streams.policy_files.problem import Problems
 
@@ -59,7 +58,14 @@ def check(files: _Files, as_json: _Json = False) -> None:
 
 @policy_app.command("test")
 def run_tests(files: _Files, as_json: _Json = False) -> None:
-    """Run example-based tests of policies: what happened, and which clocks should have come of it."""
+    """Run example-based tests: what happened, and which clocks should have come of it.
+
+    With --json it prints every clock, so it serves as a calculator too.
+
+    Example: careline policy test examples/policies/support.tests.yaml
+
+    Exit status: 0 when all pass, 1 when one differs, 2 when a file is wrong.
+    """
     from streams.policy_files.case_reader import read_cases
     from streams.policy_files.policy_cases import run_cases
 
