@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from schemas.clock_view import ClockView
 
-TEXT_COLUMNS = ("conversation", "account", "metric", "outcome", "policy", "policy_version", "priority")
 NUMBER_COLUMNS = ("instance", "target_seconds", "elapsed_seconds", "wall_elapsed_seconds")
 INSTANT_COLUMNS = ("started_at", "due_at", "satisfied_at", "breached_at")
 
