@@ -171,7 +171,10 @@ class ConversationAgent:
         self._tell(narrator)
 
     def _due(self, clock: str, as_of: Instant) -> Iterator[tuple[Instant, str, ConversationState]]:
-        """What wants to be woken before `as_of`, whether it was remembered or is open in this batch: batch borders decide nothing."""
+        """What wants to be woken before `as_of`, whether it was remembered or is open in this batch.
+
+        Batch borders decide nothing.
+        """
         for key in dict.fromkeys([*self._states.due(clock, as_of), *self._open]):
             state = self._load(key)
             if state is None or state.clock != clock:

@@ -7,8 +7,9 @@ decides about one batch of one partition in memory, and the lane makes all of it
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from agents.domain.instant import Instant
 from msgspec import Struct
+
+from agents.domain.instant import Instant
 from schemas.rejection import RejectionReason
 from schemas.topics import TopicSpec
 
@@ -74,7 +75,10 @@ class Agent(Protocol):
         """The partition's books."""
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:
-        """Apply a batch. `observed_at` is the wall clock at the start of the batch: it stamps detections and decides nothing."""
+        """Apply a batch.
+
+        `observed_at` is the wall clock at the start of the batch: it stamps detections and decides nothing.
+        """
 
 
 LEDGER_PREFIX = "\x00"

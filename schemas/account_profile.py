@@ -4,7 +4,10 @@ from msgspec import Struct
 
 
 class AccountProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A customer of the company. `identities` are `kind:value` pairs such as `domain:acme.example` or `slack_team:T01`."""
+    """A customer of the company.
+
+    `identities` are `kind:value` pairs such as `domain:acme.example` or `slack_team:T01`.
+    """
 
     id: str
     name: str | None = None

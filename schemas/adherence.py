@@ -12,7 +12,10 @@ WindowName = Literal["1h", "24h", "7d", "30d", "month"]
 
 
 class AdherenceFigure(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How an account's promises were kept, as of an instant on its clock. `ratio` is null when nothing was decided, never 1."""
+    """How an account's promises were kept, as of an instant on its clock.
+
+    `ratio` is null when nothing was decided, never 1.
+    """
 
     id: str
     account_id: str

@@ -7,7 +7,9 @@ from msgspec import Struct
 
 
 class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A breach, a band change: stated once when it begins (`firing`) and once when it is over (`resolved`), under the same key.
+    """A breach, a band change.
+
+    Stated once when it begins (`firing`) and once when it is over (`resolved`), under the same key.
 
     `name` is CamelCase as in Prometheus, for example `PromiseBreached`; `key` is what an alert is deduplicated by.
     """

@@ -1,7 +1,7 @@
 """The clock now: the latest state of one promise, for boards, forecasts and tables.
 
-`agents.conversation_agent` emits it keyed by clock into a compacted topic; the ClickHouse sink and boards read it. `policy test` and
-`policy run` print the same columns.
+`agents.conversation_agent` emits it keyed by clock into a compacted topic; the ClickHouse sink and boards read it.
+`policy test` and `policy run` print the same columns.
 """
 
 from datetime import datetime
@@ -12,7 +12,10 @@ from schemas.sla_event import Cause, Outcome
 
 
 class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One (conversation, metric, instance). Instants are null where unknown or without a target; `due_at` is null while paused."""
+    """One (conversation, metric, instance).
+
+    Instants are null where unknown or without a target; `due_at` is null while paused.
+    """
 
     id: str
     conversation_id: str

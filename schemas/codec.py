@@ -1,7 +1,7 @@
 """Bytes to contract and back: the one place that knows the wire format.
 
-CloudEvents 1.0 in Kafka binary mode (cloudevents/spec, kafka-protocol-binding 3.2): the attributes are `ce_*` headers, the
-value is the contract as JSON. A `traceparent` header is carried along untouched by whoever has one.
+CloudEvents 1.0 in Kafka binary mode (cloudevents/spec, kafka-protocol-binding 3.2): the attributes are `ce_*` headers,
+the value is the contract as JSON. A `traceparent` header is carried along untouched by whoever has one.
 """
 
 from collections.abc import Iterable

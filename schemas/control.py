@@ -1,7 +1,7 @@
 """Control records: what moves time and switches policies, written into the very partition that it moves.
 
-Workers append ticks (`streams.lane`), connectors append heartbeats, `careline policy publish` and imports append the others.
-They stand in the log between the interactions, so a replay repeats every decision at the same place.
+Workers append ticks (`streams.lane`), connectors append heartbeats, `careline policy publish` and imports append the
+others. They stand in the log between the interactions, so a replay repeats every decision at the same place.
 """
 
 from datetime import datetime

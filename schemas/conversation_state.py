@@ -1,7 +1,8 @@
 """What the conversation agent remembers: a compact timeline and the clocks that follow from it.
 
-Written by `agents.conversation_agent` into the changelog topic, read back by the next owner of the partition, so it evolves like
-any message: fields are only ever appended, with defaults. Instants are microseconds since the epoch (`agents.domain.instant`).
+Written by `agents.conversation_agent` into the changelog topic, read back by the next owner of the partition, so it
+evolves like any message: fields are only ever appended, with defaults. Instants are microseconds since the epoch
+(`agents.domain.instant`).
 """
 
 from typing import Any
@@ -15,7 +16,10 @@ STATE_VERSION = 1
 
 
 class TimelineEntry(Struct, array_like=True, omit_defaults=True, gc=False):
-    """What an interaction means to the clocks, without its text. `facts` holds what its type needs, by contract field."""
+    """What an interaction means to the clocks, without its text.
+
+    `facts` holds what its type needs, by contract field.
+    """
 
     at: int
     id: str
@@ -61,8 +65,8 @@ class ClockState(Struct, array_like=True, omit_defaults=True):
 class ConversationState(Struct, array_like=True, omit_defaults=True):
     """A conversation as its clocks see it.
 
-    `entries` are the events after `horizon_at`, in order; everything before is folded into `base` (an encoded state) and can
-    no longer be re-evaluated. `forgotten_ids` are eight-byte digests of the ids of folded events, end to end.
+    `entries` are the events after `horizon_at`, in order; everything before is folded into `base` (an encoded state)
+    and can no longer be re-evaluated. `forgotten_ids` are eight-byte digests of the ids of folded events, end to end.
     """
 
     id: str
@@ -116,7 +120,10 @@ class ActivePolicy(Struct, array_like=True, omit_defaults=True):
 
 
 class PartitionLedger(Struct, array_like=True, omit_defaults=True):
-    """What a partition has done with its records. `applied + duplicate + late + rejected` is what was accepted; controls are not counted."""
+    """What a partition has done with its records.
+
+    `applied + duplicate + late + rejected` is what was accepted; controls are not counted.
+    """
 
     applied: int = 0
     duplicate: int = 0

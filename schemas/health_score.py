@@ -29,7 +29,10 @@ class Contribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HealthScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The health of one account as of an instant. `score` and `band` are null when nothing is known: silence is not health."""
+    """The health of one account as of an instant.
+
+    `score` and `band` are null when nothing is known: silence is not health.
+    """
 
     id: str
     account_id: str

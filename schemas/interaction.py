@@ -9,7 +9,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-
 InteractionType = Literal[
     "message",
     "status_changed",
@@ -51,8 +50,8 @@ SurveyKind = Literal["csat", "nps", "ces"]
 class Author(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who did it, as known at the time of the event.
 
-    An agent who leaves the company later stays an agent in the events of before. `id` is the provider's own id of the person,
-    never a name or an address.
+    An agent who leaves the company later stays an agent in the events of before. `id` is the provider's own id of the
+    person, never a name or an address.
     """
 
     kind: AuthorKind = "system"
@@ -95,7 +94,10 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attachments: tuple[Attachment, ...] = ()
 
     account_id: str | None = None
-    """The customer, stamped where the event enters; a provisional one follows from the identity (`domain:acme.example`)."""
+    """The customer, stamped where the event enters.
+
+    A provisional one follows from the identity (`domain:acme.example`).
+    """
     account_hint: str | None = None
     """The identity that the account was found by, as `kind:value`, for example `domain:acme.example`."""
     tier: str | None = None

@@ -41,7 +41,10 @@ CONDITION_KEYS = (
 )
 
 DEFAULT_PAUSE_STATUSES = ("waiting_on_customer", "waiting_on_third_party", "on_hold")
-"""Resolution clocks pause in these statuses unless the policy says otherwise; response clocks never do by themselves."""
+"""Resolution clocks pause in these statuses unless the policy says otherwise.
+
+Response clocks never do by themselves.
+"""
 
 
 class WallInterval(Struct, frozen=True, array_like=True, order=True):
@@ -64,8 +67,8 @@ class RegionHolidays(Struct, frozen=True):
 class CalendarSpec(Struct, frozen=True, kw_only=True):
     """A calendar as declared: either weekly hours in one time zone, or a union or intersection of other calendars.
 
-    `weekly` maps ISO weekdays (1 Monday .. 7 Sunday) to intervals. On one date: a holiday closes the whole date; else an
-    exception replaces the weekly hours; breaks are taken out of what is left.
+    `weekly` maps ISO weekdays (1 Monday .. 7 Sunday) to intervals. On one date: a holiday closes the whole date; else
+    an exception replaces the weekly hours; breaks are taken out of what is left.
     """
 
     name: str
@@ -103,7 +106,10 @@ class WarningThreshold(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """All keys must hold; a key holds when the value is any of those listed; `negated` must not hold. Empty always holds."""
+    """All keys must hold.
+
+    A key holds when the value is any of those listed; `negated` must not hold. Empty always holds.
+    """
 
     any_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
     negated: "Condition | None" = None

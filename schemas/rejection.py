@@ -1,6 +1,7 @@
 """A dead letter: what could not be understood, why, and every byte of it, so that it can be sent again.
 
-Connectors and agents emit rejections under the key of the original; `careline rejected` lists, shows and re-drives them.
+Connectors and agents emit rejections under the key of the original; `careline rejected` lists, shows and re-drives
+them.
 """
 
 from datetime import datetime

@@ -1,4 +1,6 @@
-"""What else is known about an account: surveys, usage, subscriptions, onboarding, advocacy, goals, a person's own pulse.
+"""What else is known about an account.
+
+Surveys, usage, subscriptions, onboarding, advocacy, goals, a person's own pulse.
 
 Connectors publish signals keyed by account; `agents.account_agent` has them next, together with the SLA events.
 """
@@ -12,7 +14,10 @@ SignalKind = Literal["survey", "usage", "subscription", "onboarding", "advocacy"
 
 
 class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One observation about one account. For a survey, `name` is `csat`, `nps` or `ces` and `value` the score on `scale`."""
+    """One observation about one account.
+
+    For a survey, `name` is `csat`, `nps` or `ces` and `value` the score on `scale`.
+    """
 
     id: str
     source: str

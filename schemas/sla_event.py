@@ -1,7 +1,7 @@
 """What happened to the promises of a conversation: clock events, and the facts that account health needs.
 
-`agents.conversation_agent` emits them keyed by account; `agents.account_agent`, the ClickHouse sink, the metrics and every
-subscriber have them next.
+`agents.conversation_agent` emits them keyed by account; `agents.account_agent`, the ClickHouse sink, the metrics and
+every subscriber have them next.
 """
 
 from datetime import datetime
@@ -25,7 +25,10 @@ ClockEventKind = Literal[
 ]
 FactKind = Literal["opened", "contact", "reopened", "resolved", "escalated"]
 Outcome = Literal["open", "met", "breached", "satisfied_late", "cancelled", "merged", "retracted"]
-"""How a clock stands. `breached` is due and still unanswered; `satisfied_late` was answered after it; both count as breached."""
+"""How a clock stands.
+
+`breached` is due and still unanswered; `satisfied_late` was answered after it; both count as breached.
+"""
 
 
 class Cause(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -40,8 +43,8 @@ class Cause(Struct, frozen=True, omit_defaults=True, gc=False):
 class SlaEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One step in the life of a clock, or one fact of a conversation (then `metric` is null).
 
-    `occurred_at` is the instant at which it became true in event time: a breach carries its due instant. Seconds with the
-    prefix `wall_` are calendar time, those without are open time in the clock's calendar and outside pauses.
+    `occurred_at` is the instant at which it became true in event time: a breach carries its due instant. Seconds with
+    the prefix `wall_` are calendar time, those without are open time in the clock's calendar and outside pauses.
     `detected_at` is when a worker noticed; it is the one field that a replay does not repeat.
     """
 
@@ -86,5 +89,7 @@ class SlaEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     lateness_seconds: float | None = None
     """For what a timer found: `detected_at` minus `occurred_at` in seconds here, a time warp taken out."""
     previous_decided_at: datetime | None = None
-    """For `outcome_revised` and `retracted`: the instant under which the previous outcome was counted (`satisfied_at` of a met one, else
+    """For `outcome_revised` and `retracted`.
+
+    The instant under which the previous outcome was counted (`satisfied_at` of a met one, else
     `breached_at`), so that a window takes it out exactly where it was put in. Null when it was not counted."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from aiokafka.admin import AIOKafkaAdminClient
+
 from schemas.topics import TOPICS
 
 

@@ -1,8 +1,12 @@
-"""Every setting of the program: its variable, meaning, default and the reason for it. The only reader of the environment.
+"""Every setting of the program.
 
-`careline --help` and `docs/settings.md` are made from the fields below; commands receive a `Settings` and pass on what is needed.
+Its variable, meaning, default and the reason for it. The only reader of the environment.
+
+`careline --help` and `docs/settings.md` are made from the fields below; commands receive a `Settings` and pass on what
+is needed.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -28,21 +32,23 @@ def _setting(default: Any, variable: str, meaning: str, *, secret: bool = False)
 class Settings:
     """The settings of one process. Nothing here changes after the start."""
 
-    kafka_servers: str = _setting(
-        "127.0.0.1:9092", "CARELINE_KAFKA", "Kafka brokers as host:port, separated by commas"
-    )
+    kafka_servers: str = _setting("127.0.0.1:9092", "CARELINE_KAFKA", "Kafka brokers as host:port, separated by commas")
     topic_prefix: str = _setting(
         "", "CARELINE_TOPIC_PREFIX", "Put before every topic and group name, for several installations on one cluster"
     )
     partitions: int = _setting(
-        8, "CARELINE_PARTITIONS", "Partitions of new topics: the most workers that can share the load; cannot change later"
+        8,
+        "CARELINE_PARTITIONS",
+        "Partitions of new topics: the most workers that can share the load; cannot change later",
     )
     replication_factor: int = _setting(
         1, "CARELINE_REPLICATION_FACTOR", "Copies of new topics; 3 in production, 1 where there is one broker"
     )
     group: str = _setting("careline", "CARELINE_GROUP", "Name of the consumer group that the workers share")
     instance_id: str | None = _setting(
-        None, "CARELINE_INSTANCE_ID", "Lasting name of this worker: a restart within the session time-out moves no partition"
+        None,
+        "CARELINE_INSTANCE_ID",
+        "Lasting name of this worker: a restart within the session time-out moves no partition",
     )
     session_timeout_seconds: float = _setting(
         20.0, "CARELINE_SESSION_TIMEOUT_SECONDS", "After this long without a sign of life a worker's partitions move on"
@@ -53,7 +59,9 @@ class Settings:
         "http(s)://user:password@host:port/database, or chdb:// for the engine inside the sink",
         secret=True,
     )
-    data_dir: Path = _setting(Path("careline-data"), "CARELINE_DATA_DIR", "Where embedded Kafka and ClickHouse keep data")
+    data_dir: Path = _setting(
+        Path("careline-data"), "CARELINE_DATA_DIR", "Where embedded Kafka and ClickHouse keep data"
+    )
     metrics_address: str = _setting(
         "127.0.0.1:9108", "CARELINE_METRICS_ADDRESS", "Where /metrics listens; port 0 takes any free one"
     )
@@ -61,16 +69,24 @@ class Settings:
     sql_address: str = _setting(
         "127.0.0.1:8124", "CARELINE_SQL_ADDRESS", "Where the sink answers read-only SQL while the engine is embedded"
     )
-    connectors_file: Path | None = _setting(None, "CARELINE_CONNECTORS", "The connectors.yaml that says what is connected")
-    policies_file: Path | None = _setting(None, "CARELINE_POLICIES", "A policy file to publish on start when it differs")
+    connectors_file: Path | None = _setting(
+        None, "CARELINE_CONNECTORS", "The connectors.yaml that says what is connected"
+    )
+    policies_file: Path | None = _setting(
+        None, "CARELINE_POLICIES", "A policy file to publish on start when it differs"
+    )
     webhook_secret: str | None = _setting(
-        None, "CARELINE_WEBHOOK_SECRET", "Secret (whsec_...) of the generic webhook where no connectors.yaml is given", secret=True
+        None,
+        "CARELINE_WEBHOOK_SECRET",
+        "Secret (whsec_...) of the generic webhook where no connectors.yaml is given",
+        secret=True,
     )
     log_level: str = _setting("INFO", "CARELINE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")
     rejected_limit_ratio: float = _setting(
         0.5,
         "CARELINE_REJECTED_LIMIT_RATIO",
-        "A worker stops when more than this share of its last 1,000 records is rejected: a bad deployment, not bad data",
+        "A worker stops when more than this share of its last 1,000 records is rejected: a bad deployment, "
+        "not bad data",
     )
 
     @classmethod
@@ -126,6 +142,11 @@ def _number(text: str, kind: type[int] | type[float], wanted: str) -> int | floa
         return kind(text)
     except ValueError:
         raise ValueError(f"{text!r} is not {wanted}") from None
+
+
+def process_environment() -> Mapping[str, str]:
+    """The environment of this process: settings, and the secrets that a `connectors.yaml` names. Read nowhere else."""
+    return os.environ
 
 
 def split_address(address: str) -> tuple[str, int]:

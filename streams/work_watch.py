@@ -1,13 +1,12 @@
 """What a worker tells about its committed work, and when it stops itself.
 
-`streams.lane.lane` reports each committed batch here. Counting after the commit means that the metrics never show what a crash took
-back.
+`streams.lane.lane` reports each committed batch here. Counting after the commit means that the metrics never show what
+a crash took back.
 """
 
 from collections.abc import Callable
 
 from schemas.sla_event import SlaEvent
-
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
@@ -49,7 +48,7 @@ class WorkWatch:
         for event in batch.events:
             if isinstance(event, SlaEvent):
                 self._sla_event(event)
-        self._recorder.state_keys(stage, sum(len(lane.states) for lane in self.lanes or () if lane.kind.agent == stage))
+        self._recorder.state_keys(stage, self.lanes.keys_of(stage) if self.lanes is not None else 0)
         self._share_of_rejections(batch)
 
     def _sla_event(self, event: SlaEvent) -> None:
@@ -73,7 +72,8 @@ class WorkWatch:
         if share > self._limit:
             self._on_failed(
                 TooManyRejections(
-                    f"{share:.0%} of the last records were rejected (limit {self._limit:.0%}): look at `careline rejected list`, "
-                    "then at what was deployed last; CARELINE_REJECTED_LIMIT_RATIO moves the limit"
+                    f"{share:.0%} of the last records were rejected (limit {self._limit:.0%}): look at "
+                    "`careline rejected list`, then at what was deployed last; "
+                    "CARELINE_REJECTED_LIMIT_RATIO moves the limit"
                 )
             )

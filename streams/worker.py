@@ -1,7 +1,9 @@
-"""The worker process: Faust, two agents, their lanes, ticks and metrics, put together. The composition root of `careline work`.
+"""The worker process.
 
-Reads like the picture in `ARCHITECTURE.md`: interactions feed the conversation lanes; SLA events and signals feed the account
-lanes; every lane commits its own transactions; a watchdog ends the process when it cannot go on.
+Faust, two agents, their lanes, ticks and metrics, put together. The composition root of `careline work`.
+
+Reads like the picture in `ARCHITECTURE.md`: interactions feed the conversation lanes; SLA events and signals feed the
+account lanes; every lane commits its own transactions; a watchdog ends the process when it cannot go on.
 """
 
 import asyncio
@@ -9,17 +11,18 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import faust
+from aiokafka.errors import ProducerFenced
+
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
-from aiokafka.errors import ProducerFenced
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
-
-from streams.faust_app.batch_consumer import BatchTransport
+from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
@@ -132,7 +135,10 @@ def lane_kinds() -> tuple[LaneKind, LaneKind]:
 
 
 def create_app(settings: Settings, lanes: Lanes) -> faust.App:
-    """A Faust app whose agents hand each batch to its lane. Nothing of it outlives the call's owner; two may live in one process."""
+    """A Faust app whose agents hand each batch to its lane.
+
+    Nothing of it outlives the call's owner; two may live in one process.
+    """
     app = faust.App(
         settings.topic(settings.group),
         broker=[f"kafka://{server}" for server in settings.kafka_servers.split(",")],
@@ -152,9 +158,7 @@ def create_app(settings: Settings, lanes: Lanes) -> faust.App:
         stream_wait_empty=True,
         stream_recovery_delay=0.0,
     )
-    transport = BatchTransport(app.conf.broker_consumer, app)
-    transport.Consumer = type("LaneConsumer", (BatchTransport.Consumer,), {"lanes": lanes})
-    app.transport = transport
+    app.transport = transport_for(lanes)(app.conf.broker_consumer, app)
     for kind in lane_kinds():
         names = [settings.topic(topic.name) for topic in kind.sources]
         topic = app.topic(*names, schema=BatchSchema(), value_type=bytes, value_serializer="raw")
@@ -162,8 +166,8 @@ def create_app(settings: Settings, lanes: Lanes) -> faust.App:
     return app
 
 
-def _dispatch(lanes: Lanes) -> Callable[[faust.Stream], object]:
-    async def dispatch(stream: faust.Stream) -> None:
+def _dispatch(lanes: Lanes) -> Callable[[Any], Coroutine[Any, Any, None]]:
+    async def dispatch(stream: "faust.Stream[Any]") -> None:
         async for event in stream.noack().events():
             message = event.message
             lanes.offer(message.topic, message.partition, event.value, event.ack)
@@ -172,7 +176,10 @@ def _dispatch(lanes: Lanes) -> Callable[[faust.Stream], object]:
 
 
 def calm_the_collector() -> None:
-    """Let the garbage collector look less often: states are bytes, results die young, and full collections cost 20 % here."""
+    """Let the garbage collector look less often.
+
+    States are bytes, results die young, and full collections cost 20 % here.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from msgspec import Struct
 
@@ -23,8 +24,6 @@ from schemas.interaction import Author, Interaction
 from schemas.policy import Duration, MetricTarget, Policy, PolicyFile, to_published
 from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TopicSpec
 from streams.lane.changelog import from_value
-
-import msgspec
 
 Contract = TypeVar("Contract", bound=Struct)
 
@@ -60,9 +59,9 @@ class Pipeline:
 
     def send_raw(self, key: bytes | None, value: bytes | None, partition: int = 0) -> None:
         """Write bytes that nobody promised to be anything."""
-        self._producer.send(
-            self.prefix + INTERACTIONS.name, key=key, value=value, partition=partition, headers=[]
-        ).get(timeout=PATIENCE_SECONDS)
+        self._producer.send(self.prefix + INTERACTIONS.name, key=key, value=value, partition=partition, headers=[]).get(
+            timeout=PATIENCE_SECONDS
+        )
 
     def broadcast(self, control: Control, topic: TopicSpec = INTERACTIONS) -> None:
         """Write a control record into every partition."""
@@ -87,26 +86,26 @@ class Pipeline:
             **environment,
         }
         with (self._folder / f"worker-{len(self._workers)}.log").open("wb") as log:
-            worker = subprocess.Popen(  # noqa: S603 - our own program
+            worker = subprocess.Popen(
                 [sys.executable, "-m", "streams", "work"], env={**os.environ, **variables}, stdout=log, stderr=log
             )
         self._workers.append(worker)
         return worker
 
-    def read(self, topic: TopicSpec, contract: type[Contract], enough: int, *, key: bytes | None = None) -> list[Contract]:
+    def read(
+        self, topic: TopicSpec, contract: type[Contract], enough: int, *, key: bytes | None = None
+    ) -> list[Contract]:
         """Committed records of a topic from its beginning, at least `enough` of them if they come in time."""
         found: list[Contract] = []
         with self._consumer(topic) as consumer:
             end = time.monotonic() + PATIENCE_SECONDS
             while len(found) < enough and time.monotonic() < end:
                 for records in consumer.poll(timeout_ms=200).values():
-                    found += [
-                        decode(contract, record.value) for record in records if key is None or record.key == key
-                    ]
+                    found += [decode(contract, record.value) for record in records if key is None or record.key == key]
         return found
 
     def wait_until_applied(self, events: int) -> Counter[str]:
-        """The ledgers of all partitions, once they account for so many events (or for whatever they do when patience ends)."""
+        """The ledgers of all partitions, once they account for so many events or patience ends."""
         books: dict[int, PartitionLedger] = {}
         with self._consumer(CONVERSATION_STATE) as consumer:
             end = time.monotonic() + PATIENCE_SECONDS
@@ -118,9 +117,7 @@ class Pipeline:
                             books[place.partition] = msgspec.msgpack.decode(state, type=PartitionLedger)
         total: Counter[str] = Counter()
         for book in books.values():
-            total.update(
-                applied=book.applied, duplicate=book.duplicate, late=book.late, rejected=book.rejected
-            )
+            total.update(applied=book.applied, duplicate=book.duplicate, late=book.late, rejected=book.rejected)
         return total
 
     @contextmanager
@@ -182,5 +179,3 @@ def a_message(conversation: str, number: int, at: datetime, by: str = "customer"
 
 def _accepted(book: PartitionLedger) -> int:
     return book.applied + book.duplicate + book.late + book.rejected
-
-

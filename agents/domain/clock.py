@@ -1,7 +1,8 @@
 """The arithmetic of one clock: when it is due, when it warns, how much open time it has used, how it ends.
 
-Everything is a function of a `ClockState` and the `Promise` that it runs under; `agents.domain.conversation` decides *when* these
-are called. A deadline counts open time from `base_at` (where the target counts from) plus the open time of its pauses.
+Everything is a function of a `ClockState` and the `Promise` that it runs under; `agents.domain.conversation` decides
+*when* these are called. A deadline counts open time from `base_at` (where the target counts from) plus the open time of
+its pauses.
 """
 
 from agents.domain.calendar import Calendar
@@ -34,12 +35,11 @@ def schedule(clock: ClockState, promise: Promise, policy: CompiledPolicy | None)
 def _deadline(clock: ClockState, promise: Promise) -> Instant | None:
     start = clock.started_at if clock.base_at is None else clock.base_at
     paused_us = clock.paused_us - clock.base_paused_us
-    edge = "next_open" if promise.edge == "next_open" else "close"
     if clock.target_us is not None:
-        return promise.calendar.after(start, clock.target_us + paused_us, edge)
+        return promise.calendar.after(start, clock.target_us + paused_us, promise.edge)
     if clock.business_days is not None:
         due = promise.calendar.after_business_days(start, clock.business_days)
-        return promise.calendar.after(due, paused_us, edge) if paused_us else due
+        return promise.calendar.after(due, paused_us, promise.edge) if paused_us else due
     return None
 
 
@@ -55,7 +55,10 @@ def _schedule_warnings(clock: ClockState, calendar: Calendar, policy: CompiledPo
 def warnings(
     clock: ClockState, calendar: Calendar, thresholds: tuple[WarningThreshold, ...]
 ) -> list[tuple[Instant, str]]:
-    """When each threshold is reached, in order of time, computed in open time. A threshold beyond the target is left out."""
+    """When each threshold is reached, in order of time, computed in open time.
+
+    A threshold beyond the target is left out.
+    """
     if clock.due_at is None:
         return []
     start = clock.started_at if clock.base_at is None else clock.base_at

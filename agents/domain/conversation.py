@@ -1,10 +1,10 @@
 """One conversation: how each event and the passing of time move its clocks.
 
-`agents.domain.timeline` hands over entries in the order of their time; this module changes the `ConversationState` and tells a
-`Narrator` (`agents.domain.narration`) what happened. Rules and their sources are in `docs/sla-semantics.md`.
+`agents.domain.timeline` hands over entries in the order of their time; this module changes the `ConversationState` and
+tells a `Narrator` (`agents.domain.narration`) what happened. Rules and their sources are in `docs/sla-semantics.md`.
 
-Order within one event: time first (everything due before it breaches), then the event itself: cancel before stop before pause
-before start (ServiceNow evaluates in this order; see there).
+Order within one event: time first (everything due before it breaches), then the event itself: cancel before stop before
+pause before start (ServiceNow evaluates in this order; see there).
 """
 
 from agents.domain import clock as clocks
@@ -16,7 +16,7 @@ from schemas.conversation_state import ClockState, ConversationState, TimelineEn
 FINISHED = frozenset({"resolved", "closed", "spam", "deleted"})
 DISCOUNTED = frozenset({"spam", "deleted"})
 ENDED_BY_CUSTOMER_REPLY = frozenset({"waiting_on_customer", "resolved", "closed"})
-"""Statuses that a customer's message ends even where the source does not say so (Zendesk's native rule for end-user comments)."""
+"""Statuses that a customer's message ends even where the source does not say so (Zendesk's rule for comments)."""
 
 
 class Conversation:
@@ -316,7 +316,10 @@ class Conversation:
         return self.book.policy(clock.policy_version, clock.policy)
 
     def _promise_of(self, clock: ClockState) -> Promise:
-        """What the clock runs under; a due date set by hand where no policy promises anything counts around the clock."""
+        """What the clock runs under.
+
+        A due date set by hand where no policy promises anything counts around the clock.
+        """
         policy = self._policy_of(clock)
         promise = policy.promises.get(clock.metric) if policy is not None else None
         return promise if promise is not None else self.book.bare_promise(clock.metric)
@@ -334,4 +337,7 @@ _HANDLERS = {
     "deleted": Conversation._deleted,  # noqa: SLF001
     "due_set": Conversation._due_set,  # noqa: SLF001
 }
-"""What each type of event does. Types that are not here (reactions, edits, calls, surveys) move none of today's clocks."""
+"""What each type of event does.
+
+Types that are not here (reactions, edits, calls, surveys) move none of today's clocks.
+"""

@@ -1,7 +1,7 @@
 """Instants in the domain: whole microseconds since 1970-01-01T00:00:00Z.
 
-Integers compare, subtract and bisect fast and never lose a digit; contracts carry aware datetimes. Names ending in `_at`
-hold an `Instant` inside `agents.domain`; durations are `_us` inside calculations and `_seconds` at the edges.
+Integers compare, subtract and bisect fast and never lose a digit; contracts carry aware datetimes. Names ending in
+`_at` hold an `Instant` inside `agents.domain`; durations are `_us` inside calculations and `_seconds` at the edges.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,16 +1,16 @@
 """What the clocks' moves are called outside: every move becomes an `SlaEvent` with a deterministic id and its cause.
 
-`agents.domain.conversation` tells a `Narrator`; `agents.conversation_agent` publishes what it wrote down. Ids are built from source ids,
-metric, instance and kind only, so a replay says the same things under the same names.
+`agents.domain.conversation` tells a `Narrator`; `agents.conversation_agent` publishes what it wrote down. Ids are built
+from source ids, metric, instance and kind only, so a replay says the same things under the same names.
 """
 
 from typing import Any, NamedTuple
 
 from typing_extensions import override
 
+from agents.domain.clock import used_us
 from agents.domain.instant import Instant, optional_datetime, to_datetime, to_seconds
 from agents.domain.policy_book import CompiledPolicy, PolicyBook
-from agents.domain.clock import used_us
 from schemas.clock_view import ClockView
 from schemas.conversation_state import ClockState, ConversationState
 from schemas.sla_event import Cause, SlaEvent

@@ -1,13 +1,13 @@
 """The policies in force, compiled: which one judges a conversation, by which calendar, against which target.
 
-Policy files come from `streams.policy_files` (read there into `schemas.policy.PolicyFile`); `agents.domain.conversation` asks this book
-at every event.
+Policy files come from `streams.policy_files` (read there into `schemas.policy.PolicyFile`);
+`agents.domain.conversation` asks this book at every event.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 from agents.domain.calendar import Calendar, compile_calendars
 from agents.domain.instant import SECOND_US, Instant
@@ -24,7 +24,10 @@ from schemas.policy import (
 
 BEGINNING_OF_TIME: Instant = -(2**62)
 RESOLUTION_METRICS = frozenset({"first_resolution", "total_resolution"})
-"""Metrics that pause by default while the customer or a third party has the ball; response clocks never do by themselves."""
+"""Metrics that pause by default while the customer or a third party has the ball.
+
+Response clocks never do by themselves.
+"""
 
 Predicate = Callable[[ConversationState], bool]
 
@@ -70,7 +73,7 @@ class Promise:
 
     metric: str
     calendar: Calendar
-    edge: str
+    edge: Literal["close", "next_open"]
     target: Duration | None
     by_priority: Mapping[str, Duration]
     pauses: Predicate

@@ -1,7 +1,8 @@
 """The order of things: which event is new, which is a duplicate, which came late, and what a late one changes.
 
-`agents.conversation_agent` hands interactions over as they arrive; a conversation is the fold of its entries in the order of *their*
-time. In order means one step forward; late (within the bound) means folding again from the horizon and saying what changed.
+`agents.conversation_agent` hands interactions over as they arrive; a conversation is the fold of its entries in the
+order of *their* time. In order means one step forward; late (within the bound) means folding again from the horizon and
+saying what changed.
 """
 
 from hashlib import blake2b
@@ -17,13 +18,19 @@ from schemas.conversation_state import ConversationState, TimelineEntry
 from schemas.interaction import Interaction
 
 LATENESS_BOUND_US = 7 * DAY_US
-"""Meta retries a failed delivery for seven days, the longest of the channels; what is older changes nothing any more."""
+"""Meta retries a failed delivery for seven days, the longest of the channels.
+
+What is older changes nothing any more.
+"""
 
 MAX_ENTRIES = 128
 """Entries that can be re-evaluated. Longer conversations fold their oldest half away, so that state stays bounded."""
 
 REMEMBERED_IDS = 1024
-"""Ids of folded events by which a repeated delivery is still called a duplicate; older ones are late, which changes nothing either."""
+"""Ids of folded events by which a repeated delivery is still called a duplicate.
+
+Older ones are late, which changes nothing either.
+"""
 
 LASTING = ("id", "source", "clock", "channel", "language", "conversation_type")
 """What the first event says once and for all."""

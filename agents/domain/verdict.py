@@ -1,6 +1,7 @@
 """What a policy says about a conversation whose events are all at hand: the engine without a log.
 
-`careline policy test` and `careline policy run` call it; live work goes through `agents.conversation_agent`, on the same fold.
+`careline policy test` and `careline policy run` call it; live work goes through `agents.conversation_agent`, on the
+same fold.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ def judge_conversation(book: PolicyBook, interactions: Sequence[Interaction], no
 
     Args:
         book: the policies in force.
-        interactions: the events of one conversation in any order; those of one instant count in the order given, a repeated id counts once.
-        now: the clock runs on to here after the last event; events after it still count.
+        interactions: the events of one conversation in any order; those of one instant count in the order given, a
+        repeated id counts once. now: the clock runs on to here after the last event; events after it still count.
 
     Returns:
         One view per clock in the order in which the clocks started; empty without interactions.

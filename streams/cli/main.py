@@ -1,4 +1,6 @@
-"""`careline`: the root of the command line. Reads the settings once, hands them to the command, and turns mistakes into sentences.
+"""`careline`.
+
+The root of the command line. Reads the settings once, hands them to the command, and turns mistakes into sentences.
 
 A command family is a file beside this one; it imports what it needs when it runs, so that `--help` is fast.
 """
@@ -37,7 +39,7 @@ policy_app.command("run")(policy_run)
 app.command("migrate", rich_help_panel="Look after")(migrate)
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 

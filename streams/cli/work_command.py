@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 _Kafka = Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Brokers. Default: CARELINE_KAFKA.")]
 _Metrics = Annotated[
     str | None,
-    typer.Option("--metrics", metavar="HOST:PORT", help="Where /metrics is; port 0: any. Default: CARELINE_METRICS_ADDRESS."),
+    typer.Option(
+        "--metrics", metavar="HOST:PORT", help="Where /metrics is; port 0: any. Default: CARELINE_METRICS_ADDRESS."
+    ),
 ]
 _Policies = Annotated[
     Path | None,
@@ -33,8 +36,8 @@ _Policies = Annotated[
 def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None, policies: _Policies = None) -> None:
     """Judge promises live: read interactions, emit clock events, adherence and health.
 
-    Start as many workers as there are partitions, on as many machines as you like: Kafka spreads the load, and a worker that dies is
-    replaced without losing or doubling anything. Each serves /metrics.
+    Start as many workers as there are partitions, on as many machines as you like: Kafka spreads the load, and a worker
+    that dies is replaced without losing or doubling anything. Each serves /metrics.
 
     Example: careline work --policies examples/policies/support.yaml
     """
@@ -53,7 +56,7 @@ def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None,
     status = _run(settings)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Faust's consumer thread may outlive a failed stop; what matters is committed, and a supervisor waits for the status.
+    # Faust's consumer thread may outlive a failed stop; what matters is committed, and a supervisor awaits the status.
     os._exit(status)
 
 
@@ -96,9 +99,9 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
         return 1
 
 
-def _loop_factory():  # type: ignore[no-untyped-def]  # noqa: ANN202 - uvloop has no stubs on every platform
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
-    except ImportError:
-        return None
+    except ImportError:  # there is none for Windows
+        return asyncio.new_event_loop
     return uvloop.new_event_loop

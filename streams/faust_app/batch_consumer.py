@@ -1,16 +1,18 @@
-"""A Faust consumer that brings each partition's records as one message, and leaves committing to the lane's transaction.
+"""A Faust consumer that brings a partition's records as one message and leaves committing to the lane's transaction.
 
-Overrides of faust-streaming 0.15.3 (`faust.transport.consumer`, `faust.transport.drivers.aiokafka`), each for one reason:
+Overrides of faust-streaming 0.15.3 (`faust.transport.consumer`, `faust.transport.drivers.aiokafka`), each for one
+reason:
 
-- `getmany`: stock Faust makes a message, four tasks and an acknowledgement per record (about 50 µs); one message per partition and
-  fetch removes that. The message's offset is the last record's.
-- `_getmany`: partitions whose lane is full are left alone, so memory is bounded by the lanes and not by a buffer of messages.
-- `perform_seek`: before the first record of an assignment is fetched the lanes fence their old owners and recover; only then
-  is the committed position true.
-- `ack`, `_add_gap`, `_commit`: offsets are committed inside the lane's transaction. Faust's own bookkeeping, which can commit past a
-  message in flight, has nothing left to commit.
-- the thread's `_create_worker_consumer`: read committed records only; assign ranges, so that one worker owns the same partition
-  of co-partitioned topics (stock Faust without tables assigns round-robin); fetch in large portions.
+- `getmany`: stock Faust makes a message, four tasks and an acknowledgement per record (about 50 µs); one message per
+  partition and fetch removes that. The message's offset is the last record's.
+- `_getmany`: partitions whose lane is full are left alone, so memory is bounded by the lanes and not by a buffer of
+  messages.
+- `perform_seek`: before the first record of an assignment is fetched the lanes fence their old owners and recover; only
+  then is the committed position true.
+- `ack`, `_add_gap`, `_commit`: offsets are committed inside the lane's transaction. Faust's own bookkeeping, which can
+  commit past a message in flight, has nothing left to commit.
+- the thread's `_create_worker_consumer`: read committed records only; assign ranges, so that one worker owns the same
+  partition of co-partitioned topics (stock Faust without tables assigns round-robin); fetch in large portions.
 
 `tests/unit/test_faust_overrides.py` fails when Faust changes beneath this.
 """
@@ -24,6 +26,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from faust.types.tuples import ack_lock
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from streams.lane.lanes import Lanes
@@ -37,6 +40,7 @@ FETCH_BYTES = 4 * 1024 * 1024
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Talks to Kafka in a thread of its own, so that heartbeats go on while a batch is decided."""
 
+    @override
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = RangePartitionAssignor
@@ -69,9 +73,11 @@ class BatchConsumer(driver.Consumer):
 
     lanes: "Lanes"
 
+    @override
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    @override
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One message per partition that has records."""
         records, active = await self._wait_next_records(timeout)
@@ -84,6 +90,7 @@ class BatchConsumer(driver.Consumer):
                 break
             yield TP(tp.topic, tp.partition), self._batch_message(tp, batch)
 
+    @override
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         if active_partitions is None:
             return await super()._getmany(active_partitions=active_partitions, timeout=timeout)
@@ -104,17 +111,19 @@ class BatchConsumer(driver.Consumer):
             last.timestamp_type,
             None,
             None,
-            batch,
+            batch,  # type: ignore[arg-type]  # Faust hands the value on untouched: see batch_schema
             None,
             tp=TP(tp.topic, tp.partition),
             generation_id=self.app.consumer_generation_id,
         )
 
+    @override
     async def perform_seek(self) -> None:
         """Make the lanes of this assignment ready, then go to what is committed."""
         await self.lanes.open((tp.topic, tp.partition) for tp in self.assignment())
         await super().perform_seek()
 
+    @override
     def ack(self, message: Any) -> bool:
         """The message is done: its transaction is committed."""
         with ack_lock:
@@ -127,15 +136,25 @@ class BatchConsumer(driver.Consumer):
                 waiting.set_result(None)
             return True
 
+    @override
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets between batches are nobody's business: see `ack`."""
 
+    @override
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Nothing to commit: see `ack`."""
         return True
 
 
-class BatchTransport(driver.Transport):
-    """Faust's Kafka transport with the batch consumer."""
+def transport_for(lanes: "Lanes") -> type[driver.Transport]:
+    """Faust's Kafka transport with the batch consumer, bound to the lanes of one worker."""
 
-    Consumer = BatchConsumer
+    class LaneConsumer(BatchConsumer):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self.lanes = lanes
+            super().__init__(*args, **options)
+
+    class BatchTransport(driver.Transport):
+        Consumer = LaneConsumer
+
+    return BatchTransport

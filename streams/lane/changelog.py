@@ -1,8 +1,8 @@
 """State on the wire: how a remembered state is written into the changelog topic, and read back by the next owner.
 
-A value is a fixed head (format, wake instant, length of the clock's name), the clock's name, then the state untouched; so
-recovery fills the memory without decoding a single state. A record that cannot be read stops the worker: going on without one
-conversation would be a silent loss.
+A value is a fixed head (format, wake instant, length of the clock's name), the clock's name, then the state untouched;
+so recovery fills the memory without decoding a single state. A record that cannot be read stops the worker: going on
+without one conversation would be a silent loss.
 """
 
 import asyncio
@@ -56,10 +56,12 @@ class Recovery:
     def __init__(
         self, connection: dict[str, object], on_progress: Callable[[int], None], stall_seconds: float = 60.0
     ) -> None:
-        """Args:
-        connection: how to reach Kafka, as keyword arguments of aiokafka's clients.
-        on_progress: told the number of keys read so far, every few seconds.
-        stall_seconds: without a single record for this long recovery fails instead of hanging.
+        """Set up reading; nothing is connected yet.
+
+        Args:
+            connection: how to reach Kafka, as keyword arguments of aiokafka's clients.
+            on_progress: told the number of keys read so far, every few seconds.
+            stall_seconds: without a single record for this long recovery fails instead of hanging.
         """
         self._connection = connection
         self._on_progress = on_progress

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 from msgspec import Struct
+
 from schemas.rejection import Rejection
 
 if TYPE_CHECKING:

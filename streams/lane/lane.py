@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import ConsumerRecord, TopicPartition
+
 from agents.domain.instant import Instant
 from agents.ports import Agent, Effects, Record, States
-from aiokafka import TopicPartition
 from schemas.topics import TopicSpec
-
 from streams.lane.changelog import to_value
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane_effects import LaneEffects
@@ -102,7 +102,10 @@ class Lane:
         self._arrived.set()
 
     async def run(self) -> None:
-        """Work until cancelled. An exception means that this worker must stop: its memory is ahead of what is durable."""
+        """Work until cancelled.
+
+        An exception means that this worker must stop: its memory is ahead of what is durable.
+        """
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -192,7 +195,7 @@ def _judgements(agent: Agent) -> dict[str, int]:
     }
 
 
-def _record(topic: TopicSpec, record: Any) -> Record:
+def _record(topic: TopicSpec, record: ConsumerRecord) -> Record:
     return Record(
         topic, record.partition, record.offset, record.key, record.value, record.headers, record.timestamp * 1000
     )

@@ -1,20 +1,20 @@
 """What an agent decided in one batch, collected until the transaction: implements `agents.ports.Effects`.
 
-Partitions are decided here: topics that are partitioned like the lane go to the lane's own partition, the others by their key, as
-every Kafka client does (murmur2).
+Partitions are decided here: topics that are partitioned like the lane go to the lane's own partition, the others by
+their key, as every Kafka client does (murmur2).
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 
-from agents.domain.instant import Instant, to_datetime
-from agents.ports import Record
 from aiokafka.partitioner import murmur2
 from msgspec import Struct
+
+from agents.domain.instant import Instant, to_datetime
+from agents.ports import Record
 from schemas.codec import encode, headers_of, result_headers
 from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.topics import REJECTED, SLA_EVENTS, TopicSpec
-
 from streams.lane.lane_transaction import OutgoingRecord
 
 SOURCE = "careline/work"
@@ -59,7 +59,9 @@ class LaneEffects:
             headers=tuple(record.headers),
         )
         headers = headers_of(rejection, SOURCE, rejection.id, rejection.rejected_at)
-        self.records.append(OutgoingRecord(self._name(REJECTED), self._partition, record.key, encode(rejection), headers))
+        self.records.append(
+            OutgoingRecord(self._name(REJECTED), self._partition, record.key, encode(rejection), headers)
+        )
         self.rejections.append(rejection)
 
     def clear(self) -> None:
@@ -72,4 +74,4 @@ class LaneEffects:
 @lru_cache(maxsize=65_536)
 def partition_of(key: str, partitions: int) -> int:
     """The partition that every Kafka client's default partitioner chooses for a key."""
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -1,8 +1,8 @@
 """One transaction: results, changed state and source offsets become visible together, or not at all.
 
 A lane has one transactional producer whose id names the lane, so that starting it fences whoever owned the lane before
-(`InitProducerId` raises the epoch; an old owner's next call fails with `ProducerFenced`). Every step has a time-out, because
-aiokafka retries some errors for ever.
+(`InitProducerId` raises the epoch; an old owner's next call fails with `ProducerFenced`). Every step has a time-out,
+because aiokafka retries some errors for ever.
 """
 
 import asyncio
@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
+
 from schemas.codec import Headers
 
 STEP_TIMEOUT_SECONDS = 30.0
 TRANSACTION_TIMEOUT_MS = 15_000
-"""How long readers wait at most for a transaction that a killed worker left open, when no new owner fences it before."""
+"""How long readers wait at most for a transaction that a killed worker left open and no new owner fenced before."""
 
 BATCH_BYTES = 900_000
 """Below the broker's default limit of 1 MiB for a record batch."""

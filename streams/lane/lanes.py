@@ -1,19 +1,19 @@
 """All lanes of a worker: opened when Kafka assigns partitions, closed when it takes them away.
 
-`streams.faust_app.batch_consumer` calls `open` before the first record of an assignment is fetched. Opening is: fence the old
-owner, recover the memory from the changelog to its end, work. A lane that comes back to the same worker with its changelog
-untouched keeps its memory.
+`streams.faust_app.batch_consumer` calls `open` before the first record of an assignment is fetched. Opening is: fence
+the old owner, recover the memory from the changelog to its end, work. A lane that comes back to the same worker with
+its changelog untouched keeps its memory.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from agents.domain.instant import Instant
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.domain.instant import Instant
 from streams.lane.changelog import Recovery
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane import Batch, Lane, LaneKind
@@ -49,8 +49,12 @@ class Lanes:
         self._opening = asyncio.Lock()
         self.partitions = 0
 
-    def __iter__(self) -> "Iterable[Lane]":  # type: ignore[override]  # an iterator is what it is
+    def __iter__(self) -> Iterator[Lane]:
         return iter(list(self._lanes.values()))
+
+    def keys_of(self, agent: str) -> int:
+        """How many keys the lanes of one agent remember."""
+        return sum(len(lane.states) for lane in self._lanes.values() if lane.kind.agent == agent)
 
     async def open(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Own exactly the lanes of these (physical topic, partition) pairs, each ready to work."""

@@ -1,7 +1,8 @@
 """The memory of one partition: encoded states in a dictionary, and a heap of who wants to be woken when.
 
-Implements `agents.ports.States`. States stay encoded: a batch decodes what it touches, recovery decodes nothing, and a million
-conversations cost little more than their bytes. What changed since the last commit is in `changes`, for `lane_transaction`.
+Implements `agents.ports.States`. States stay encoded: a batch decodes what it touches, recovery decodes nothing, and a
+million conversations cost little more than their bytes. What changed since the last commit is in `changes`, for
+`lane_transaction`.
 """
 
 import heapq

@@ -1,18 +1,20 @@
-"""Ticks: how time enters the log. When a deadline has passed on the wall clock, a control record says so in that partition.
+"""Ticks.
 
-The lane reads its own tick back behind everything that was already in Kafka, and only then decides; so a worker that is behind
-accuses nobody, and the tick of a worker that lost the partition does no harm.
+How time enters the log. When a deadline has passed on the wall clock, a control record says so in that partition.
+
+The lane reads its own tick back behind everything that was already in Kafka, and only then decides; so a worker that is
+behind accuses nobody, and the tick of a worker that lost the partition does no harm.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 
+from aiokafka import AIOKafkaProducer
+
 from agents.conversation_agent import WALL, tick
 from agents.domain.instant import Instant
-from aiokafka import AIOKafkaProducer
 from schemas.codec import encode, headers_of
-
 from streams.lane.lane import Lane
 from streams.lane.lanes import Lanes
 
@@ -49,7 +51,10 @@ class TickWriter:
         self._on_trouble = on_trouble
 
     async def run(self) -> None:
-        """Look, append, look again, until cancelled. Trouble is told and survived: a timer that dies would stop time."""
+        """Look, append, look again, until cancelled.
+
+        Trouble is told and survived: a timer that dies would stop time.
+        """
         await self._producer.start()
         try:
             while True:

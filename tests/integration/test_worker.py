@@ -1,4 +1,7 @@
-"""Workers on a real Kafka: nothing lost or doubled through kills and rebalances, breaches without events, poison beside good."""
+"""Workers on a real Kafka.
+
+Nothing lost or doubled through kills and rebalances, breaches without events, poison beside good.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -116,7 +119,10 @@ def test_poison_goes_to_the_dead_letters_and_its_neighbours_are_unharmed(pipelin
         "tombstone": (b"k", None),
         "missing_key": (None, b'{"id":"1","source":"s","conversation_id":"c","occurred_at":"2026-03-02T08:00:00Z"}'),
         "key_mismatch": (b"k", b'{"id":"1","source":"s","conversation_id":"c","occurred_at":"2026-03-02T08:00:00Z"}'),
-        "from_the_future": (b"c", b'{"id":"1","source":"s","conversation_id":"c","occurred_at":"2999-03-02T08:00:00Z"}'),
+        "from_the_future": (
+            b"c",
+            b'{"id":"1","source":"s","conversation_id":"c","occurred_at":"2999-03-02T08:00:00Z"}',
+        ),
     }
     for key, value in poison.values():
         pipeline.send_raw(key, value)

@@ -1,0 +1,54 @@
+"""Faust beneath us: the methods that we override or lean on are still those that were read and tried.
+
+When this fails after an upgrade: read what changed, compare with `streams/faust_app/batch_consumer.py`, run the
+integration and fault tests, and only then write the new digest down.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from faust.app.base import App
+from faust.tables.recovery import Recovery
+from faust.transport import consumer
+from faust.transport.drivers import aiokafka as driver
+
+from streams.faust_app.batch_consumer import BatchConsumer, BatchConsumerThread, transport_for
+from streams.lane.lanes import Lanes
+
+READ_AND_TRIED = [
+    pytest.param(consumer.Consumer.getmany, "4b168d84882a70d6", id="one message per partition and fetch"),
+    pytest.param(consumer.Consumer._wait_next_records, "6218e1969a636b3f", id="what getmany waits for"),
+    pytest.param(consumer.ThreadDelegateConsumer._getmany, "f9d47aa9010b5ff2", id="leaving full lanes alone"),
+    pytest.param(consumer.Consumer.perform_seek, "0e8c130ff4b0afd8", id="lanes are opened before it"),
+    pytest.param(consumer.Consumer.ack, "5fcf41cf45153475", id="no bookkeeping of offsets"),
+    pytest.param(consumer.Consumer._add_gap, "4df2573ded7c1c2c", id="no bookkeeping of gaps"),
+    pytest.param(consumer.ThreadDelegateConsumer._commit, "a20eec84e4b2ed50", id="nothing to commit"),
+    pytest.param(consumer.Consumer._drain_messages, "44a2500309e83c63", id="understands skipped offsets"),
+    pytest.param(consumer.Consumer.wait_empty, "e4662fe24f094819", id="waits for lanes in a rebalance"),
+    pytest.param(
+        driver.AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad", id="read committed, range assignment"
+    ),
+    pytest.param(driver.Consumer._new_consumer_thread, "0870ec53dea75083", id="our thread"),
+    pytest.param(driver.Consumer._to_message, "7c24f6511b2fcef7", id="what a message consists of"),
+    pytest.param(Recovery._resume_streams, "d986a6710c1aca98", id="seeks before it resumes"),
+    pytest.param(App._on_partitions_revoked, "d5c895bbe57dc73a", id="stops the flow, then waits"),
+    pytest.param(App._on_partitions_assigned, "de932b7927db85b3", id="pauses until recovery resumes"),
+]
+
+
+@pytest.mark.parametrize(("method", "digest"), READ_AND_TRIED)
+def test_faust_is_still_what_was_read(method: Callable[..., Any], digest: str) -> None:
+    """The source of each method that we stand on."""
+    source = inspect.getsource(method)
+
+    assert digest == hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def test_our_consumer_is_what_faust_will_make() -> None:
+    """The extension points by which Faust finds our classes."""
+    assert issubclass(transport_for(Lanes((), None)).Consumer, BatchConsumer)  # type: ignore[arg-type]
+    assert issubclass(BatchConsumerThread, driver.AIOKafkaConsumerThread)
+    assert {"getmany", "_getmany", "perform_seek", "ack", "_add_gap", "_commit"} <= vars(BatchConsumer).keys()

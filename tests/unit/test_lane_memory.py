@@ -1,0 +1,80 @@
+"""The memory of a lane: wakes in order, changes since the last commit, and what the changelog gives back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.lane.changelog import FORMAT, ChangelogDamaged, from_value, to_value
+from streams.lane.partition_states import PartitionStates, Remembered, Wake
+
+keys = st.text(min_size=1, max_size=4)
+wakes = st.none() | st.builds(Wake, st.sampled_from(["wall", "simulation:7"]), st.integers(-(2**40), 2**40))
+
+
+@given(st.lists(st.tuples(keys, st.binary(max_size=4), wakes), max_size=30), st.integers(-(2**40), 2**40))
+def test_due_is_what_a_sorted_list_of_the_latest_wakes_says(
+    puts: list[tuple[str, bytes, Wake | None]], before: int
+) -> None:
+    """However often a wake is moved, only the latest of a key counts, in order of (wake_at, key)."""
+    states = PartitionStates()
+    latest: dict[str, Wake | None] = {}
+    for key, state, wake in puts:
+        states.put(key, state, wake.clock if wake else "", wake.at if wake else None)
+        latest[key] = wake
+
+    due = states.due("wall", before)
+
+    waiting = [(wake.at, key) for key, wake in latest.items() if wake and wake.clock == "wall" and wake.at < before]
+    assert [key for _, key in sorted(waiting)] == due
+
+
+@given(st.lists(st.tuples(keys, st.binary(max_size=4), wakes), max_size=30))
+def test_a_memory_restored_from_its_changelog_is_the_same(puts: list[tuple[str, bytes, Wake | None]]) -> None:
+    """What the next owner of the partition reads is what this one remembered."""
+    states, restored = PartitionStates(), PartitionStates()
+    for key, state, wake in puts:
+        states.put(key, state, wake.clock if wake else "", wake.at if wake else None)
+    for key, kept in states.changes.items():
+        restored.restore(key, None if kept is None else from_value(to_value(kept)))
+
+    assert all(states.get(key) == restored.get(key) for key, _, _ in puts)
+    for clock in ("wall", "simulation:7"):
+        assert states.earliest(clock) == restored.earliest(clock)
+        assert states.due(clock, 2**41) == restored.due(clock, 2**41)
+
+
+def test_a_dropped_key_is_gone_here_and_in_the_changelog() -> None:
+    """Nothing wakes it any more, and the changelog gets a tombstone."""
+    states = PartitionStates()
+    states.put("k", b"s", "wall", 5)
+
+    states.drop("k")
+
+    assert states.get("k") is None
+    assert states.due("wall", 10) == []
+    assert states.changes == {"k": None}
+
+
+def test_releasing_a_clock_names_everybody_on_it() -> None:
+    """In the order in which they would have been woken."""
+    states = PartitionStates()
+    states.put("late", b"", "import:1", 9)
+    states.put("early", b"", "import:1", 3)
+    states.put("other", b"", "wall", 1)
+
+    assert states.release("import:1", "wall") == ["early", "late"]
+    assert states.earliest("import:1") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        pytest.param(b"", "cannot be read", id="empty"),
+        pytest.param(bytes([FORMAT + 1]) + bytes(9), "upgrade all workers", id="written by a later release"),
+        pytest.param(to_value(Remembered(b"", Wake("é", 1)))[:-1], "cannot be read", id="cut off"),
+    ],
+)
+def test_a_changelog_value_that_cannot_be_read_is_loud(value: bytes, words: str) -> None:
+    """Going on without one conversation would be a silent loss."""
+    with pytest.raises(ChangelogDamaged, match=words):
+        from_value(value)
