@@ -115,7 +115,7 @@ def _message(contract: type[Struct]) -> dict[str, Any]:
         "contentType": "application/json",
         "headers": {
             "type": "object",
-            "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"],
+            "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "content-type"],
             "properties": {
                 "ce_specversion": {"const": "1.0"},
                 "ce_id": text,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import EVENT_TYPES
+from schemas.codec import EVENT_TYPES, result_headers
 from schemas.topics import TOPICS
 from streams.contract_docs import asyncapi_document, documents, json_schema, write
 
@@ -49,6 +49,16 @@ def test_the_document_shows_every_topic_with_its_producers_and_consumers() -> No
 
     assert {channel["address"] for channel in document["channels"].values()} == {topic.name for topic in TOPICS}
     assert len(document["operations"]) == sum(len(topic.producers) + len(topic.consumers) for topic in TOPICS)
+
+
+def test_the_headers_that_are_promised_are_those_that_every_result_has() -> None:
+    messages = asyncapi_document()["components"]["messages"].values()
+
+    promised = {message["name"]: set(message["headers"]["required"]) for message in messages}
+    assert promised == {
+        event_type: {name for name, _ in result_headers(contract, "a source", "an id")}
+        for contract, event_type in EVENT_TYPES.items()
+    }
 
 
 def test_writing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
