@@ -22,7 +22,7 @@ from msgspec import Struct
 from typing_extensions import override
 
 from schemas.codec import ContractViolation, contract_in, decode
-from streams.sinks.batch_intent import AnyBatch, BatchLimits, PartitionBatch, read_intent, write_intent
+from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, PartitionBatch, read_intent, write_intent
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import Table
@@ -133,26 +133,31 @@ class SinkLoop:
                 self._read_to_promise(owned, batch)
 
     def _begin(self, owned: TopicPartition, first_offset: int) -> AnyBatch | None:
+        """The batch that begins at the committed offset; null when its records have to be read first."""
         try:
-            committed = self._consumer.committed(owned, metadata=True, timeout_ms=KAFKA_ANSWER_MS)
+            start, intent = self._committed(owned)
         except KafkaError as error:
             logger.warning("Kafka does not say what was committed, trying again: %s", error)
             self._consumer.seek(owned, first_offset)
             return None
-        intent = read_intent(committed.metadata) if committed is not None else None
-        topic = self._topics[owned.topic]
-        batch: AnyBatch = PartitionBatch(
-            topic.table,
-            owned.topic,
-            owned.partition,
-            topic.epoch,
-            start=committed.offset if committed is not None else first_offset,
-            promised=intent.until if intent is not None else None,
-        )
-        self._batches[owned] = batch
         if intent is not None:
-            logger.info("%s[%d]: repeating the batch %d..%d", *owned, batch.start, intent.until - 1)
-        return batch
+            logger.info("%s[%d]: repeating the batch %d..%d", *owned, start, intent.until - 1)
+        topic = self._topics[owned.topic]
+        promised = intent.until if intent is not None else None
+        batch: AnyBatch = PartitionBatch(topic.table, owned.topic, owned.partition, topic.epoch, start, promised)
+        self._batches[owned] = batch
+        if first_offset == start:
+            return batch
+        # Either a gap, or records that were read and forgotten with a batch that could not be committed: the consumer
+        # keeps its position then. Only reading again tells which.
+        self._consumer.seek(owned, start)
+        return None
+
+    def _committed(self, owned: TopicPartition) -> tuple[int, Intent | None]:
+        committed = self._consumer.committed(owned, metadata=True, timeout_ms=KAFKA_ANSWER_MS)
+        if committed is None:
+            return self._consumer.beginning_offsets([owned], timeout_ms=KAFKA_ANSWER_MS)[owned], None
+        return committed.offset, read_intent(committed.metadata)
 
     def _read_to_promise(self, owned: TopicPartition, batch: AnyBatch) -> None:
         # What lies beyond the promised end is read again, as part of the next batch.

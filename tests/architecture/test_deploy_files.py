@@ -1,4 +1,4 @@
-"""What stands in `deploy/` and docker-compose.yml speaks of things that exist: metrics, ports, uids, settings, files."""
+"""What stands in `deploy/` and docker-compose.yml speaks of things that exist: metrics, ports, settings, files."""
 
 import json
 import re

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import CommitFailedError
 from typing_extensions import override
 
 from schemas.codec import EVENT_TYPES, decode, encode, headers_of
@@ -62,31 +64,55 @@ class WatchedWriter(ClickHouseWriter):
         return rows
 
 
+class RefusedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no annotations
+    """The real consumer, whose nth commits fail as they do when the group has moved on, while it keeps its position."""
+
+    refused: frozenset[int] = frozenset()
+    commits = 0
+
+    @override
+    def commit(self, *arguments: Any, **options: Any) -> None:
+        self.commits += 1
+        if self.commits in self.refused:
+            raise CommitFailedError
+        super().commit(*arguments, **options)
+
+
 class Sink:
     """A loop over the topics of one test."""
 
     def __init__(self, kafka: EmbeddedKafka, prefix: str, target: ClickHouseTarget) -> None:
         self.kafka, self.prefix, self.target = kafka, prefix, target
         self.group = prefix + GROUP
+        self._stops: list[threading.Event] = []
 
-    def consumer(self) -> KafkaConsumer:
-        return KafkaConsumer(
+    def consumer(self, refused: frozenset[int] = frozenset()) -> KafkaConsumer:
+        consumer = RefusedConsumer(
             bootstrap_servers=self.kafka.bootstrap,
             group_id=self.group,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
+        consumer.refused = refused
+        return consumer
 
     def run(
-        self, stop_after: int, limits: BatchLimits, *, failures: int = 0, crash: str | None = None
+        self,
+        stop_after: int,
+        limits: BatchLimits,
+        *,
+        failures: int = 0,
+        crash: str | None = None,
+        refused: frozenset[int] = frozenset(),
     ) -> WatchedWriter:
         stop = threading.Event()
+        self._stops.append(stop)
         patience = threading.Timer(PATIENCE_SECONDS, stop.set)
         patience.start()
         writer = WatchedWriter(self.target, stop, stop_after)
         writer.failures, writer.crash = failures, crash
-        consumer = self.consumer()
+        consumer = self.consumer(refused)
         topics = {self.prefix + table.topic.name: TopicTable(table, epoch=1) for table in TABLES}
         try:
             SinkLoop(consumer, writer, topics, recorder=Recorder(), limits=limits).run(stop)
@@ -95,6 +121,10 @@ class Sink:
             consumer.close()
             writer.close()
         return writer
+
+    def stop_all(self) -> None:
+        for stop in self._stops:
+            stop.set()
 
     def committed(self, partition: int) -> Any:
         consumer = self.consumer()
@@ -128,9 +158,9 @@ def sla_event(number: int) -> SlaEvent:
     )
 
 
-def send(producer: KafkaProducer, sink: Sink, event: Any, topic: str = SLA_EVENTS.name) -> None:
+def send(producer: KafkaProducer, sink: Sink, event: Any, topic: str = SLA_EVENTS.name, partition: int = 0) -> None:
     headers = headers_of(event, "test", event.id, datetime(2026, 1, 1, tzinfo=UTC))
-    producer.send(sink.prefix + topic, key=event.id.encode(), value=encode(event), headers=headers, partition=0)
+    producer.send(sink.prefix + topic, key=event.id.encode(), value=encode(event), headers=headers, partition=partition)
 
 
 def send_all(producer: KafkaProducer, sink: Sink, numbers: range) -> None:
@@ -197,6 +227,36 @@ def test_stopping_writes_what_was_read(sink: Sink, producer: KafkaProducer, clic
     send_all(producer, sink, range(10))
     sink.run(1, BatchLimits(rows=3, age_seconds=0.1))
     assert sink.committed(0).offset == stored(clickhouse)[0] > 0
+
+
+@pytest.mark.parametrize("refused", [{1}, {2}, {3}, {4}, {1, 2, 3}, {2, 4}])
+def test_refused_commit_loses_and_doubles_nothing(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, refused: set[int]
+) -> None:
+    send_all(producer, sink, range(10))
+    sink.run(10, BatchLimits(rows=4, age_seconds=0.05), refused=frozenset(refused))
+    send_all(producer, sink, range(10, 12))
+    for _ in range(4):
+        if sink.committed(0) is None or sink.committed(0).offset < 12:
+            sink.run(1, BatchLimits(age_seconds=0.05))
+    assert stored(clickhouse) == (12, 12)
+
+
+def test_two_sinks_share_and_one_takes_over(sink: Sink, producer: KafkaProducer, clickhouse: Client) -> None:
+    limits = BatchLimits(rows=7, age_seconds=0.05)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(sink.run, 40, limits)
+        second = threads.submit(sink.run, 160, limits)
+        for number in range(200):
+            send(producer, sink, sla_event(number), partition=number % 2)
+        producer.flush()
+        first.result()
+        # Whoever is left writes on, past what the other one had read and not written.
+        while not second.done() and stored(clickhouse)[1] < 200:
+            threading.Event().wait(0.1)
+        sink.stop_all()
+        second.result()
+    assert stored(clickhouse) == (200, 200)
 
 
 def test_what_a_transaction_took_back_is_no_result(
