@@ -11,7 +11,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,8 @@ class Worker:
     recorder: Recorder
     clock: Callable[[], Instant] = wall_clock
     on_ready: Callable[[], None] = lambda: None
+    agents: frozenset[str] = frozenset({"conversation", "account"})
+    """Which of the two agents work here: both, unless one is to be scaled by itself."""
     _failure: BaseException | None = field(default=None, init=False)
 
     async def run(self) -> int:
@@ -62,7 +64,7 @@ class Worker:
         self._stopping = stopping
         lanes = self._lanes()
         lanes.partitions = await shared_partitions(self._connection(), self.settings.topic)
-        app = create_app(self.settings, lanes)
+        app = create_app(self.settings, lanes, self._kinds())
         ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self._trouble)
         await app.start()
         calm_the_collector()
@@ -72,6 +74,10 @@ class Worker:
         ticking.cancel()
         await self._stop(app, lanes)
         return self._status(app)
+
+    def leave(self) -> None:
+        """Stop as if asked to by SIGTERM."""
+        self._stopping.set()
 
     def _lanes(self) -> Lanes:
         watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail)
@@ -84,9 +90,12 @@ class Worker:
             on_recovered=self._recovered,
             on_failed=self._fail,
         )
-        lanes = Lanes(lane_kinds(), surroundings)
+        lanes = Lanes(self._kinds(), surroundings)
         watch.lanes = lanes
         return lanes
+
+    def _kinds(self) -> tuple[LaneKind, ...]:
+        return tuple(kind for kind in lane_kinds() if kind.agent in self.agents)
 
     def _connection(self) -> dict[str, object]:
         return {"bootstrap_servers": self.settings.kafka_servers.split(","), "client_id": "careline-work"}
@@ -134,7 +143,7 @@ def lane_kinds() -> tuple[LaneKind, LaneKind]:
     )
 
 
-def create_app(settings: Settings, lanes: Lanes) -> faust.App:
+def create_app(settings: Settings, lanes: Lanes, kinds: Iterable[LaneKind]) -> faust.App:
     """A Faust app whose agents hand each batch to its lane.
 
     Nothing of it outlives the call's owner; two may live in one process.
@@ -159,7 +168,7 @@ def create_app(settings: Settings, lanes: Lanes) -> faust.App:
         stream_recovery_delay=0.0,
     )
     app.transport = transport_for(lanes)(app.conf.broker_consumer, app)
-    for kind in lane_kinds():
+    for kind in kinds:
         names = [settings.topic(topic.name) for topic in kind.sources]
         topic = app.topic(*names, schema=BatchSchema(), value_type=bytes, value_serializer="raw")
         app.agent(topic, name=kind.agent)(_dispatch(lanes))

@@ -1,0 +1,67 @@
+"""A worker under measurement: runs until so many interactions are committed, then prints when each batch was."""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+
+from typing_extensions import override
+
+from streams.settings import Settings
+from streams.sinks.recorder import Recorder
+from streams.worker import Worker
+
+
+class _Watch(Recorder):
+    def __init__(self, stage: str, enough: int) -> None:
+        self.stage = stage
+        self.enough = enough
+        self.records = 0
+        self.began: float | None = None
+        self.ended = 0.0
+        self.transactions: list[float] = []
+        self.worker: Worker | None = None
+
+    @override
+    def batch_committed(self, stage: str, records: int, seconds: float) -> None:
+        if stage != self.stage:
+            return
+        if self.began is None:
+            self.began = time.perf_counter() - seconds
+        self.records += records
+        self.ended = time.perf_counter()
+        if self.records >= self.enough and self.worker is not None:
+            self.worker.leave()
+
+    @override
+    def transaction_committed(self, stage: str, seconds: float) -> None:
+        if stage == self.stage:
+            self.transactions.append(seconds)
+
+
+def main(servers: str, group: str, agents: str, enough: int) -> None:
+    """Work, then print one line of JSON."""
+    watch = _Watch(agents.split(",")[0], enough)
+    worker = Worker(Settings(kafka_servers=servers, group=group), watch, agents=frozenset(agents.split(",")))
+    watch.worker = worker
+    cpu = time.process_time()
+    asyncio.run(worker.run())
+    seconds = watch.ended - (watch.began or watch.ended)
+    report = {
+        "records": watch.records,
+        "seconds": seconds,
+        "events_per_second": watch.records / seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "transactions": len(watch.transactions),
+        "transaction_p50_ms": sorted(watch.transactions)[len(watch.transactions) // 2] * 1000,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    sys.stdout.write(json.dumps(report) + "\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
