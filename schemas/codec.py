@@ -19,6 +19,7 @@ from schemas.clock_view import ClockView
 from schemas.control import Control
 from schemas.health_score import HealthScore
 from schemas.interaction import Interaction
+from schemas.published_policy import PublishedPolicy
 from schemas.rejection import Rejection, RejectionReason
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
@@ -31,6 +32,7 @@ EVENT_TYPES: dict[type[Struct], str] = {
     Control: "careline.control.v1",
     Signal: "careline.signal.v1",
     AccountProfile: "careline.account.v1",
+    PublishedPolicy: "careline.policy.v1",
     SlaEvent: "careline.sla-event.v1",
     ClockView: "careline.clock.v1",
     AdherenceFigure: "careline.adherence.v1",

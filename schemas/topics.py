@@ -14,6 +14,7 @@ from schemas.clock_view import ClockView
 from schemas.control import Control
 from schemas.health_score import HealthScore
 from schemas.interaction import Interaction
+from schemas.published_policy import PublishedPolicy
 from schemas.rejection import Rejection
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
@@ -71,7 +72,7 @@ ACCOUNTS = TopicSpec(
 POLICIES = TopicSpec(
     name="careline.policies.v1",
     key="kind and name",
-    contracts=(),
+    contracts=(PublishedPolicy,),
     retention_ms=None,
     producers=("policy publish", "work"),
     consumers=("any subscriber",),

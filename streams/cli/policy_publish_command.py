@@ -1,0 +1,67 @@
+"""`careline policy publish`: put a policy file in force, on all workers at the same place in the log.
+
+Exit status 0: published, or it was already · 1: Kafka is absent or has no topics · 2: the file is refused, and what was
+in force stays in force. The work is done in `streams.policy_publisher`.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.policy_publisher import PublishOutcome
+
+FAILED, WRONG_FILE = 1, 2
+
+
+def publish(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The policy file.")],
+    kafka: Annotated[
+        str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Brokers. Default: CARELINE_KAFKA.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Put a policy file in force.
+
+    The file is checked, kept under its version, and announced in every partition, so that all workers switch at the
+    same place. It judges events from its effective_from on, without one from now on. A version name is used once: a
+    changed file needs a new one. Publishing the same file again changes nothing; after a crash it completes what was
+    begun.
+
+    Example: careline policy publish examples/policies/support.yaml
+    """
+    from streams.kafka_admin import KafkaUnavailable
+    from streams.partition_counts import TopicsMissing
+    from streams.policy_publisher import PolicyRefused, publish_if_different
+
+    settings: Settings = context.obj
+    settings = replace(settings, kafka_servers=kafka or settings.kafka_servers)
+    try:
+        outcome = publish_if_different(settings, file)
+    except PolicyRefused as refused:
+        if as_json:
+            print(json.dumps({"errors": [problem.as_json() for problem in refused.problems]}, ensure_ascii=False))
+        typer.echo(str(refused), err=True)
+        raise typer.Exit(WRONG_FILE) from None
+    except (TopicsMissing, KafkaUnavailable) as error:
+        typer.echo(f"careline policy publish: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    for warning in outcome.warnings:
+        typer.echo(warning.as_line(), err=True)
+    print(json.dumps(_as_json(outcome), ensure_ascii=False) if as_json else outcome)
+
+
+def _as_json(outcome: "PublishOutcome") -> dict[str, object]:
+    return {
+        "status": outcome.status,
+        "version": outcome.version,
+        "in_force_from": outcome.in_force_from.isoformat().replace("+00:00", "Z"),
+        "in_force": outcome.in_force,
+        "warnings": [warning.as_json() for warning in outcome.warnings],
+    }

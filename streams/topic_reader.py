@@ -1,0 +1,134 @@
+"""Reads what a topic holds, from its beginning to the end it has now: for commands that ask once and leave.
+
+Policies, dead letters and the ledgers of the workers are read with it. Live reading is `streams.faust_app`'s and the
+sink's business.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+
+CONNECT_SECONDS = 5.0
+STALL_SECONDS = 20.0
+"""Without a single record for this long reading fails instead of hanging: a partition may be without a leader."""
+
+_POLL_MS = 500
+_FETCH_BYTES = 8 * 1024 * 1024
+
+
+class TopicAbsent(Exception):  # noqa: N818 - the state of the topic, in the words of the message
+    """The cluster does not have the topic."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"Kafka has no topic {topic}. Create the topics with `careline topics create`")
+        self.topic = topic
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A committed record, untouched. `appended_at_ms` is the broker's time in milliseconds since the epoch."""
+
+    partition: int
+    offset: int
+    appended_at_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class TopicReader:
+    """Reads whole topics through one connection."""
+
+    def __init__(self, consumer: KafkaConsumer, servers: str) -> None:
+        self._consumer = consumer
+        self._servers = servers
+
+    def partitions(self, topic: str) -> list[int]:
+        """The numbers of its partitions.
+
+        Raises:
+            TopicAbsent: the cluster does not have it.
+        """
+        found = self._consumer.partitions_for_topic(topic)
+        if not found:
+            raise TopicAbsent(topic)
+        return sorted(found)
+
+    def ends(self, topic: str) -> Mapping[int, int]:
+        """The offset after the last committed record of each partition.
+
+        Raises:
+            TopicAbsent: the cluster does not have it.
+        """
+        ends = self._consumer.end_offsets([TopicPartition(topic, number) for number in self.partitions(topic)])
+        return {place.partition: offset for place, offset in ends.items()}
+
+    def records(self, topic: str) -> Iterator[StoredRecord]:
+        """Every committed record up to the end that the topic has now, in order within each partition.
+
+        Raises:
+            TopicAbsent: the cluster does not have it.
+            KafkaUnavailable: nothing comes any more although there is more to come.
+        """
+        ends = {TopicPartition(topic, number): end for number, end in self.ends(topic).items() if end > 0}
+        if not ends:
+            return
+        self._consumer.assign(list(ends))
+        self._consumer.seek_to_beginning(*ends)
+        moved_at = time.monotonic()
+        while ends:
+            for place, batch in self._consumer.poll(timeout_ms=_POLL_MS).items():
+                moved_at = time.monotonic()
+                for record in batch:
+                    if record.offset < ends.get(place, 0):
+                        yield _stored(record)
+            for place in [place for place, end in ends.items() if self._consumer.position(place) >= end]:
+                del ends[place]
+            if time.monotonic() - moved_at > STALL_SECONDS:
+                raise KafkaUnavailable(self._servers, f"{topic} gives no records for {STALL_SECONDS:.0f} s")
+
+
+@contextmanager
+def topic_reader(servers: str) -> Iterator[TopicReader]:
+    """A reader for as long as the block lasts; it sees committed records only and belongs to no group.
+
+    Raises:
+        KafkaUnavailable: no broker answers, or the connection broke.
+    """
+    wait_for_kafka(servers, timeout=CONNECT_SECONDS)
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=servers.split(","),
+            client_id="careline-reader",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            allow_auto_create_topics=False,
+        )
+    except (KafkaError, OSError) as error:
+        raise KafkaUnavailable(servers, str(error)) from None
+    try:
+        yield TopicReader(consumer, servers)
+    except KafkaError as error:
+        raise KafkaUnavailable(servers, str(error)) from error
+    finally:
+        consumer.close()
+
+
+def _stored(record: object) -> StoredRecord:
+    return StoredRecord(
+        partition=record.partition,  # type: ignore[attr-defined]  # kafka-python has no annotations
+        offset=record.offset,  # type: ignore[attr-defined]
+        appended_at_ms=record.timestamp,  # type: ignore[attr-defined]
+        key=record.key,  # type: ignore[attr-defined]
+        value=record.value,  # type: ignore[attr-defined]
+        headers=tuple(record.headers),  # type: ignore[attr-defined]
+    )
