@@ -70,7 +70,7 @@ class AccountsFollower:
             except (KafkaUnavailable, KafkaError, OSError) as error:
                 # That Kafka is away is the publisher's to say; both at once would only be noise.
                 level = logging.DEBUG if isinstance(error, KafkaUnavailable) else logging.WARNING
-                log.log(level, "The accounts cannot be read: %s Trying again in %.1f s", error, pause)
+                log.log(level, "The accounts cannot be read: %s Trying again in %.1f s", str(error), pause)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

@@ -237,7 +237,8 @@ class KafkaPublisher:
                 pause = FIRST_PAUSE_SECONDS
             except (KafkaUnavailable, TopicsRefusedError, KafkaError, OSError) as error:
                 self._miss(str(error))
-                log.warning("%s Trying again in %.1f s", error, pause)
+                # As text: a kept log record would keep the error, its frames and their sockets.
+                log.warning("%s Trying again in %.1f s", str(error), pause)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
@@ -268,7 +269,7 @@ class KafkaPublisher:
             try:
                 self._producer.close(timeout=CLOSE_SECONDS)
             except KafkaError as error:
-                log.warning("Kafka did not take everything before the end: %s", error)
+                log.warning("Kafka did not take everything before the end: %s", str(error))
 
 
 def producer_settings(servers: str) -> dict[str, Any]:

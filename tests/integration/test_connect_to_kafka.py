@@ -3,7 +3,10 @@
 import asyncio
 import gc
 import json
-import warnings
+import logging
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,9 +71,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 class Client:
     """A provider with the right secrets, at the server's address."""
 
-    def __init__(self, session: aiohttp.ClientSession, service: ConnectService) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
-        self._url = f"http://{service.addresses[0]}"
+        self._url = url
 
     async def post(self, connector: str, payload: Any) -> tuple[int, dict[str, Any], str | None]:
         sender = SENDERS[connector]
@@ -80,8 +83,11 @@ class Client:
             return answer.status, await answer.json(), answer.headers.get("Retry-After")
 
     async def ready(self) -> bool:
-        async with self._session.get(f"{self._url}/ready") as answer:
-            return answer.status == 200
+        try:
+            async with self._session.get(f"{self._url}/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
 
 
 def serve(plan: ConnectPlan, setup: ConnectorSetup, scene: Callable[[Client], Awaitable[None]]) -> CountingRecorder:
@@ -92,7 +98,7 @@ def serve(plan: ConnectPlan, setup: ConnectorSetup, scene: Callable[[Client], Aw
         await service.start()
         try:
             async with aiohttp.ClientSession() as session:
-                await scene(Client(session, service))
+                await scene(Client(session, f"http://{service.addresses[0]}"))
         finally:
             await service.close()
 
@@ -149,11 +155,14 @@ def test_known_accounts_are_stamped_from_the_topic(kafka: EmbeddedKafka, topic_p
     )
 
 
+# kafka-python leaves the sockets of refused connections to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_without_kafka_the_sender_is_asked_to_come_again_and_afterwards_nothing_is_lost_or_doubled(
-    kafka_runtime: KafkaRuntime, tmp_path: Path, topic_prefix: str
+    kafka_runtime: KafkaRuntime, tmp_path: Path, topic_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Absent at the start, there, gone, there again: 503 whenever it is not there, and one event each."""
     port = find_free_port()
+    caplog.set_level(logging.CRITICAL, logger="kafka")  # as the command does; and log records would keep its sockets
 
     def event(number: int) -> dict[str, Any]:
         return MESSAGE | {"id": f"m-{number}"}
@@ -182,10 +191,7 @@ def test_without_kafka_the_sender_is_asked_to_come_again_and_afterwards_nothing_
         port=0, servers=servers, topic_prefix=topic_prefix, prepare=lambda: create_topics(servers, topic_prefix, 1, 1)
     )
     serve(plan, setup_of("webhook"), scene)
-    with warnings.catch_warnings():
-        # kafka-python leaves the sockets of refused connections to the garbage collector.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    gc.collect()  # here, where the warnings about them are expected, and not in some other test
 
 
 def test_signing_helper_is_the_reference_librarys() -> None:
@@ -193,3 +199,43 @@ def test_signing_helper_is_the_reference_librarys() -> None:
     secret = SENDERS["webhook"].secrets[1]
     at = datetime.now(UTC)
     webhooks.Webhook(secret).verify(b"{}", sign_standard(secret, b"{}", at))
+
+
+def test_the_command_serves_until_it_is_told_to_stop(
+    kafka: EmbeddedKafka, topic_prefix: str, project_root: Path
+) -> None:
+    """`careline connect` as a process: creates the topics, takes a webhook, shows it in /metrics, ends with 0."""
+    port, metrics_port = find_free_port(), find_free_port()
+    variables = {
+        "CARELINE_WEBHOOK_SECRET": SENDERS["webhook"].secrets[1],
+        "CARELINE_KAFKA": kafka.bootstrap,
+        "CARELINE_TOPIC_PREFIX": topic_prefix,
+        "CARELINE_PARTITIONS": "1",
+    }
+    options = ["--listen", f"127.0.0.1:{port}", "--metrics", f"127.0.0.1:{metrics_port}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams", "connect", *options],
+        env={**os.environ, **variables},
+        cwd=project_root,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    async def scene() -> str:
+        async with aiohttp.ClientSession() as session:
+            client = Client(session, f"http://127.0.0.1:{port}")
+            await until(client.ready)
+            assert (await client.post("webhook", MESSAGE))[1]["accepted"] == 1
+            async with session.get(f"http://127.0.0.1:{metrics_port}/metrics") as answer:
+                return await answer.text()
+
+    try:
+        metrics = asyncio.run(scene())
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 0, told
+    assert SENDERS["webhook"].secrets[1] not in told
+    counted = 'careline_connector_answers_total{connector="webhook",reason="accepted",status="200"} 1.0'
+    assert counted in metrics
+    assert len(records_of(kafka, topic_prefix, INTERACTIONS)) == 1

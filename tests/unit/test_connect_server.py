@@ -88,6 +88,15 @@ def test_broken_http_is_refused_and_counted(sent: bytes) -> None:
     play(scene)
 
 
+def test_a_declared_size_over_the_limit_is_refused_before_the_body_comes() -> None:
+    async def scene(running: Bench) -> None:
+        head = b"POST /in/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n"
+        assert (await raw(running, head)).startswith(b"HTTP/1.1 413")
+        assert running.recorder.answers == {("webhook", 413, "too_large"): 1}
+
+    play(scene)
+
+
 def test_a_sender_that_asks_first_is_told_before_it_sends() -> None:
     async def scene(running: Bench) -> None:
         head = b"POST /in/webhook HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"

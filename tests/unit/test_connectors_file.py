@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.connectors.connector_registry import known_connectors
+from streams.connectors.connector_registry import BUILT_IN, known_connectors
 from streams.connectors.connectors_file import ConnectorsMistake, only_webhook, read_connectors
-from tests.connect_bench import NEW_SECRET, OLD_SECRET
+from tests.connect_bench import NEW_SECRET, OLD_SECRET, SENDERS
 
 VARIABLES = {"ZENDESK": "zendesk secret", "OLD": OLD_SECRET, "NEW": NEW_SECRET, "EMPTY": "", "BROKEN": "whsec_%%%"}
 
@@ -98,6 +98,18 @@ def test_a_secret_in_the_file_is_an_error_that_does_not_repeat_it(tmp_path: Path
         )
     assert NEW_SECRET not in str(caught.value)
     assert "secrets do not belong into this file" in str(caught.value)
+
+
+def test_the_example_is_right(project_root: Path) -> None:
+    names = ("ZENDESK_SIGNING_SECRET", "CRM_SECRET", "CRM_SECRET_BEFORE", "PLATFORM_TOKEN")
+    path = project_root / "examples" / "connectors" / "connectors.yaml"
+    setup = read_connectors(path, dict.fromkeys(names, NEW_SECRET), known_connectors())
+    assert sorted(setup.routes) == ["crm", "platform", "zendesk"]
+    assert [account.id for account in setup.accounts] == ["acme", "globex"]
+
+
+def test_every_connector_has_a_sender_in_the_behaviour_suite() -> None:
+    assert set(SENDERS) == {kind.id for kind in BUILT_IN}
 
 
 def test_without_a_file_there_is_the_generic_webhook() -> None:
