@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from streams.cli.connect_command import connect_app
+from streams.cli.demo_command import demo
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_run_command import policy_run
+from streams.cli.simulate_command import simulate
 from streams.cli.sink_commands import migrate, sink, sql
 from streams.cli.work_command import work
 from streams.settings import Settings, SettingsMistake, process_environment
@@ -29,6 +31,8 @@ app = typer.Typer(
     "Start with [bold]careline demo[/bold]: everything on this machine, nothing to install. Settings come from "
     "CARELINE_* variables; docs/settings.md lists them.",
 )
+app.command("demo", rich_help_panel="Try")(demo)
+app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)

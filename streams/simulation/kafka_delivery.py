@@ -1,0 +1,101 @@
+"""Simulated events, and the ticks of their clock, straight into Kafka.
+
+Ticks always go this way: they are no news from a customer but the passing of time, and every partition needs its own
+(`agents.conversation_agent.tick`).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from agents.conversation_agent import tick
+from agents.domain.instant import Instant
+from schemas.codec import encode, headers_of
+from schemas.interaction import Interaction
+from schemas.topics import INTERACTIONS, SIGNALS
+from streams.simulation.event_delivery import DeliveryCounts, DeliveryFailed, Event
+from streams.simulation.story import key_of
+
+SOURCE = "careline/simulation"
+ACKNOWLEDGED_WITHIN_SECONDS = 60.0
+
+
+class KafkaDelivery:
+    """One idempotent producer for ticks, and for events where no webhook is wanted."""
+
+    def __init__(self, servers: str, topic_name: Callable[[str], str]) -> None:
+        self.counts = DeliveryCounts()
+        self._servers = servers
+        self._topic_name = topic_name
+        self._producer: AIOKafkaProducer | None = None
+        self._partitions: dict[str, list[int]] = {}
+
+    async def open(self) -> None:
+        """Connect and learn the partitions.
+
+        Raises:
+            DeliveryFailed: no broker answers, or the topics are missing.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._servers.split(","),
+            client_id="careline-simulate",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            retry_backoff_ms=20,
+        )
+        try:
+            await producer.start()
+            self._producer = producer
+            for topic in (INTERACTIONS, SIGNALS):
+                name = self._topic_name(topic.name)
+                self._partitions[name] = sorted(await producer.partitions_for(name))
+        except KafkaError as error:
+            await producer.stop()
+            raise DeliveryFailed(
+                f"Kafka at {self._servers} cannot be used: {error}; is it running, and are the topics there "
+                f"(`careline topics create`)?"
+            ) from None
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Append events under their keys and wait until Kafka has all of them.
+
+        Raises:
+            DeliveryFailed: Kafka did not acknowledge in time.
+        """
+        records: list[tuple[str, dict[str, Any]]] = []
+        for event in events:
+            topic = INTERACTIONS if isinstance(event, Interaction) else SIGNALS
+            headers = headers_of(event, event.source, event.id, event.occurred_at)
+            record = {"key": key_of(event).encode(), "value": encode(event), "headers": headers}
+            records.append((self._topic_name(topic.name), record))
+        await self._append(records)
+        self.counts.accepted += len(events)
+
+    async def tick(self, clock: str, as_of: Instant, warp: float, *, accounts: bool) -> None:
+        """Tell every partition of the interactions, and of the signals if `accounts`, how far the clock has come."""
+        control = tick(clock, as_of, warp)
+        topics = (INTERACTIONS, SIGNALS) if accounts else (INTERACTIONS,)
+        record = {"value": encode(control), "headers": headers_of(control, SOURCE, control.id, control.as_of)}
+        names = [self._topic_name(topic.name) for topic in topics]
+        await self._append(
+            [(name, {**record, "partition": partition}) for name in names for partition in self._partitions[name]]
+        )
+
+    async def close(self) -> None:
+        """Let Kafka have what it was given."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def _append(self, records: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        if self._producer is None:
+            raise DeliveryFailed("the producer has not been opened")
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN_SECONDS):
+                waiting = [await self._producer.send(topic, **record) for topic, record in records]
+                await asyncio.gather(*waiting)
+        except (KafkaError, TimeoutError) as error:
+            raise DeliveryFailed(f"Kafka at {self._servers} did not take events: {error!r}") from None
