@@ -24,6 +24,7 @@ from agents.domain.instant import Instant
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
 from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
+from streams.lag_report import LagReport
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
 from streams.lane.ticks import TickWriter
@@ -65,13 +66,15 @@ class Worker:
         lanes = self._lanes()
         lanes.partitions = await shared_partitions(self._connection(), self.settings.topic)
         app = create_app(self.settings, lanes, self._kinds())
-        ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self._trouble)
+        ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self.recorder)
         await app.start()
         calm_the_collector()
         ticking = asyncio.create_task(ticks.run(), name="ticks")
+        lagging = asyncio.create_task(LagReport(app, lanes, self.recorder).run(), name="lag")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
         ticking.cancel()
+        lagging.cancel()
         await self._stop(app, lanes)
         return self._status(app)
 
@@ -103,9 +106,6 @@ class Worker:
     def _recovered(self, agent: str, _keys: int, seconds: float) -> None:
         self.recorder.state_recovered(agent, seconds)
         self.on_ready()
-
-    def _trouble(self, _error: BaseException) -> None:
-        return
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:

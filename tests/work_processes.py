@@ -1,12 +1,14 @@
 """Real workers as processes, and a log to write into and read from: what the tests of the pipeline stand on."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +105,19 @@ class Pipeline:
                 for records in consumer.poll(timeout_ms=200).values():
                     found += [decode(contract, record.value) for record in records if key is None or record.key == key]
         return found
+
+    def metrics_once(self, is_so: Callable[[str], bool], number: int = 0) -> str:
+        """A worker's /metrics, scraped until a condition holds or patience ends."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        text = ""
+        while time.monotonic() < end:
+            if address := re.search(r"http://\S+/metrics", self.log_of(number)):
+                with urllib.request.urlopen(address[0], timeout=5) as answer:
+                    text = answer.read().decode()
+                if is_so(text):
+                    break
+            time.sleep(0.1)
+        return text
 
     def wait_until_applied(self, events: int) -> Counter[str]:
         """The ledgers of all partitions, once they account for so many events or patience ends."""

@@ -84,6 +84,11 @@ class Lane:
         """Whether more records should wait in Kafka."""
         return self._waiting_records >= FULL_AT_RECORDS
 
+    def waiting_in(self, topic: str) -> int:
+        """How many records of a (physical) topic are queued or being decided."""
+        batches = [*self._in_flight, *self._waiting]
+        return sum(len(batch.records) for batch in batches if self._topic_name(batch.topic.name) == topic)
+
     @property
     def agent(self) -> Agent | None:
         """The agent at work here; null until the memory is recovered."""

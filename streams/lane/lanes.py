@@ -136,6 +136,12 @@ class Lanes:
         for lane in self._lanes.values():
             lane.abandon()
 
+    def waiting(self, topic: str, partition: int) -> int | None:
+        """How many records wait in a partition's lane; null when it is not one of ours."""
+        kind = self._kind_of.get(self._logical.get(topic, ""))
+        lane = self._lanes.get((kind.agent, partition)) if kind is not None else None
+        return lane.waiting_in(topic) if lane is not None else None
+
     async def let_go(self) -> None:
         """Close every lane, now."""
         async with self._opening:

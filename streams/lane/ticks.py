@@ -17,6 +17,7 @@ from agents.domain.instant import Instant
 from schemas.codec import encode, headers_of
 from streams.lane.lane import Lane
 from streams.lane.lanes import Lanes
+from streams.sinks.recorder import Recorder
 
 log = logging.getLogger("careline.ticks")
 
@@ -35,7 +36,7 @@ class TickWriter:
         lanes: Lanes,
         topic_name: Callable[[str], str],
         wall_clock: Callable[[], Instant],
-        on_trouble: Callable[[BaseException], None],
+        recorder: Recorder,
     ) -> None:
         self._producer = AIOKafkaProducer(
             **connection,
@@ -48,7 +49,7 @@ class TickWriter:
         self._lanes = lanes
         self._topic_name = topic_name
         self._wall_clock = wall_clock
-        self._on_trouble = on_trouble
+        self._recorder = recorder
 
     async def run(self) -> None:
         """Look, append, look again, until cancelled.
@@ -62,7 +63,6 @@ class TickWriter:
                     await self._look()
                 except Exception as error:  # noqa: BLE001 - see above
                     log.warning("no tick could be appended, trying again: %r", error)
-                    self._on_trouble(error)
                     await asyncio.sleep(1)
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         finally:
@@ -83,6 +83,7 @@ class TickWriter:
             headers=headers_of(control, SOURCE, control.id, control.as_of),
         )
         lane.tick_offset = metadata.offset
+        self._recorder.tick_applied(WALL)
 
 
 def _is_due(lane: Lane, now: Instant) -> bool:

@@ -139,3 +139,24 @@ def test_poison_goes_to_the_dead_letters_and_its_neighbours_are_unharmed(pipelin
 
 def _halves(events: list[Interaction]) -> tuple[list[Interaction], list[Interaction]]:
     return events[: len(events) // 2], events[len(events) // 2 :]
+
+
+def test_metrics_are_served_and_tell_what_was_done(pipeline: Pipeline) -> None:
+    """A scrape as Prometheus does it: judged events, committed batches, and a lag that falls to nothing."""
+    pipeline.activate(simple_policy(), LONG_AGO)
+    pipeline.send(conversations(20, datetime.now(UTC) - timedelta(minutes=6)))
+    pipeline.start_worker()
+    pipeline.wait_until_applied(40)
+
+    metrics = pipeline.metrics_once(lambda text: "careline_consumer_lag_records{" in text and _lag(text) == 0)
+
+    assert _value(metrics, 'careline_events_judged_total{result="applied",stage="conversation"}') == 40
+    assert _value(metrics, 'careline_batch_records_count{stage="conversation"}') > 0
+
+
+def _lag(metrics: str) -> float:
+    return _value(metrics, 'careline_consumer_lag_records{consumer="work"')
+
+
+def _value(metrics: str, series: str) -> float:
+    return sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith(series))

@@ -1,0 +1,51 @@
+"""How far this worker is behind, told every few seconds: what Kafka still holds plus what waits in the lanes.
+
+Committed offsets would not do: every transaction leaves a marker behind the last record, so an idle partition would look
+one record behind for ever. The consumer's position is past the markers.
+"""
+
+import asyncio
+import logging
+
+import faust
+
+from streams.lane.lanes import Lanes
+from streams.sinks.recorder import Recorder
+
+log = logging.getLogger("careline.work")
+
+EVERY_SECONDS = 5.0
+CONSUMER = "work"
+
+
+class LagReport:
+    """Tells the lag of every partition of this worker, and that a partition is no longer its own."""
+
+    def __init__(self, app: faust.App, lanes: Lanes, recorder: Recorder) -> None:
+        self._app = app
+        self._lanes = lanes
+        self._recorder = recorder
+        self._told: set[tuple[str, int]] = set()
+
+    async def run(self) -> None:
+        """Report until cancelled. Trouble is logged and survived: it is only a report."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            try:
+                await self._report()
+            except Exception as error:  # noqa: BLE001 - a broker that is away for a while must not end the worker here
+                log.debug("the lag could not be told: %r", error)
+
+    async def _report(self) -> None:
+        consumer = self._app.consumer
+        assigned = {tp for tp in consumer.assignment() if self._lanes.waiting(tp.topic, tp.partition) is not None}
+        ends = await consumer.highwaters(*assigned) if assigned else {}
+        for tp in assigned:
+            position = await consumer.position(tp)
+            behind = max(0, (ends.get(tp) or 0) - (position or 0))
+            waiting = self._lanes.waiting(tp.topic, tp.partition) or 0
+            self._recorder.lag(CONSUMER, tp.topic, tp.partition, behind + waiting)
+        now = {(tp.topic, tp.partition) for tp in assigned}
+        for topic, partition in self._told - now:
+            self._recorder.partition_released(CONSUMER, topic, partition)
+        self._told = now
