@@ -86,10 +86,8 @@ def main(rate: int = 500, seconds: float = 20) -> None:
     taken.sort()
     at = {share: 1000 * taken[min(len(taken) - 1, int(share * len(taken)))] for share in (0.5, 0.95, 0.99, 0.999)}
     shown = "  ".join(f"p{100 * share:g} {value:.1f} ms" for share, value in at.items())
-    print(
     load = f"{rate}/s for {seconds:g} s after {WARM_UP_SECONDS} s of warm-up"
     print(f"{load}: {dict(answers)}  {shown}  max {1000 * taken[-1]:.1f} ms")
-    )
 
 
 if __name__ == "__main__":
