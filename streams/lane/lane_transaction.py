@@ -43,7 +43,7 @@ class LaneTransaction:
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             enable_idempotence=True,
             acks="all",
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             max_request_size=2 * BATCH_BYTES,
             request_timeout_ms=10_000,

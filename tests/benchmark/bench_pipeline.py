@@ -1,7 +1,7 @@
-"""The stateful path through a real Kafka: results, state and offsets in transactions; beside it stock Faust with a table.
+"""The stateful path through a real Kafka, with results, state and offsets in transactions; beside it stock Faust.
 
-Everything shares this machine: the broker, the worker, and whatever else runs. So the figures to compare are the ratios within
-one run.
+Everything shares this machine: the broker, the worker, and whatever else runs. So the figures to compare are the ratios
+within one run.
 """
 
 import json
@@ -49,7 +49,9 @@ def say(line: str) -> None:
 
 
 def _fill(servers: str) -> int:
-    producer = KafkaProducer(bootstrap_servers=servers, acks="all", linger_ms=50, batch_size=400_000, compression_type="lz4")
+    producer = KafkaProducer(
+        bootstrap_servers=servers, acks="all", linger_ms=50, batch_size=400_000, compression_type="lz4"
+    )
     control = Control(id="bench", kind="policy_activated", as_of=BEGIN, policy_text=to_published(bench_policy()))
     headers = headers_of(control, "bench", control.id, control.as_of)
     for partition in range(PARTITIONS):

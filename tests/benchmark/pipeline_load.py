@@ -22,13 +22,16 @@ def bench_policy() -> PolicyFile:
         id="everyone", calendar="office", targets=targets, warn_at=(WarningThreshold(used_ratio=0.75, text="75%"),)
     )
     return PolicyFile(
-        version="bench", effective_from=datetime(2020, 1, 1, tzinfo=UTC), calendars={"office": calendar}, policies=(policy,)
+        version="bench",
+        effective_from=datetime(2020, 1, 1, tzinfo=UTC),
+        calendars={"office": calendar},
+        policies=(policy,),
     )
 
 
 def bench_interactions(conversations: int, seed: int = 7) -> list[Interaction]:
     """Ten events per conversation (messages, notes, tags, assignments, statuses), interleaved, in order of time."""
-    chance = random.Random(seed)  # noqa: S311 - a load, no secret
+    chance = random.Random(seed)
     events = [event for number in range(conversations) for event in _conversation(number, chance)]
     return sorted(events, key=lambda event: event.occurred_at)
 

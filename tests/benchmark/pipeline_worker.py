@@ -43,7 +43,7 @@ class _Watch(Recorder):
 
 def main(servers: str, group: str, agents: str, enough: int) -> None:
     """Work, then print one line of JSON."""
-    watch = _Watch(agents.split(",")[0], enough)
+    watch = _Watch(agents.split(",", maxsplit=1)[0], enough)
     worker = Worker(Settings(kafka_servers=servers, group=group), watch, agents=frozenset(agents.split(",")))
     watch.worker = worker
     cpu = time.process_time()

@@ -19,7 +19,12 @@ def main(servers: str, group: str, enough: int) -> None:
     """Consume so many events, then print one line of JSON."""
     logging.disable(logging.WARNING)
     app = faust.App(
-        group, broker=f"kafka://{servers}", web_enabled=False, topic_disable_leader=True, topic_partitions=4, autodiscover=False
+        group,
+        broker=f"kafka://{servers}",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_partitions=4,
+        autodiscover=False,
     )
     topic = app.topic(INTERACTIONS.name, value_serializer="json", key_serializer="raw")
     table = app.Table(f"{group}-state", partitions=4)
