@@ -62,8 +62,9 @@ format: $(STAMP) ## format and mend what a machine can mend
 bench: $(STAMP) ## measure: throughput, latency, memory
 	$(BIN)/python -m tests.benchmark $(ARGS)
 
-contracts: $(STAMP) ## write JSON Schemas and docs/asyncapi.yaml from schemas/
+contracts: $(STAMP) ## write JSON Schemas, docs/asyncapi.yaml and docs/settings.md from the code
 	$(BIN)/python -m streams.contract_docs
+	$(BIN)/python -m streams.settings_document
 
 lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject.toml) and write both lock files
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --output-file requirements.lock

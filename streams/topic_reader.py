@@ -19,6 +19,8 @@ STALL_SECONDS = 20.0
 """Without a single record for this long reading fails instead of hanging: a partition may be without a leader."""
 
 _POLL_MS = 500
+_FIRST_STEP = 2_000
+_STEP_GROWTH = 8
 _FETCH_BYTES = 8 * 1024 * 1024
 
 
@@ -76,11 +78,37 @@ class TopicReader:
             TopicAbsent: the cluster does not have it.
             KafkaUnavailable: nothing comes any more although there is more to come.
         """
-        ends = {TopicPartition(topic, number): end for number, end in self.ends(topic).items() if end > 0}
+        yield from self._between(topic, {number: (0, end) for number, end in self.ends(topic).items()})
+
+    def latest(self, topic: str, key: bytes) -> Mapping[int, StoredRecord]:
+        """The last committed record with a key in each partition that has one. Reads backwards in growing steps.
+
+        Raises:
+            TopicAbsent: the cluster does not have it.
+            KafkaUnavailable: nothing comes any more although there is more to come.
+        """
+        found: dict[int, StoredRecord] = {}
+        to_read = {number: (max(0, end - _FIRST_STEP), end) for number, end in self.ends(topic).items() if end > 0}
+        while to_read:
+            newer = {record.partition: record for record in self._between(topic, to_read) if record.key == key}
+            found |= newer
+            to_read = {
+                number: (max(0, start - _STEP_GROWTH * (end - start)), start)
+                for number, (start, end) in to_read.items()
+                if number not in newer and start > 0
+            }
+        return found
+
+    def _between(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[StoredRecord]:
+        """The records of each partition from an offset to below another."""
+        ends = {TopicPartition(topic, number): end for number, (start, end) in spans.items() if start < end}
         if not ends:
             return
         self._consumer.assign(list(ends))
         self._consumer.seek_to_beginning(*ends)
+        for place in ends:
+            # What is no longer there is passed over: the position of the first record counts where it is higher.
+            self._consumer.seek(place, max(spans[place.partition][0], self._consumer.position(place)))
         moved_at = time.monotonic()
         while ends:
             for place, batch in self._consumer.poll(timeout_ms=_POLL_MS).items():

@@ -12,11 +12,15 @@ import typer
 
 from streams.cli.connect_command import connect_app
 from streams.cli.demo_command import demo
+from streams.cli.doctor_command import doctor
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
+from streams.cli.policy_publish_command import publish
 from streams.cli.policy_run_command import policy_run
+from streams.cli.rejected_commands import rejected_app
 from streams.cli.simulate_command import simulate
 from streams.cli.sink_commands import migrate, sink, sql
+from streams.cli.topics_commands import topics_app
 from streams.cli.work_command import work
 from streams.settings import Settings, SettingsMistake, process_environment
 
@@ -40,7 +44,11 @@ app.command("sql", rich_help_panel="Ask")(sql)
 app.command("import", rich_help_panel="Run")(import_history)
 app.add_typer(policy_app, rich_help_panel="Promise")
 policy_app.command("run")(policy_run)
+policy_app.command("publish")(publish)
+app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
+app.add_typer(rejected_app, rich_help_panel="Look after")
+app.command("doctor", rich_help_panel="Look after")(doctor)
 
 
 def _version(wanted: bool) -> None:

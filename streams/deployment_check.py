@@ -1,0 +1,225 @@
+"""Is this deployment well? Every part is asked, and whatever is wrong is told with what to do about it.
+
+`careline doctor` shows the findings. Nothing is changed, and a part that is away does not keep the others from being
+looked at.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, KafkaError
+
+from agents.conversation_agent import LEDGER_KEY
+from schemas.conversation_state import PartitionLedger
+from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TOPICS
+from streams.kafka_admin import KafkaUnavailable, describe_topics, wait_for_kafka
+from streams.lane.changelog import ChangelogDamaged, from_value
+from streams.partition_counts import TopicsMissing
+from streams.policy_publisher import in_force, published_policies
+from streams.settings import Settings, split_address
+from streams.sinks.clickhouse_connection import (
+    ClickHouseTarget,
+    ClickHouseUnavailableError,
+    open_clickhouse,
+    read_target,
+)
+from streams.sinks.migrations_runner import MigrationError, migration_status, migrations_folder, read_migrations
+from streams.sinks.sql_client import SqlError, ask_table
+from streams.topic_reader import TopicAbsent, TopicReader, topic_reader
+
+LAG_WORTH_A_WARNING = 10_000
+"""Records not yet judged. A worker does several times as many in a second; more means that it does not keep up."""
+
+_CONNECT_SECONDS = 5.0
+_COORDINATOR_ATTEMPTS = 20  # a new cluster makes the topic of its groups when it is first asked for one
+_COORDINATOR_PAUSE_SECONDS = 0.25
+
+Verdict = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `advice` is what to do; empty where all is well."""
+
+    check: str
+    verdict: Verdict
+    detail: str
+    advice: str = ""
+
+
+def examine(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Finding]:
+    """Every check in turn, told as soon as it is done."""
+    yield Finding("settings", "ok", f"readable; topics begin with {settings.topic('careline.')}")
+    kafka = _check_kafka(settings)
+    yield kafka
+    if kafka.verdict == "ok":
+        for check in (_check_topics, _check_policies, _check_workers, _check_ledgers):
+            yield _guarded(check, settings, now)
+    yield _check_clickhouse(settings)
+
+
+def _guarded(
+    check: Callable[[Settings, datetime], Finding], settings: Settings, now: Callable[[], datetime]
+) -> Finding:
+    name = check.__name__.removeprefix("_check_")
+    try:
+        return check(settings, now())
+    except (TopicAbsent, TopicsMissing) as error:
+        return Finding(name, "fail", str(error), "run `careline topics create`")
+    except (KafkaUnavailable, KafkaError, OSError) as error:
+        return Finding(name, "fail", str(error), "look into the log of the broker")
+
+
+def _check_kafka(settings: Settings) -> Finding:
+    try:
+        wait_for_kafka(settings.kafka_servers, timeout=_CONNECT_SECONDS)
+    except KafkaUnavailable as error:
+        return Finding("kafka", "fail", f"does not answer at {error.servers}: {error.cause}", error.way_out)
+    return Finding("kafka", "ok", f"answers at {settings.kafka_servers}")
+
+
+def _check_topics(settings: Settings, _now: datetime) -> Finding:
+    states = describe_topics(
+        settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
+    )
+    missing = [state.plan.name for state in states if state.missing]
+    if missing:
+        told = ", ".join(missing) if len(missing) < len(TOPICS) else "all of them"
+        return Finding("topics", "fail", f"missing: {told}", "run `careline topics create`")
+    counts = {state.partitions for state in states if state.plan.spec.partitioned_with != "single"}
+    if len(counts) > 1:
+        advice = "create them anew under another CARELINE_TOPIC_PREFIX: partitions cannot be changed later"
+        return Finding("topics", "fail", "those that belong together differ in partitions", advice)
+    differences = [f"{state.plan.name} {'; '.join(state.differences)}" for state in states if state.differences]
+    if differences:
+        advice = "see `careline topics list`; settings of existing topics are changed with Kafka's own tools"
+        return Finding("topics", "warn", " · ".join(differences), advice)
+    return Finding("topics", "ok", f"{len(states)} as declared, {counts.pop()} partitions")
+
+
+def _check_policies(settings: Settings, now: datetime) -> Finding:
+    known = published_policies(settings)
+    interrupted = [policy.version for policy in known.values() if not policy.complete]
+    if interrupted:
+        advice = "run `careline policy publish` again with any policy file: it completes what was begun"
+        return Finding("policies", "fail", f"published in part: {', '.join(interrupted)}", advice)
+    current = in_force(known, now)
+    if current is None:
+        advice = "run `careline policy publish FILE`; without a policy nothing is promised, so nothing is measured"
+        return Finding("policies", "warn", f"none is in force; {len(known)} published", advice)
+    return Finding("policies", "ok", f"{current.version} is in force since {current.in_force_from:%Y-%m-%d %H:%M} UTC")
+
+
+def _check_workers(settings: Settings, _now: datetime) -> Finding:
+    group = settings.topic(settings.group)
+    topic = settings.topic(INTERACTIONS.name)
+    with topic_reader(settings.kafka_servers) as reader:
+        ends = reader.ends(topic)
+    members, committed = _group(settings, group)
+    behind = {number: end - committed.get((topic, number), 0) for number, end in ends.items()}
+    worst = max(behind, key=lambda number: behind[number])
+    told = f"{members} in group {group}, {sum(behind.values()):,} records behind"
+    if not members:
+        return Finding("workers", "warn", told, "start `careline work`; what waits in Kafka is judged then")
+    if behind[worst] > LAG_WORTH_A_WARNING:
+        advice = f"start more workers (up to {len(ends)} can share), or look into their logs"
+        return Finding("workers", "warn", f"{told}; most in partition {worst}: {behind[worst]:,}", advice)
+    return Finding("workers", "ok", told)
+
+
+def _group(settings: Settings, group: str) -> tuple[int, dict[tuple[str, int], int]]:
+    """How many members a group has, and the offsets that it has committed by topic and partition."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_servers.split(","), client_id="careline-doctor")
+    try:
+        for _ in range(_COORDINATOR_ATTEMPTS):
+            try:
+                members = len(admin.describe_groups([group])[group]["members"])
+                offsets = admin.list_group_offsets(group)[group].items()
+            except CoordinatorNotAvailableError:
+                time.sleep(_COORDINATOR_PAUSE_SECONDS)
+            except GroupIdNotFoundError:
+                break
+            else:
+                return members, {(place.topic, place.partition): max(found.offset, 0) for place, found in offsets}
+    finally:
+        admin.close()
+    return 0, {}
+
+
+def _check_ledgers(settings: Settings, _now: datetime) -> Finding:
+    """Every offset below `next_offset` must have been applied, known already, late, rejected, or a control record."""
+    with topic_reader(settings.kafka_servers) as reader:
+        ledgers = _ledgers(reader, settings)
+    if ledgers is None:
+        return Finding("ledgers", "fail", "cannot be read", "upgrade: a worker of a later release wrote them")
+    counted = {number: _events_in(ledger) + ledger.controls for number, ledger in ledgers.items()}
+    doubled = [number for number, ledger in ledgers.items() if counted[number] > ledger.next_offset]
+    if doubled:
+        places = ", ".join(map(str, doubled))
+        return Finding(
+            "ledgers", "fail", f"more counted than read in partition {places}", "please report this as a bug"
+        )
+    total = sum(map(_events_in, ledgers.values()))
+    parts = ", ".join(
+        f"{sum(getattr(ledger, name) for ledger in ledgers.values()):,} {name}"
+        for name in ("applied", "duplicate", "late", "rejected")
+    )
+    unaccounted = sum(ledger.next_offset - counted[number] for number, ledger in ledgers.items())
+    if unaccounted:
+        told = f"{total:,} events accepted: {parts}; {unaccounted:,} offsets are not accounted for"
+        advice = (
+            "records were gone before a worker read them (retention), or another producer writes with transactions; "
+            "in the first case import what is missing again"
+        )
+        return Finding("ledgers", "warn", told, advice)
+    return Finding("ledgers", "ok", f"{total:,} events accepted: {parts}; nothing lost, nothing doubled")
+
+
+def _ledgers(reader: TopicReader, settings: Settings) -> dict[int, PartitionLedger] | None:
+    found = reader.latest(settings.topic(CONVERSATION_STATE.name), LEDGER_KEY.encode())
+    try:
+        return {
+            number: msgspec.msgpack.decode(from_value(record.value).state, type=PartitionLedger)
+            for number, record in found.items()
+            if record.value is not None
+        }
+    except (ChangelogDamaged, msgspec.MsgspecError):
+        return None
+
+
+def _events_in(ledger: PartitionLedger) -> int:
+    return ledger.applied + ledger.duplicate + ledger.late + ledger.rejected
+
+
+def _check_clickhouse(settings: Settings) -> Finding:
+    try:
+        target = read_target(settings.clickhouse_url, settings.data_dir)
+        return _check_sink(settings, target) if target.embedded else _check_server(target)
+    except (ClickHouseUnavailableError, MigrationError, ClickHouseError) as error:
+        return Finding("clickhouse", "fail", str(error), "check that it runs there (CARELINE_CLICKHOUSE)")
+    except ValueError as error:
+        return Finding("clickhouse", "fail", str(error), "set CARELINE_SQL_ADDRESS to host:port")
+
+
+def _check_server(target: ClickHouseTarget) -> Finding:
+    with open_clickhouse(target) as client:
+        statuses = migration_status(client, read_migrations(migrations_folder()))
+    open_ones = [f"{status.label} {status.state}" for status in statuses if status.state != "applied"]
+    if open_ones:
+        return Finding("clickhouse", "warn", f"{target}: {', '.join(open_ones)}", "run `careline migrate`")
+    return Finding("clickhouse", "ok", f"{target}, {len(statuses)} migrations applied")
+
+
+def _check_sink(settings: Settings, target: ClickHouseTarget) -> Finding:
+    """Only one process may open the engine, so the sink is asked; without one, the folder itself."""
+    try:
+        rows = ask_table(target, split_address(settings.sql_address), "SELECT count() FROM sla_events").rows
+    except SqlError as error:
+        return Finding("clickhouse", "warn", str(error), "start `careline sink`; what waits in Kafka is written then")
+    return Finding("clickhouse", "ok", f"{target}, {int(rows[0][0]):,} SLA events")

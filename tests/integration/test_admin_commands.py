@@ -1,0 +1,239 @@
+"""The commands that look after a deployment, on a real Kafka: topics, dead letters, doctor."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaProducer
+from typer.testing import CliRunner, Result
+
+from agents.conversation_agent import LEDGER_KEY
+from schemas.codec import encode, headers_of
+from schemas.conversation_state import PartitionLedger
+from schemas.rejection import Origin, Rejection
+from schemas.topics import CONVERSATION_STATE, INTERACTIONS, REJECTED, TOPICS
+from streams.cli.main import app
+from streams.dead_letters import REDRIVEN_OF
+from streams.embedded_kafka import EmbeddedKafka
+from streams.lane.changelog import to_value
+from streams.lane.partition_states import Remembered
+from streams.topic_reader import StoredRecord, topic_reader
+from tests.fixtures_kafka import make_topics
+
+pytestmark = pytest.mark.integration
+
+PARTITIONS = 2
+POISON = b'{"conversation_id": "c1", \xff'
+
+Careline = Callable[..., Result]
+
+
+@pytest.fixture
+def careline(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Careline:
+    variables = {
+        "CARELINE_KAFKA": kafka.bootstrap,
+        "CARELINE_TOPIC_PREFIX": topic_prefix,
+        "CARELINE_PARTITIONS": str(PARTITIONS),
+        "CARELINE_CLICKHOUSE": "chdb://",
+        "CARELINE_DATA_DIR": str(tmp_path / "none"),
+        "CARELINE_SQL_ADDRESS": "127.0.0.1:1",
+    }
+
+    def run(*arguments: str) -> Result:
+        result = CliRunner().invoke(app, list(arguments), env=variables)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def send(kafka: EmbeddedKafka, topic_prefix: str) -> Callable[..., None]:
+    """Puts records into a topic, each given as keyword arguments of the producer."""
+
+    def send(topic: str, *records: dict[str, Any]) -> None:
+        producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+        try:
+            for record in records:
+                producer.send(topic_prefix + topic, **record).get(timeout=20)
+        finally:
+            producer.close(timeout=5)
+
+    return send
+
+
+def stored(kafka: EmbeddedKafka, topic: str) -> list[StoredRecord]:
+    with topic_reader(kafka.bootstrap) as reader:
+        return list(reader.records(topic))
+
+
+def dead_letter(**changes: Any) -> dict[str, Any]:
+    """A rejection as a worker writes it: a record of the interactions that is no UTF-8."""
+    rejection = msgspec.structs.replace(
+        Rejection(
+            id="careline.interactions.v1/1/0",
+            reason="not_utf8",
+            detail="invalid start byte \x1b[2J",
+            origin=Origin(topic=INTERACTIONS.name, partition=1, offset=0),
+            rejected_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+            key=b"c1",
+            value=POISON,
+            headers=(("traceparent", b"00-1-2-01"), (REDRIVEN_OF, b"an older one")),
+        ),
+        **changes,
+    )
+    headers = headers_of(rejection, "careline/work", rejection.id, rejection.rejected_at)
+    return {"key": rejection.key, "value": encode(rejection), "headers": headers}
+
+
+A_REQUEST = dead_letter(
+    id="zendesk/7",
+    reason="malformed_payload",
+    origin=Origin(connector="zendesk"),
+    rejected_at=datetime(2026, 3, 2, 13, tzinfo=UTC),
+)
+
+
+def test_topics_are_missing_then_created_then_as_declared(careline: Careline) -> None:
+    before = careline("topics", "list", "--json")
+    created = careline("topics", "create", "--json")
+    again = careline("topics", "create", "--json")
+    after = careline("topics", "list", "--json")
+
+    assert (before.exit_code, created.exit_code, again.exit_code, after.exit_code) == (1, 0, 0, 0)
+    assert {topic["differences"][0] for topic in json.loads(before.output)} == {"is missing"}
+    assert {topic["status"] for topic in json.loads(created.output)} == {"created"}
+    assert {topic["status"] for topic in json.loads(again.output)} == {"exists"}
+    assert len(json.loads(after.output)) == len(TOPICS)
+    assert "latest per key" in careline("topics", "list").output
+
+
+def test_a_topic_with_other_partitions_is_told_and_not_changed(
+    careline: Careline, kafka: EmbeddedKafka, topic_prefix: str
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS + 1)
+
+    for command in (["topics", "list"], ["topics", "create"], ["topics", "describe", "interactions"]):
+        result = careline(*command)
+        assert result.exit_code == 1
+        assert "has 3 partitions, should have 2" in result.output
+
+
+def test_dead_letters_are_listed_newest_first_and_shown_whole(
+    careline: Careline, kafka: EmbeddedKafka, topic_prefix: str, send: Callable[..., None]
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    # The same dead letter twice, as an interrupted writer may leave it, and something that is none at all.
+    send(REJECTED.name, dead_letter(), dead_letter(), A_REQUEST, {"key": b"x", "value": b"nonsense"})
+
+    listed = json.loads(careline("rejected", "list", "--json").output)
+    table = careline("rejected", "list", "--reason", "not_utf8").output
+    shown = careline("rejected", "show", "careline.interactions.v1/1/0").output
+
+    assert [one["id"] for one in listed] == ["zendesk/7", "careline.interactions.v1/1/0"]
+    assert "1 dead letters: 1 not_utf8" in table
+    assert "\x1b[2J" not in table + shown
+    assert f"hex {POISON.hex(' ')}" in shown
+    assert "00-1-2-01" in shown
+    assert careline("rejected", "show", "nobody").exit_code == 1
+
+
+def test_redriving_sends_the_original_bytes_to_their_partition_and_leaves_requests(
+    careline: Careline, kafka: EmbeddedKafka, topic_prefix: str, send: Callable[..., None]
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    send(REJECTED.name, dead_letter(), A_REQUEST)
+    interactions = topic_prefix + INTERACTIONS.name
+
+    rehearsed = careline("rejected", "redrive", "--all", "--reason", "not_utf8", "--dry-run")
+    assert (rehearsed.exit_code, stored(kafka, interactions)) == (0, [])
+    assert "1 would be sent again" in rehearsed.output
+
+    both = careline("rejected", "redrive", "careline.interactions.v1/1/0", "zendesk/7")
+
+    assert both.exit_code == 1
+    assert "1 sent again, 1 left" in both.output
+    assert "have the sender deliver it again" in both.output
+    (record,) = stored(kafka, interactions)
+    assert (record.partition, record.key, record.value) == (1, b"c1", POISON)
+    assert record.headers == (("traceparent", b"00-1-2-01"), (REDRIVEN_OF, b"careline.interactions.v1/1/0"))
+    assert len(json.loads(careline("rejected", "list", "--json").output)) == 2
+
+
+def ledger(**counts: int) -> dict[str, Any]:
+    value = to_value(Remembered(msgspec.msgpack.encode(PartitionLedger(**counts)), None))
+    return {"key": LEDGER_KEY.encode(), "value": value, "partition": 0}
+
+
+def verdicts(result: Result) -> dict[str, dict[str, str]]:
+    return {finding["check"]: finding for finding in json.loads(result.output)}
+
+
+def test_the_doctor_tells_what_is_missing_and_the_way_out(careline: Careline) -> None:
+    result = careline("doctor", "--json")
+
+    found = verdicts(result)
+    assert result.exit_code == 1
+    assert (found["kafka"]["verdict"], found["topics"]["verdict"]) == ("ok", "fail")
+    assert "careline topics create" in found["topics"]["advice"]
+
+
+def test_the_doctor_finds_a_fresh_deployment_without_fault(
+    careline: Careline, kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path, send: Callable[..., None]
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: v1\npolicies:\n  - {id: everyone, targets: {first_response: 4h}}\n", encoding="utf-8")
+    assert careline("policy", "publish", str(policy)).exit_code == 0
+    # An old ledger, then more keys than one step back holds, then the ledger that counts, then another key.
+    others = [{"key": b"c%d" % number, "value": b"", "partition": 0} for number in range(20)]
+    counted = ledger(applied=5, duplicate=2, late=1, rejected=1, controls=1, next_offset=10)
+    send(CONVERSATION_STATE.name, ledger(applied=1, next_offset=1), *others, counted, *others[:1])
+
+    result = careline("doctor", "--json")
+
+    found = verdicts(result)
+    assert result.exit_code == 0, result.output
+    assert found["policies"]["detail"].startswith("v1 is in force")
+    assert found["workers"]["verdict"] == "warn"  # nobody works
+    assert f"{PARTITIONS} records behind" in found["workers"]["detail"]
+    assert found["ledgers"] == {
+        "check": "ledgers",
+        "verdict": "ok",
+        "detail": "9 events accepted: 5 applied, 2 duplicate, 1 late, 1 rejected; nothing lost, nothing doubled",
+        "advice": "",
+    }
+    assert found["clickhouse"]["verdict"] == "warn"
+
+
+@pytest.mark.parametrize(("next_offset", "verdict"), [(8, "fail"), (12, "warn")])
+def test_the_doctor_sees_what_was_doubled_and_what_is_not_accounted_for(
+    careline: Careline,
+    kafka: EmbeddedKafka,
+    topic_prefix: str,
+    send: Callable[..., None],
+    next_offset: int,
+    verdict: str,
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    send(CONVERSATION_STATE.name, ledger(applied=9, controls=1, next_offset=next_offset))
+
+    assert verdicts(careline("doctor", "--json"))["ledgers"]["verdict"] == verdict
+
+
+def test_the_last_record_of_a_key_is_found_however_far_back(
+    kafka: EmbeddedKafka, topic_prefix: str, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.topic_reader._FIRST_STEP", 2)
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    records = [{"key": b"other", "value": b"%d" % number, "partition": 0} for number in range(40)]
+    send(CONVERSATION_STATE.name, *records[:3], {"key": b"mine", "value": b"yes", "partition": 0}, *records)
+
+    with topic_reader(kafka.bootstrap) as reader:
+        found = reader.latest(topic_prefix + CONVERSATION_STATE.name, b"mine")
+
+    assert {number: (record.offset, record.value) for number, record in found.items()} == {0: (3, b"yes")}
