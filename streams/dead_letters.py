@@ -51,6 +51,21 @@ def read_rejections(settings: Settings) -> Iterator[Rejection]:
                 yield rejection
 
 
+def redriven_of(rejection: Rejection) -> str | None:
+    """The id of the dead letter that this one is a second failure of; null for a first one."""
+    return next((value.decode(errors="replace") for name, value in rejection.headers if name == REDRIVEN_OF), None)
+
+
+def latest_failures(rejections: Iterable[Rejection]) -> list[Rejection]:
+    """Without those that were sent again and came back: the later failure has the same bytes.
+
+    Sending both would double them with every attempt.
+    """
+    known = list(rejections)
+    came_back = {redriven_of(rejection) for rejection in known}
+    return [rejection for rejection in known if rejection.id not in came_back]
+
+
 def why_not(rejection: Rejection) -> str | None:
     """Why a dead letter cannot be sent again, with the way out; null when it can."""
     origin = rejection.origin

@@ -59,8 +59,11 @@ def examine(settings: Settings, now: Callable[[], datetime] = lambda: datetime.n
     kafka = _check_kafka(settings)
     yield kafka
     if kafka.verdict == "ok":
-        for check in (_check_topics, _check_policies, _check_workers, _check_ledgers):
-            yield _guarded(check, settings, now)
+        topics = _guarded(_check_topics, settings, now)
+        yield topics
+        if topics.verdict != "fail":  # else every other check would say the same once more
+            for check in (_check_policies, _check_workers, _check_ledgers):
+                yield _guarded(check, settings, now)
     yield _check_clickhouse(settings)
 
 

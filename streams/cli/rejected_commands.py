@@ -7,7 +7,7 @@ command line is wrong. The work is done in `streams.dead_letters`.
 import json
 from base64 import b64encode
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -106,17 +106,22 @@ def redrive(
 
     For when the cause is mended, for instance by a new release. Nothing leaves the log of dead letters; a copy carries
     the header careline-redriven-of. Doing it twice does no harm: events have ids, and the second one is a duplicate.
+    What fails again is a dead letter again; --all then takes the new one only.
 
     Example: careline rejected redrive --all --reason calculation_failed --dry-run
     """
     from streams import dead_letters
     from streams.kafka_admin import KafkaUnavailable
 
+    _check_reason(reason)
     if bool(ids) == every or (every and reason is None):
         raise stop("careline rejected redrive: give ids, or --all with --reason REASON", WRONG_USE)
     settings = settings_of(context, kafka)
-    found = _read(settings, reason)
-    chosen = found if every else _chosen(found, ids or [])
+    found = _read(settings, None if every else reason)
+    if every:
+        chosen = [one for one in dead_letters.latest_failures(found) if one.reason == reason]
+    else:
+        chosen = _chosen(found, ids or [])
     if dry_run:
         left = [(one, why) for one in chosen if (why := dead_letters.why_not(one)) is not None]
         outcome = dead_letters.Redriven([one for one in chosen if dead_letters.why_not(one) is None], left)
@@ -144,22 +149,25 @@ def _report(outcome: "Redriven", *, dry_run: bool, as_json: bool) -> None:
 
 def _read(settings: "Settings", reason: str | None) -> list["Rejection"]:
     """The dead letters, newest first."""
-    from typing import get_args
-
-    from schemas.rejection import RejectionReason
     from streams.dead_letters import read_rejections
     from streams.kafka_admin import KafkaUnavailable
-    from streams.policy_files.problem import did_you_mean
     from streams.topic_reader import TopicAbsent
 
-    reasons = get_args(RejectionReason)
-    if reason is not None and reason not in reasons:
-        raise stop(f"careline rejected: {reason!r} is no reason ({did_you_mean(reason, reasons)})", WRONG_USE)
+    _check_reason(reason)
     try:
         found = [one for one in read_rejections(settings) if reason in {None, one.reason}]
     except (KafkaUnavailable, TopicAbsent) as error:
         raise stop(f"careline rejected: {error}") from None
     return sorted(found, key=lambda one: one.rejected_at.timestamp(), reverse=True)
+
+
+def _check_reason(reason: str | None) -> None:
+    from schemas.rejection import RejectionReason
+    from streams.policy_files.problem import did_you_mean
+
+    reasons = get_args(RejectionReason)
+    if reason is not None and reason not in reasons:
+        raise stop(f"careline rejected: {reason!r} is no reason ({did_you_mean(reason, reasons)})", WRONG_USE)
 
 
 def _chosen(found: list["Rejection"], ids: list[str]) -> list["Rejection"]:
@@ -195,6 +203,8 @@ def _one_line(text: str) -> str:
 
 
 def _as_json(one: "Rejection") -> dict[str, Any]:
+    from streams.dead_letters import redriven_of
+
     return {
         "id": one.id,
         "rejected_at": one.rejected_at.isoformat().replace("+00:00", "Z"),
@@ -205,6 +215,7 @@ def _as_json(one: "Rejection") -> dict[str, Any]:
         "offset": one.origin.offset,
         "connector": one.origin.connector,
         "key": None if one.key is None else _text(one.key),
+        "redriven_of": redriven_of(one),
     }
 
 

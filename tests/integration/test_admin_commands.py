@@ -164,7 +164,24 @@ def test_redriving_sends_the_original_bytes_to_their_partition_and_leaves_reques
     assert len(json.loads(careline("rejected", "list", "--json").output)) == 2
 
 
-def ledger(**counts: int) -> dict[str, Any]:
+def test_what_fails_again_is_not_doubled_by_sending_everything_again(
+    careline: Careline, kafka: EmbeddedKafka, topic_prefix: str, send: Callable[..., None]
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    mark = ((REDRIVEN_OF, b"careline.interactions.v1/1/0"),)
+    again = dead_letter(id="careline.interactions.v1/1/5", reason="not_json", headers=mark)
+    send(REJECTED.name, dead_letter(headers=()), again)
+
+    first = careline("rejected", "redrive", "--all", "--reason", "not_utf8", "--json")
+    second = careline("rejected", "redrive", "--all", "--reason", "not_json", "--json")
+
+    assert json.loads(first.output)["sent"] == []
+    assert json.loads(second.output)["sent"] == ["careline.interactions.v1/1/5"]
+    (record,) = stored(kafka, topic_prefix + INTERACTIONS.name)
+    assert record.headers == ((REDRIVEN_OF, b"careline.interactions.v1/1/5"),)
+
+
+def ledger(**counts: Any) -> dict[str, Any]:
     value = to_value(Remembered(msgspec.msgpack.encode(PartitionLedger(**counts)), None))
     return {"key": LEDGER_KEY.encode(), "value": value, "partition": 0}
 
