@@ -1,7 +1,7 @@
 """`careline demo`: everything on this machine in one process tree, fed by a simulated company.
 
-Exit status 0: over, or ended by Ctrl-C · 1: a part failed, with its last words · 2: an option is wrong. The work is done
-in `streams.demo`.
+Exit status 0: over, or ended by Ctrl-C · 1: a part failed, with its last words · 2: an option is wrong · 130:
+interrupted while it was starting. The work is done in `streams.demo`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streams.demo.demo_parts import DemoOptions
     from streams.demo.demo_summary import DemoSummary
 
-_FAILED, _WRONG_OPTION, _INTERRUPTED = 1, 2, 130
+_FAILED, _WRONG_OPTION = 1, 2
 
 _Seconds = Annotated[
     float | None, typer.Option("--seconds", min=1, help="Stop so long after the first event. Default: at Ctrl-C.")
@@ -57,9 +57,9 @@ def demo(
 ) -> None:
     """See all of it at work on this machine, with nothing installed and no Docker.
 
-    Starts Apache Kafka, the webhook server, two workers and the sink with an embedded ClickHouse, all on loopback and on
-    free ports; then a simulated company of forty customers lives a quarter of an hour every second. Ctrl-C ends it in
-    order. The first start fetches Kafka (38 MB, kept for the next time).
+    Starts Apache Kafka, the webhook server, two workers and the sink with an embedded ClickHouse, all on loopback and
+    on free ports; then a simulated company of forty customers lives a quarter of an hour every second. Ctrl-C ends it
+    in order. The first start fetches Kafka (38 MB, kept for the next time).
 
     Example: careline demo --seconds 30 --json
     """
@@ -76,11 +76,7 @@ def demo(
     # Clients say in their own logs what we say better; the parts have logs of their own.
     logging.basicConfig(level=logging.CRITICAL)
     console = Console(stderr=as_json)
-    try:
-        summary = asyncio.run(_demo(context.obj, options, console))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        typer.echo("interrupted; everything that had started has been stopped", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+    summary = asyncio.run(_demo(context.obj, options, console))
     _show(summary, console, as_json=as_json)
 
 
@@ -121,10 +117,10 @@ def _show(summary: "DemoSummary", console: Console, *, as_json: bool) -> None:
         return
     events, outcomes = told["events"], told["outcomes"]
     rows = ", ".join(f"{count:,} {table}" for table, count in told["clickhouse_rows"].items())
-    late = told["breach_lateness_seconds"]
+    late, rate = told["breach_lateness_seconds"], told["throughput_events_per_second"]
     console.print(
         f"{events['accepted']:,} events ({events['applied']:,} applied, {events['duplicate']:,} duplicate, "
-        f"{events['late']:,} late, {events['rejected']:,} rejected), {told['throughput_events_per_second']:,} a second\n"
+        f"{events['late']:,} late, {events['rejected']:,} rejected), {rate:,} a second\n"
         f"{outcomes['met']:,} promises kept, {outcomes['breached']:,} broken, {told['accounts']} customers\n"
         f"breaches noticed after {late['p50']} s (median), {late['p99']} s (99 of 100)\n"
         f"ClickHouse: {rows}",

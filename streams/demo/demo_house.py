@@ -7,9 +7,10 @@ import asyncio
 import contextlib
 import http.client
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
@@ -131,17 +132,14 @@ class DemoHouse:
 
     async def _until_ready(self) -> None:
         parts = self.parts
-        waiting: list[tuple[str, Awaitable[None]]] = [
-            ("connect", self._until(lambda: self._answers(parts.connect_address, "/ready"))),
-            ("sink", self._until(lambda: self._answers(parts.settings.sql_address, "/ping"))),
-            *(
-                (f"worker-{number}", self._until(lambda metrics=metrics: self._has_recovered(metrics)))
-                for number, metrics in enumerate(parts.worker_metrics, start=1)
-            ),
+        signs = [
+            partial(answers, parts.connect_address, "/ready"),
+            partial(answers, parts.settings.sql_address, "/ping"),
+            *(partial(has_recovered, metrics) for metrics in parts.worker_metrics),
         ]
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await asyncio.gather(*(each for _, each in waiting))
+                await asyncio.gather(*(self._until(sign) for sign in signs))
         except TimeoutError:
             logs = "\n".join(f"{child.name}: {child.last_words()[-600:]}" for child in self.children)
             raise DemoFailed(f"not everything was ready within {READY_SECONDS:.0f} s. Last words:\n{logs}") from None
@@ -156,13 +154,6 @@ class DemoHouse:
         while not await asyncio.to_thread(is_so):
             self.check()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-
-    def _answers(self, address: str, path: str) -> bool:
-        return get_text(address, path) is not None
-
-    def _has_recovered(self, metrics: str) -> bool:
-        text = get_text(metrics, "/metrics") or ""
-        return all(sum_of(text, f'{RECOVERED}{{stage="{stage}"}}') >= 1 for stage in STAGES)
 
     # watch
 
@@ -218,6 +209,17 @@ class DemoHouse:
                 admin.delete_topics([settings.topic(topic.name) for topic in TOPICS])
             finally:
                 admin.close()
+
+
+def answers(address: str, path: str) -> bool:
+    """Whether a path is served."""
+    return get_text(address, path) is not None
+
+
+def has_recovered(metrics: str) -> bool:
+    """Whether a worker has its partitions and their state, for both agents."""
+    text = get_text(metrics, "/metrics") or ""
+    return all(sum_of(text, f'{RECOVERED}{{stage="{stage}"}}') >= 1 for stage in STAGES)
 
 
 def get_text(address: str, path: str) -> str | None:

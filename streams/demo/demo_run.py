@@ -7,6 +7,7 @@ does without the drain.
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import time
@@ -38,6 +39,8 @@ FIRST_EVENT_SECONDS = 60.0
 DRAIN_SECONDS = 90.0
 """A demo that keeps up needs about two seconds, one of which the sink waits for its batch to fill."""
 LOOK_EVERY_SECONDS = 0.5
+INTERRUPTED = 130
+EXAMPLE_QUESTION = "SELECT account_id, score, band, reason FROM health_now ORDER BY score LIMIT 5"
 EVENTS_SERIES = "careline_events_accepted_total"
 
 
@@ -74,11 +77,10 @@ class DemoRun:
 
         Raises:
             DemoFailed: a part failed, with its last words.
-            asyncio.CancelledError: interrupted while it was starting.
         """
         options = self.parts.options
         house = DemoHouse(self.parts, self.screen.say, self._progress, self.home, is_temporary=options.data is None)
-        self._listen_to_signals(house)
+        self._listen_to_signals()
         try:
             summary = await self._live(house, await house.start())
         finally:
@@ -87,26 +89,32 @@ class DemoRun:
             shutil.rmtree(self.parts.folder, ignore_errors=True)
         return summary
 
-    def _listen_to_signals(self, house: DemoHouse) -> None:
-        main = asyncio.current_task()
-
+    def _listen_to_signals(self) -> None:
         def ended() -> None:
             if not self._is_live:
-                if house.kafka is not None:
-                    house.kafka.abandon()
-                if main is not None:
-                    main.cancel()
-            elif self._stop.is_set():
-                self._hurry = True
+                self._leave_at_once()
+            self._hurry = self._stop.is_set()
             self._stop.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended)
 
+    def _leave_at_once(self) -> None:
+        """Nothing has happened yet that could be lost, and a start may be in the middle of a download.
+
+        The guards end what has started: their pipes close with this process.
+        """
+        self.screen.say("interrupted while starting; what had started is being stopped")
+        self.screen.close()
+        if self.parts.options.data is None:
+            shutil.rmtree(self.parts.folder, ignore_errors=True)
+        os._exit(INTERRUPTED)
+
     def _progress(self, progress: FetchProgress) -> None:
         done, total = progress.bytes_done / 1e6, progress.bytes_total / 1e6
         self.screen.say(
-            f"first start: fetching Kafka, {progress.jars_done}/{progress.jars_total} jars, {done:.0f} of {total:.0f} MB"
+            f"first start: fetching Kafka, {progress.jars_done} of {progress.jars_total} jars, "
+            f"{done:.0f} of {total:.0f} MB"
         )
 
     # the time between start and end
@@ -185,7 +193,7 @@ class DemoRun:
         metrics = "  ".join(f"http://{worker}/metrics" for worker in self.parts.worker_metrics)
         return (
             f"metrics  {metrics}",
-            f'ask      CARELINE_SQL_ADDRESS={address} careline sql "SELECT * FROM health_now ORDER BY score LIMIT 5"',
+            f'ask      CARELINE_SQL_ADDRESS={address} careline sql "{EXAMPLE_QUESTION}"',
         )
 
     # the end

@@ -25,8 +25,8 @@ class DemoSummary:
         breached: Promises broken, those answered late included.
         accounts: Accounts that something is known about.
         rows: Rows by table of ClickHouse, replaced ones left out.
-        lateness_p50, lateness_p99: Seconds from the due instant of a breach to its detection, in the story's time divided
-            by the warp; null without a breach.
+        lateness_p50, lateness_p99: Seconds from the due instant of a breach to its detection, in the story's time
+            divided by the warp; null without a breach.
         seconds: From the first event to the last one worked off.
     """
 

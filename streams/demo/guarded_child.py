@@ -1,7 +1,7 @@
 """One program of the demo: started with its own log, asked to end, and gone when this process is gone, however it ends.
 
-Between stands the guard of the embedded Kafka (`streams.embedded_kafka.jvm_guard`), which holds for any program: it sees
-the pipe to this process close, even after kill -9, and ends its child. `demo_parts` says what is started.
+Between stands the guard of the embedded Kafka (`streams.embedded_kafka.jvm_guard`), which holds for any program: it
+sees the pipe to this process close, even after kill -9, and ends its child. `demo_parts` says what is started.
 """
 
 import contextlib

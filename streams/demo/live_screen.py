@@ -48,6 +48,10 @@ class LiveScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was found, with the last picture in it."""
         if self._live is not None:
             self._live.stop()
 
@@ -70,8 +74,10 @@ def line(status: FloorStatus) -> str:
     worst = view.breaches[0] if view.breaches else None
     breach = f" · newest breach {worst.account_id} {worst.metric}" if worst is not None else ""
     return (
-        f"{status.seconds:5.1f} s · story {_time_of(view)} · {status.events:,} events, {status.events_per_second:,.0f}/s"
-        f" · lag {status.work_lag} + {status.sink_lag} · {len(view.running):,} clocks running, {len(view.overdue):,} overdue"
+        f"{status.seconds:5.1f} s · story {_time_of(view)} · {status.events:,} events, "
+        f"{status.events_per_second:,.0f}/s"
+        f" · lag {status.work_lag} + {status.sink_lag} · {len(view.running):,} clocks running, "
+        f"{len(view.overdue):,} overdue"
         f" · adherence {_percent(view.adherence)}{breach}"
     )
 

@@ -1,6 +1,6 @@
 """The books of all partitions: what the workers have done with every event, as they have committed it themselves.
 
-Read from the changelogs, where each partition keeps its ledger beside its state. `demo_summary` compares the end with the
+Read from the changelogs, where each partition keeps its ledger beside its state. `demo_run` compares the end with the
 beginning.
 """
 

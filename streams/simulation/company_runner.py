@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agents.domain.instant import Instant, to_datetime
-from streams.simulation.event_delivery import Delivery, Event
-from streams.simulation.kafka_delivery import KafkaDelivery
+from streams.simulation.event_delivery import Delivery, Event, Ticks
 from streams.simulation.story import Story
 from streams.simulation.story_pace import StoryPace
 
@@ -50,7 +49,7 @@ class CompanyRunner:
     story: Story
     warp: float
     delivery: Delivery
-    ticks: KafkaDelivery
+    ticks: Ticks
     on_first_event: Callable[[Progress], None] = lambda _: None
     wall_seconds: Callable[[], float] = time.time
     steady_seconds: Callable[[], float] = time.monotonic

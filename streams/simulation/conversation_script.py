@@ -201,7 +201,7 @@ class ConversationScript:
         author = Author("customer", self._person)
         return self._event("message", author=author, text=text, direction="inbound", **self._belonging())
 
-    def _says(self, kind: str, text: str, **more: Any) -> Timed:
+    def _says(self, kind: str, text: str, **more: Any) -> Timed:  # noqa: ANN401 - as in `_event`
         more.setdefault("author", Author("agent", self._agent))
         return self._event("message", text=text, direction="outbound" if kind == "agent" else None, **more)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agents.domain.instant import Instant
 from schemas.interaction import Interaction
 from schemas.signal import Signal
 
@@ -42,3 +43,14 @@ class Delivery(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Ticks(Protocol):
+    """Takes the passing of time to the partitions: `kafka_delivery`."""
+
+    async def tick(self, clock: str, as_of: Instant, warp: float, *, accounts: bool) -> None:
+        """Tell every partition of the interactions, and of the signals if `accounts`, how far the clock has come.
+
+        Raises:
+            DeliveryFailed: it does not arrive.
+        """
