@@ -7,6 +7,8 @@ Order within one event: time first (everything due before it breaches), then the
 pause before start (ServiceNow evaluates in this order; see there).
 """
 
+from msgspec.structs import replace
+
 from agents.domain import clock as clocks
 from agents.domain.instant import Instant
 from agents.domain.narration import Narrator
@@ -158,10 +160,14 @@ class Conversation:
         self._hold_or_run(entry.at)
 
     def _account_changed(self, entry: TimelineEntry) -> None:
-        """The promises move to another customer: taken back under the old account, stated again under the new one."""
+        """The promises move to another customer: taken back under the old account, stated again under the new one.
+
+        The same customer in a new tier, segment or contract only has the policy found again.
+        """
         state = self.state
         facts = entry.facts or {}
         if facts["account_id"] == state.account_id:
+            self._attributes_changed(replace(entry, facts={name: value for name, value in facts.items() if value}))
             return
         for clock in state.clocks:
             self.narrator.taken_back(state, clock, entry.at)
@@ -297,7 +303,8 @@ class Conversation:
 
     def _end(self, clock: ClockState, outcome: str, at: Instant, reason: str) -> None:
         previous = clock.outcome
-        clock.elapsed_us = clocks.used_us(clock, self._promise_of(clock).calendar, at)
+        if clock.satisfied_at is None:  # an answer that is taken back later took no longer for that
+            clock.elapsed_us = clocks.used_us(clock, self._promise_of(clock).calendar, at)
         clock.outcome = outcome  # type: ignore[assignment]  # one of the three endings
         clock.ended_at = at
         clock.reason = reason

@@ -80,7 +80,7 @@ def _facts(interaction: Interaction) -> dict[str, Any] | None:
         case "status_changed":
             return {"status": interaction.status}
         case "priority_changed":
-            return {"priority": interaction.priority}
+            return {"priority": interaction.priority} if interaction.priority else None
         case "tagged":
             return {"tags": interaction.tags}
         case "assigned":
