@@ -1,7 +1,7 @@
 """How far this worker is behind, told every few seconds: what Kafka still holds plus what waits in the lanes.
 
-Committed offsets would not do: every transaction leaves a marker behind the last record, so an idle partition would look
-one record behind for ever. The consumer's position is past the markers.
+Committed offsets would not do: every transaction leaves a marker behind the last record, so an idle partition would
+look one record behind for ever. The consumer's position is past the markers.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import faust
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
@@ -38,6 +38,9 @@ log = logging.getLogger("careline.work")
 MOST_RECORDS_PER_FETCH = 4_000
 STOP_WITHIN_SECONDS = 20.0
 
+KAFKA_WENT_AWAY = 75
+"""EX_TEMPFAIL of sysexits: nothing is wrong here, trying again may help. What was in flight is not to be trusted."""
+
 
 def wall_clock() -> Instant:
     """The wall clock, in microseconds."""
@@ -57,7 +60,7 @@ class Worker:
     _failure: BaseException | None = field(default=None, init=False)
 
     async def run(self) -> int:
-        """Work until SIGTERM or SIGINT (status 0), or until something says that going on would be wrong (status 1)."""
+        """Work until told to stop (0), Kafka goes away (`KAFKA_WENT_AWAY`), or going on would be wrong (1)."""
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,6 +115,8 @@ class Worker:
             self._failure = error
             if isinstance(error, ProducerFenced):
                 log.error("another worker took over a partition of this one while it was away; leaving")
+            elif _may_pass(error):
+                log.error("Kafka does not answer: %r", error)
             else:
                 log.error("cannot go on: %s: %s", type(error).__name__, error, exc_info=error)
         self._stopping.set()
@@ -128,11 +133,18 @@ class Worker:
         await lanes.let_go()
 
     def _status(self, app: faust.App) -> int:
-        crash = app.crash_reason
-        if crash is not None and self._failure is None:
-            log.error("Faust crashed: %r", crash)
-            return 1
-        return 0 if self._failure is None else 1
+        if self._failure is None and (app.crash_reason is not None or not self._stopping.is_set()):
+            self._fail(app.crash_reason or ConnectionError("Faust stopped by itself"))
+        if self._failure is None:
+            return 0
+        return KAFKA_WENT_AWAY if _may_pass(self._failure) else 1
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether this is Kafka not answering, and not something wrong with the data, the memory or the program."""
+    if isinstance(error, KafkaError):
+        return bool(error.retriable)
+    return isinstance(error, TimeoutError | ConnectionError)
 
 
 def lane_kinds() -> tuple[LaneKind, LaneKind]:

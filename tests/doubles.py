@@ -11,6 +11,7 @@ from msgspec import Struct
 from agents.domain.instant import Instant
 from agents.ports import Record
 from schemas.codec import encode, headers_of
+from schemas.control import Control
 from schemas.rejection import RejectionReason
 from schemas.topics import TopicSpec
 
@@ -54,10 +55,15 @@ class ListEffects:
 
     emitted: list[tuple[TopicSpec, str, Struct]] = field(default_factory=list)
     rejected: list[tuple[Record, RejectionReason, str]] = field(default_factory=list)
+    relayed: list[tuple[TopicSpec, Control]] = field(default_factory=list)
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Note a published contract."""
         self.emitted.append((topic, key, event))
+
+    def relay(self, topic: TopicSpec, control: Control) -> None:
+        """Note a control that was passed on."""
+        self.relayed.append((topic, control))
 
     def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
         """Note a dead letter."""

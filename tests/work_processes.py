@@ -19,15 +19,17 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from msgspec import Struct
 
 from agents.conversation_agent import LEDGER_KEY
+from schemas.account_state import AccountLedger, decode_account_state
 from schemas.codec import decode, encode, headers_of
 from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Author, Interaction
 from schemas.policy import Duration, MetricTarget, Policy, PolicyFile, to_published
-from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TopicSpec
+from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, TopicSpec
 from streams.lane.changelog import from_value
 
 Contract = TypeVar("Contract", bound=Struct)
+Book = TypeVar("Book")
 
 PATIENCE_SECONDS = 60.0
 """What a test waits for at most; it then fails by its own assertion."""
@@ -120,20 +122,40 @@ class Pipeline:
         return text
 
     def wait_until_applied(self, events: int) -> Counter[str]:
-        """The ledgers of all partitions, once they account for so many events or patience ends."""
-        books: dict[int, PartitionLedger] = {}
-        with self._consumer(CONVERSATION_STATE) as consumer:
+        """What the conversation agents have done with interactions, once they account for so many or patience ends."""
+        books = self._ledgers(
+            CONVERSATION_STATE, lambda state: msgspec.msgpack.decode(state, type=PartitionLedger), _accepted, events
+        )
+        total: Counter[str] = Counter()
+        for book in books:
+            total.update(applied=book.applied, duplicate=book.duplicate, late=book.late, rejected=book.rejected)
+        return total
+
+    def wait_until_accounted(self, events: int) -> Counter[str]:
+        """What the account agents have done with SLA events, once they account for so many or patience ends."""
+        books = self._ledgers(
+            ACCOUNT_STATE,
+            lambda state: decode_account_state(AccountLedger, state),
+            lambda book: book.sla_applied + book.sla_duplicate + book.sla_rejected,
+            events,
+        )
+        total: Counter[str] = Counter()
+        for book in books:
+            total.update(applied=book.sla_applied, duplicate=book.sla_duplicate, rejected=book.sla_rejected)
+        return total
+
+    def _ledgers(
+        self, topic: TopicSpec, read: Callable[[bytes], Book], size: Callable[[Book], int], enough: int
+    ) -> list[Book]:
+        books: dict[int, Book] = {}
+        with self._consumer(topic) as consumer:
             end = time.monotonic() + PATIENCE_SECONDS
-            while time.monotonic() < end and sum(_accepted(book) for book in books.values()) < events:
+            while time.monotonic() < end and sum(size(book) for book in books.values()) < enough:
                 for place, records in consumer.poll(timeout_ms=200).items():
                     for record in records:
                         if record.key == LEDGER_KEY.encode():
-                            state = from_value(record.value).state
-                            books[place.partition] = msgspec.msgpack.decode(state, type=PartitionLedger)
-        total: Counter[str] = Counter()
-        for book in books.values():
-            total.update(applied=book.applied, duplicate=book.duplicate, late=book.late, rejected=book.rejected)
-        return total
+                            books[place.partition] = read(from_value(record.value).state)
+        return list(books.values())
 
     @contextmanager
     def _consumer(self, topic: TopicSpec) -> Iterator[KafkaConsumer]:

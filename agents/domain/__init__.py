@@ -1,1 +1,4 @@
-"""Pure calculation: calendars, clocks, windows, scores. No I/O, no clock on the wall, no randomness, nothing asynchronous."""
+"""Pure calculation.
+
+Calendars, clocks, windows, scores. No I/O, no clock on the wall, no randomness, nothing asynchronous.
+"""

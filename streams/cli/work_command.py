@@ -20,6 +20,7 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from streams.sinks.recorder import Recorder
 
+
 _Kafka = Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Brokers. Default: CARELINE_KAFKA.")]
 _Metrics = Annotated[
     str | None,
@@ -53,9 +54,15 @@ def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None,
     )
     for chatty in ("kafka", "aiokafka", "faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    from streams.worker import KAFKA_WENT_AWAY
+
     status = _run(settings)
     sys.stdout.flush()
     sys.stderr.flush()
+    if status == KAFKA_WENT_AWAY:
+        # A new process, because the memory of this one may be ahead of what is durable; it waits with back-off.
+        logging.getLogger("careline.work").warning("starting over, and waiting for Kafka")
+        os.execv(sys.executable, [sys.executable, "-m", "streams", *sys.argv[1:]])  # noqa: S606 - this very program
     # Faust's consumer thread may outlive a failed stop; what matters is committed, and a supervisor awaits the status.
     os._exit(status)
 

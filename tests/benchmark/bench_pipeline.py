@@ -78,10 +78,10 @@ def _run(module: str, *arguments: str) -> dict[str, float]:
 
 
 def _told(report: dict[str, float]) -> str:
-    return (
-        f"{report['events_per_second']:,.0f} events/s, {report['cpu_seconds'] / report['records'] * 1e6:.0f} µs CPU each, "
-        f"{report['transactions']:.0f} transactions (p50 {report['transaction_p50_ms']:.0f} ms), peak {report['peak_mb']:.0f} MB"
-    )
+    cpu_us = report["cpu_seconds"] / report["records"] * 1e6
+    transactions = f"{report['transactions']:.0f} transactions (p50 {report['transaction_p50_ms']:.0f} ms)"
+    rate = f"{report['events_per_second']:,.0f} events/s"
+    return f"{rate}, {cpu_us:.0f} µs CPU each, {transactions}, peak {report['peak_mb']:.0f} MB"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ EXAMPLES = Path("schemas", "examples")
 
 
 def examples_of(table: Table[Any], root: Path) -> list[Any]:
-    (contract,) = table.topic.contracts
+    contract = table.topic.contracts[0]
     folder = root / EXAMPLES / EVENT_TYPES[contract]
     return [decode(contract, path.read_bytes()) for path in sorted(folder.glob("*.json")) if path.stem != "schema"]
 
@@ -81,7 +81,7 @@ def test_lock_of_another_process_is_waited_for(empty_clickhouse: Client) -> None
 def test_table_has_a_column_for_every_cell_and_no_other(clickhouse: Client, table: Table[Any]) -> None:
     columns = {row[0] for row in clickhouse.query(f"DESCRIBE TABLE {table.name}").result_rows}
     assert columns == set(table.columns) | {"ingested_at"}
-    (contract,) = table.topic.contracts
+    contract = table.topic.contracts[0]
     fields = {field.name for field in msgspec.structs.fields(contract)}
     covered = {name.split(".")[0] for name in columns} | {name.split("_")[0] for name in columns}
     assert fields - covered == set(), "a field of the contract that ClickHouse does not keep"

@@ -67,8 +67,9 @@ def test_a_worker_killed_in_mid_batch_loses_and_doubles_nothing(pipeline: Pipeli
 
     ledger = pipeline.wait_until_applied(2 * count)
 
-    assert {"applied": 2 * count} == {name: number for name, number in ledger.items() if number}
+    assert {"applied": 2 * count} == dict(+ledger)
     assert expected_of(count) == told(pipeline, sum(expected_of(count).values()))
+    assert Counter(applied=sum(expected_of(count).values())) == +pipeline.wait_until_accounted(6 * count)
 
 
 def test_two_workers_share_the_partitions_and_hand_them_over(pipeline: Pipeline) -> None:
@@ -87,8 +88,9 @@ def test_two_workers_share_the_partitions_and_hand_them_over(pipeline: Pipeline)
 
     ledger = pipeline.wait_until_applied(2 * count)
 
-    assert {"applied": 2 * count} == {name: number for name, number in ledger.items() if number}
+    assert {"applied": 2 * count} == dict(+ledger)
     assert expected_of(count) == told(pipeline, sum(expected_of(count).values()))
+    assert Counter(applied=sum(expected_of(count).values())) == +pipeline.wait_until_accounted(6 * count)
     assert stop(second) == 0
 
 

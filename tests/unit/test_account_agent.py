@@ -163,7 +163,7 @@ def bad(topic: TopicSpec, offset: int, **more: Any) -> Record:
 
 
 FOREIGN = [("ce_type", b"com.example.other")]
-TICK = [("ce_type", b"careline.control.v1")]
+ALERT = [("ce_type", b"careline.alert.v1")]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ TICK = [("ce_type", b"careline.control.v1")]
         (SLA_EVENTS, {"value": None}, "tombstone"),
         (SLA_EVENTS, {"value": b'{"id": 1}'}, "contract_violation"),
         (SLA_EVENTS, {"headers": FOREIGN}, "unknown_type"),
-        (SLA_EVENTS, {"headers": TICK}, "unknown_type"),
+        (SLA_EVENTS, {"headers": ALERT}, "unknown_type"),
         (SLA_EVENTS, {"key": None}, "missing_key"),
         (SLA_EVENTS, {"key": b"somebody"}, "key_mismatch"),
         (SLA_EVENTS, {"appended_at": NOON - 6 * MINUTE_US}, "from_the_future"),
