@@ -1,5 +1,6 @@
 """What the commands that look after a deployment share: their options, and how they say that something is wrong."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
@@ -20,7 +21,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 def settings_of(context: typer.Context, kafka: str | None) -> Settings:
-    """The settings of this process, with the brokers of the command line where it names some."""
+    """The settings of this process, with the brokers of the command line where it names some.
+
+    Clients are silenced: they tell a failure many times over, and the command says the same in one sentence.
+    """
+    for client in ("kafka", "clickhouse_connect"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
     settings = context.ensure_object(Settings)
     return replace(settings, kafka_servers=kafka or settings.kafka_servers)
 

@@ -5,7 +5,6 @@ Exit status 0: all is well or needs a look at most · 1: something is broken. Th
 """
 
 import json
-import logging
 from dataclasses import asdict
 
 import typer
@@ -25,8 +24,6 @@ def doctor(context: typer.Context, kafka: KafkaOption = None, as_json: JsonOptio
     """
     from streams.deployment_check import examine
 
-    for chatty in ("kafka", "clickhouse_connect"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)  # they log what the findings say better
     console = Console(highlight=False)
     findings = []
     for finding in examine(settings_of(context, kafka)):

@@ -5,27 +5,24 @@ in force stays in force. The work is done in `streams.policy_publisher`.
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.settings import Settings
+from streams.cli.admin_options import FAILED, JsonOption, KafkaOption, settings_of
 
 if TYPE_CHECKING:
     from streams.policy_publisher import PublishOutcome
 
-FAILED, WRONG_FILE = 1, 2
+WRONG_FILE = 2
 
 
 def publish(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The policy file.")],
-    kafka: Annotated[
-        str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Brokers. Default: CARELINE_KAFKA.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+    kafka: KafkaOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a policy file in force.
 
@@ -40,10 +37,8 @@ def publish(
     from streams.partition_counts import TopicsMissing
     from streams.policy_publisher import PolicyRefused, publish_if_different
 
-    settings: Settings = context.obj
-    settings = replace(settings, kafka_servers=kafka or settings.kafka_servers)
     try:
-        outcome = publish_if_different(settings, file)
+        outcome = publish_if_different(settings_of(context, kafka), file)
     except PolicyRefused as refused:
         if as_json:
             print(json.dumps({"errors": [problem.as_json() for problem in refused.problems]}, ensure_ascii=False))
