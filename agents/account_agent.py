@@ -15,6 +15,7 @@ from agents.domain.health_profile import DEFAULT_PROFILE, HealthProfile
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.scoring import Scorer
+from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (
     AccountLedger,
@@ -84,6 +85,9 @@ class AccountAgent:
     def _take_event(self, record: Record) -> None:
         ledger = self._ledger
         try:
+            if contract_in(record.headers, SlaEvent) is Control:
+                self._take_control(record)
+                return
             event, at = _read(record, SlaEvent)
         except ContractViolation as violation:
             ledger.sla_rejected += 1
@@ -155,6 +159,8 @@ class AccountAgent:
         except ValueError as error:
             self._effects.reject(record, "impossible_time", str(error))
             return
+        if not self._is_heeded(control):
+            return
         if control.kind == "tick":
             self._settle()
             # A worker whose clock runs fast moves nobody's time: the broker saw the tick at `appended_at`.
@@ -162,6 +168,18 @@ class AccountAgent:
         elif control.kind == "clock_released":
             self._settle()
             self._release(control.clock)
+
+    def _is_heeded(self, control: Control) -> bool:
+        """Whether a control counts now: one that was relayed does so when the last partition has passed it on."""
+        if control.relayed_from is None or control.relays is None:
+            return True
+        reported = self._ledger.relayed.setdefault(control.id, [])
+        if control.relayed_from not in reported:
+            reported.append(control.relayed_from)
+        if len(reported) < control.relays:
+            return False
+        del self._ledger.relayed[control.id]
+        return True
 
     # time
 
@@ -213,16 +231,28 @@ class AccountAgent:
     def _settle(self) -> None:
         for opened in self._open.values():
             try:
-                self._publish(opened)
+                self._settle_account(opened)
             except Exception as error:  # noqa: BLE001 - the account stays as it was, its neighbours go on
                 self._reject_all(opened, error)
         self._open = {}
+
+    def _settle_account(self, opened: _OpenAccount) -> None:
+        """An import tells its conversations one by one, so its accounts are known when the last one is: at its tick."""
+        account = opened.account
+        if not is_import(account.state.clock):
+            self._publish(opened)
+            return
+        for topic, key, event in account.wait():
+            self._effects.emit(topic, key, event)
+        self._states.put(account.id, encode_account_state(account.state), account.state.clock, BEFORE_EVERY_TICK)
 
     def _publish(self, opened: _OpenAccount) -> None:
         account = opened.account
         news: list[News] = account.settle(self._scorer)
         state = encode_account_state(account.state)
         wake_at = account.wake_at()
+        if wake_at is None and is_import(account.state.clock):
+            wake_at = UPON_RELEASE
         for topic, key, event in news:
             self._effects.emit(topic, key, event)
         self._states.put(account.id, state, account.state.clock, wake_at)

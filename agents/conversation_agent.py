@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from agents.domain.clock import is_running
 from agents.domain.conversation import Conversation
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.narration import Detection, Narrator, view_of
@@ -22,6 +23,7 @@ from agents.domain.timeline import (
     shrink,
     wake_at,
 )
+from agents.import_clock import UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
@@ -69,7 +71,7 @@ class ConversationAgent:
             self.ledger.next_offset = record.offset + 1
         self._publish_clocks()
         for key, state in self._open.items():
-            self._states.put(key, encode_state(state), state.clock, wake_at(state))
+            self._states.put(key, encode_state(state), state.clock, _wake_of(state))
         self._open.clear()
         self._states.put(LEDGER_KEY, msgspec.msgpack.encode(self.ledger))
 
@@ -116,7 +118,7 @@ class ConversationAgent:
         state = self._load(key)
         if state is None:
             state = new_conversation(interaction)
-        state.clock = interaction.clock
+        lived_on, state.clock = state.clock, interaction.clock
         narrator = self._narrator(record, interaction.id, state.clock, observed_at)
         timeline = Timeline(state, self._book)
         entry = entry_of(interaction)
@@ -131,10 +133,12 @@ class ConversationAgent:
         self._open[key] = timeline.state
         if verdict == "applied":
             self.ledger.applied += 1
-        elif verdict == "duplicate":
-            self.ledger.duplicate += 1
         else:
-            self.ledger.late += 1
+            timeline.state.clock = lived_on  # an event that changes nothing moves nobody to another time either
+            if verdict == "duplicate":
+                self.ledger.duplicate += 1
+            else:
+                self.ledger.late += 1
         self._tell(narrator)
 
     def _control(self, control: Control, record: Record, observed_at: Instant) -> None:
@@ -144,10 +148,12 @@ class ConversationAgent:
                 as_of = min(as_of, record.appended_at) if control.clock == WALL else as_of
                 self.ledger.anchors[control.clock] = ClockAnchor(as_of, record.appended_at, control.rate)
                 self._sweep(control.clock, as_of, record, observed_at)
+                self._pass_on(control)
             case "policy_activated" if control.policy_text is not None:
                 self._activate(control.policy_text, as_of)
             case "clock_released":
-                self._release(control.clock)
+                self._release(control.clock, record)
+                self._pass_on(control)
             case _:
                 pass
 
@@ -183,14 +189,23 @@ class ConversationAgent:
             if wake is not None and wake < as_of:
                 yield wake, key, state
 
-    def _release(self, clock: str) -> None:
-        """An import is over: its conversations live on by the clock on the wall."""
+    def _pass_on(self, control: Control) -> None:
+        """An import tells its accounts the time behind everything that its conversations have to say."""
+        if is_import(control.clock):
+            self._effects.relay(SLA_EVENTS, control)
+
+    def _release(self, clock: str, record: Record) -> None:
+        """An import is over: its conversations live on by the clock on the wall, and their running clocks say so."""
+        self._publish_clocks()
+        cause = Cause(record.partition, record.offset)
         keys = dict.fromkeys([*self._states.release(clock, WALL), *self._open])
         for key in keys:
             state = self._load(key)
             if state is not None and state.clock == clock:
                 state.clock = WALL
                 self._open[key] = state
+                running = [each for each in state.clocks if is_running(each)]
+                self._touched.update({(key, each.metric, each.instance): (state, each, cause) for each in running})
         self.ledger.anchors.pop(clock, None)
 
     def _narrator(self, record: Record, event_id: str | None, clock: str, observed_at: Instant) -> Narrator:
@@ -200,7 +215,7 @@ class ConversationAgent:
         if clock == WALL:
             return Detection(observed_at)
         anchor = self.ledger.anchors.get(clock)
-        if anchor is None or clock.startswith("import:"):
+        if anchor is None or is_import(clock):
             return Detection(observed_at, is_live=False)
         passed_us = max(0, observed_at - anchor.appended_at)
         return Detection(anchor.as_of + round(passed_us * anchor.rate), anchor.rate)
@@ -223,6 +238,13 @@ class ConversationAgent:
             view = view_of(state, clock, self._book, state.advanced_to, cause)
             self._effects.emit(CLOCKS, view.id, view)
         self._touched.clear()
+
+
+def _wake_of(state: ConversationState) -> Instant | None:
+    wake = wake_at(state)
+    if wake is None and is_import(state.clock) and any(is_running(clock) for clock in state.clocks):
+        return UPON_RELEASE
+    return wake
 
 
 def _by_wake(found: tuple[Instant, str, ConversationState]) -> tuple[Instant, str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from agents.domain.instant import Instant
+from schemas.control import Control
 from schemas.rejection import RejectionReason
 from schemas.topics import TopicSpec
 
@@ -53,6 +54,9 @@ class Effects(Protocol):
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key."""
+
+    def relay(self, topic: TopicSpec, control: Control) -> None:
+        """Pass a control on into every partition of a topic, marked with the partition that it comes from."""
 
     def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
         """Put a record into the dead letters, with every byte of it."""

@@ -104,6 +104,8 @@ class AccountLedger(Struct, array_like=True):
     sla_applied: int = 0
     sla_duplicate: int = 0
     sla_rejected: int = 0
+    relayed: dict[str, list[int]] = field(default_factory=dict)
+    """Controls that some partitions of interactions have passed on and others have not yet, by id."""
 
     @property
     def accepted(self) -> int:

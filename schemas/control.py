@@ -20,6 +20,9 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `policy_activated`: `policy_text` (`schemas.policy.to_published`) is in force from here on.
     - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
     - `account_linked`: `account_id` turned out to be `into`.
+
+    Conversation agents pass the ticks and the release of an import on, behind the results of each of their partitions
+    (`relayed_from` of `relays`). Accounts heed such a control once all partitions have passed it on.
     """
 
     id: str
@@ -33,3 +36,5 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy_version: str | None = None
     account_id: str | None = None
     into: str | None = None
+    relayed_from: int | None = None
+    relays: int | None = None

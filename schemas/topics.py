@@ -82,11 +82,11 @@ POLICIES = TopicSpec(
 SLA_EVENTS = TopicSpec(
     name="careline.sla-events.v1",
     key="account id",
-    contracts=(SlaEvent,),
+    contracts=(SlaEvent, Control),
     retention_ms=90 * DAY_MS,
     producers=("work",),
     consumers=("work", "sink", "any subscriber"),
-    purpose="Clock events and the facts of conversations",
+    purpose="Clock events and the facts of conversations; the clock of an import, which is for accounts alone",
 )
 CLOCKS = TopicSpec(
     name="careline.clocks.v1",

@@ -62,7 +62,8 @@ def log(events: Sequence[SlaEvent | Signal | Control], first: int = 0, appended_
             moved = {name: getattr(event, name) for name in event.__struct_fields__} | {"cause": Cause(0, offset)}
             records.append(record_of(SLA_EVENTS, key, SlaEvent(**moved), offset=offset, appended_at=appended_at))
         else:
-            records.append(record_of(SIGNALS, key, event, offset=offset, appended_at=appended_at))
+            topic = SLA_EVENTS if isinstance(event, Control) and event.relayed_from is not None else SIGNALS
+            records.append(record_of(topic, key, event, offset=offset, appended_at=appended_at))
     return records
 
 

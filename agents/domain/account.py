@@ -148,6 +148,20 @@ class Account:
         self.advance(to)
         self.cause_id = cause_id
 
+    def wait(self) -> list[News]:
+        """Leave the counting to the next tick, where time comes in jumps; alerts are told at once."""
+        state = self.state
+        contact_volume.forget(state)
+        satisfaction.forget(state)
+        for metric in state.metrics.values():
+            promise_windows.forget(metric, state.as_of)
+        for name in self.touched:
+            state.metrics[name].expires_at = state.as_of
+        news = [News(ALERTS, self.id, alert) for alert in self.alerts]
+        self.alerts = []
+        self.touched = set()
+        return news
+
     def settle(self, scorer: Scorer) -> list[News]:
         """Bring everything to `as_of` and say what has changed since it was last told, in a deterministic order."""
         state = self.state

@@ -142,6 +142,12 @@ def _decide(metric: MetricState, decision: Decision, sign: int, as_of: Instant) 
         rolling_window.add(metric.minutes, minute, sign * met, sign * breached)
 
 
+def forget(metric: MetricState, as_of: Instant) -> None:
+    """Drop the buckets that no window reaches any more."""
+    rolling_window.forget(metric.minutes, rolling_window.first_bucket(LAST_DAY, as_of))
+    rolling_window.forget(metric.hours, rolling_window.first_bucket(LAST_MONTH, as_of))
+
+
 def figures(metric: MetricState, as_of: Instant) -> tuple[list[int], Instant | None]:
     """What all windows hold at an instant, laid out as `MetricState.figures`, and until when by themselves.
 

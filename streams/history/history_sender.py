@@ -21,7 +21,7 @@ from kafka.future import Future
 from schemas.codec import encode, headers_of
 from schemas.control import Control
 from schemas.interaction import Interaction
-from schemas.topics import INTERACTIONS, SIGNALS
+from schemas.topics import INTERACTIONS
 from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
 from streams.topic_settings import MAX_BATCH_BYTES
 
@@ -103,14 +103,13 @@ def send_history(
 
 
 def _partitions(producer: KafkaProducer, target: ImportTarget) -> list[tuple[str, int]]:
-    """Every partition that the clock of an import has to reach: those of interactions and of signals."""
-    topics = [target.topic(INTERACTIONS.name), target.topic(SIGNALS.name)]
+    """Every partition that the clock of an import has to reach. Conversation agents pass it on to the accounts."""
+    topic = target.topic(INTERACTIONS.name)
     try:
-        return [(topic, partition) for topic in topics for partition in sorted(producer.partitions_for(topic))]
+        return [(topic, partition) for partition in sorted(producer.partitions_for(topic))]
     except KafkaError as error:
         raise ImportFailed(
-            f"Kafka at {target.servers} does not have the topics {' and '.join(topics)}: {error}",
-            "create them with `careline topics`",
+            f"Kafka at {target.servers} does not have the topic {topic}: {error}", "create them with `careline topics`"
         ) from None
 
 

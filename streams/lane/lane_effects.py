@@ -9,10 +9,12 @@ from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.domain.instant import Instant, to_datetime
 from agents.ports import Record
 from schemas.codec import encode, headers_of, result_headers
+from schemas.control import Control
 from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.topics import REJECTED, SLA_EVENTS, TopicSpec
 from streams.lane.lane_transaction import OutgoingRecord
@@ -45,6 +47,13 @@ class LaneEffects:
         if name is None:
             name = self._names[topic.name] = self._topic_name(topic.name)
         return name
+
+    def relay(self, topic: TopicSpec, control: Control) -> None:
+        """Pass a control on into every partition of a topic, marked with the partition that it comes from."""
+        relayed = replace(control, relayed_from=self._partition, relays=self._partitions)
+        value, headers = encode(relayed), headers_of(relayed, SOURCE, f"{control.id}/{self._partition}", control.as_of)
+        name = self._name(topic)
+        self.records += [OutgoingRecord(name, place, None, value, headers) for place in range(self._partitions)]
 
     def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
         """Put a record into the dead letters, with every byte of it."""

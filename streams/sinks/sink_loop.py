@@ -22,6 +22,7 @@ from msgspec import Struct
 from typing_extensions import override
 
 from schemas.codec import ContractViolation, contract_in, decode
+from schemas.control import Control
 from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, PartitionBatch, read_intent, write_intent
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
 from streams.sinks.recorder import Recorder
@@ -167,7 +168,11 @@ class SinkLoop:
 
     def _add(self, batch: AnyBatch, record: ResultRecord, now: float) -> None:
         try:
-            batch.add(record.offset, _event_in(record, batch.table), now)
+            event = _event_in(record, batch.table)
+            if event is None:
+                batch.skip(record.offset, now)
+            else:
+                batch.add(record.offset, event, now)
         except ContractViolation as violation:
             batch.skip(record.offset, now)
             if violation.reason != "tombstone":  # a value that was forgotten on purpose
@@ -286,9 +291,13 @@ class _Forget(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         """Nothing: a batch begins with its first record."""
 
 
-def _event_in(record: ResultRecord, table: Table[Any]) -> Struct:
-    (expected,) = table.topic.contracts
-    if contract_in(record.headers, expected) is not expected:
+def _event_in(record: ResultRecord, table: Table[Any]) -> Struct | None:
+    """The result in a record; null for a control, which tells a table nothing."""
+    expected = table.topic.contracts[0]
+    found = contract_in(record.headers, expected)
+    if found is Control and Control in table.topic.contracts:
+        return None
+    if found is not expected:
         raise ContractViolation("unknown_type", f"it is of another contract than {expected.__name__}")
     return decode(expected, record.value)
 
