@@ -12,11 +12,19 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
+from aiokafka.structs import OffsetAndMetadata
 
 from streams.demo.demo_errors import DemoFailed
 
 LOOK_EVERY_SECONDS = 0.1
 LOOK_INSIDE_SECONDS = 2.0
+COORDINATOR_TRIES, COORDINATOR_PAUSE_SECONDS = 50, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class DrainWatch:
     _admin: AIOKafkaAdminClient = field(init=False)
     _ends: AIOKafkaConsumer = field(init=False)
     _looking: AIOKafkaConsumer = field(init=False)
+    _known: dict[tuple[str, ...], list[TopicPartition]] = field(init=False, default_factory=dict)
     _looks: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     async def __aenter__(self) -> Self:
@@ -61,12 +70,8 @@ class DrainWatch:
 
     async def behind(self, stage: Stage) -> dict[TopicPartition, tuple[int, int]]:
         """Partitions in which a group has not committed up to the end, with both offsets; markers count as records."""
-        places = [
-            TopicPartition(topic, partition)
-            for topic in stage.topics
-            for partition in sorted(await self._partitions(topic))
-        ]
-        committed = await self._admin.list_consumer_group_offsets(stage.group, partitions=places)
+        places = await self._places(stage)
+        committed = await self._committed(stage.group, places)
         ends = await self._ends.end_offsets(places)
         found = {place: (max(0, committed[place].offset) if place in committed else 0, ends[place]) for place in places}
         return {place: offsets for place, offsets in found.items() if offsets[0] < offsets[1]}
@@ -88,12 +93,43 @@ class DrainWatch:
                     )
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    async def _partitions(self, topic: str) -> set[int]:
-        partitions = self._ends.partitions_for_topic(topic)
-        if not partitions:
-            await self._ends.topics()
-            partitions = self._ends.partitions_for_topic(topic)
-        return set(partitions or ())
+    async def _committed(self, group: str, places: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """The offsets of a group. A broker that makes its topic of offsets just now has no coordinator for a moment.
+
+        Raises:
+            DemoFailed: it still has none.
+        """
+        reason: KafkaError | None = None
+        for _ in range(COORDINATOR_TRIES):
+            try:
+                committed: dict[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(
+                    group, partitions=places
+                )
+            except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError) as error:
+                reason = error
+                await asyncio.sleep(COORDINATOR_PAUSE_SECONDS)
+            else:
+                return committed
+        raise DemoFailed(f"Kafka does not say what {group} has read: {reason}")
+
+    async def _places(self, stage: Stage) -> list[TopicPartition]:
+        """The partitions of a stage, asked once.
+
+        Raises:
+            DemoFailed: a topic is missing: nothing could be said about it, and nothing would look like drained.
+        """
+        if stage.topics not in self._known:
+            described = await self._admin.describe_topics(list(stage.topics))
+            places = [
+                TopicPartition(topic["topic"], partition["partition"])
+                for topic in described
+                for partition in topic["partitions"]
+            ]
+            missing = set(stage.topics) - {place.topic for place in places}
+            if missing:
+                raise DemoFailed(f"Kafka does not show the topics {', '.join(sorted(missing))}")
+            self._known[stage.topics] = places
+        return self._known[stage.topics]
 
     async def _left(self, behind: Mapping[TopicPartition, tuple[int, int]]) -> dict[TopicPartition, tuple[int, int]]:
         """Those in which something can be read; what is behind by markers only is not."""
