@@ -19,8 +19,9 @@ HOST = "127.0.0.1"
 CONNECTOR = "company"
 SECRET_VARIABLE = "COMPANY_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 POLICY_FILE = Path(__file__).with_name("demo_policy.yaml")
-PARTITIONS = 4
-"""Two for each of two workers. Every partition of every agent costs a transaction per tick, so few is fast here."""
+PARTITIONS = 2
+"""One for each of two workers. Every partition of every agent costs a transaction per tick, and the sink a batch a
+second, so few is fast here."""
 PROGRAM = ("-m", "streams")
 
 
