@@ -17,8 +17,8 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 TOP_LEVEL = {"agents", "schemas", "streams", "deploy", "docs", "examples", "tests", ".ci"}
 FIRST_PARTY = {"agents", "schemas", "streams", "tests"}
-# Picked up by others: codecs by aiokafka, the engine by clickhouse-connect, zones by zoneinfo.
-USED_BY_OTHERS = {"chdb", "cramjam", "tzdata"}
+# Picked up by others: codecs and checksums by both Kafka clients, the engine by clickhouse-connect, zones by zoneinfo.
+USED_BY_OTHERS = {"chdb", "cramjam", "crc32c", "lz4", "python-snappy", "tzdata", "zstandard"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 # A place of one machine, or the host of a package registry: neither means anything on another machine. The letters in
 # brackets keep these lines from finding themselves.
