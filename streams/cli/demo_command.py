@@ -7,6 +7,7 @@ interrupted while it was starting. The work is done in `streams.demo`.
 import asyncio
 import json
 import logging
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,6 +108,8 @@ async def _demo(settings: Settings, options: "DemoOptions", console: Console) ->
         OSError,
     ) as error:
         typer.echo(f"careline demo: {error}", err=True)
+        if options.data is None and not (folder / "run").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # no program has written a log that would be worth keeping
         raise typer.Exit(_FAILED) from None
 
 
