@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 # The lock is complete and hashed, so nothing is resolved; bytecode is compiled at first use, which halves the wait.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 # What the tests need beyond Python, from Debian: promtool.
-TOOLS := prometheus
+TOOLS := prometheus docker-compose
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-faults coverage check format bench contracts lock tools build hooks clean
@@ -71,8 +71,8 @@ lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 # The packages would start their daemons; only the programs are wanted, so a policy forbids it while they are installed.
-tools: ## install promtool (Debian, as root)
-	@command -v promtool >/dev/null || { \
+tools: ## install promtool and docker-compose (Debian, as root)
+	@{ command -v promtool && command -v docker-compose; } >/dev/null || { \
 	  trap 'if [ -n "$$policy" ]; then rm -f /usr/sbin/policy-rc.d; fi' EXIT; \
 	  if [ ! -e /usr/sbin/policy-rc.d ]; then policy=ours; printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; fi; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(TOOLS); }
