@@ -1,7 +1,7 @@
 """What `careline import` and `careline policy run` share: mapping and files from the command line, mistakes in words.
 
-Commands print nothing of their own about a wrong file: they come here, and every mistake is told with its place before the program
-ends with status 2.
+Commands print nothing of their own about a wrong file: they come here, and every mistake is told with its place before
+the program ends with status 2.
 """
 
 from collections.abc import Sequence
@@ -35,19 +35,25 @@ def stop(problems: Sequence[Problem]) -> NoReturn:
     raise typer.Exit(WRONG_FILE)
 
 
-def load_mapping(path: Path) -> ImportMapping:
-    """The mapping; warnings are told. Ends the program when the file is wrong."""
+def load_mapping(path: Path, found_before: Sequence[Problem] = ()) -> ImportMapping:
+    """The mapping; warnings are told.
+
+    Ends the program when the file is wrong, or when errors of other files have been found before: all are told at once.
+    """
     problems = Problems(str(path))
     mapping = read_mapping(path, problems)
-    if mapping is None:
-        stop(problems.errors)
+    if mapping is None or found_before:
+        stop([*found_before, *problems.errors])
     for warning in problems.warnings:
         tell(warning.as_line())
     return mapping
 
 
 def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool) -> History:
-    """All rows of the files. Ends the program when one cannot be read, lacks a column, or (strict) has a row of no use."""
+    """All rows of the files.
+
+    Ends the program when one cannot be read, lacks a column, or (strict) has a row of no use.
+    """
     from streams.cli.history_progress import reading
 
     try:
@@ -58,7 +64,8 @@ def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool)
     except ColumnTrouble as error:
         problems = Problems(mapping.file)
         for use, message, choices in error.found:
-            problems.error(use.place, message, did_you_mean(use.name, choices) if choices else None)
+            way_out = did_you_mean(use.name, choices) if choices else "give it a name of its own in the header"
+            problems.error(use.place, message, way_out)
         stop(problems.errors)
     except StrictStop as error:
         tell(f"{error} (without --strict such rows are counted and listed in FILE.rejected.ndjson)")
@@ -83,4 +90,6 @@ def instant_of(text: str | None, option: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is not an instant such as 2026-03-02T14:30:00Z", param_hint=option) from None
+        raise typer.BadParameter(
+            f"{text!r} is not an instant such as 2026-03-02T14:30:00Z", param_hint=option
+        ) from None

@@ -6,18 +6,20 @@ workers run (`agents.domain.verdict`).
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import msgspec
 import typer
 
-from streams.cli.history_files import instant_of, load_history, load_mapping, stop, tell, tell_rows
+from streams.cli.history_files import instant_of, load_history, load_mapping, tell, tell_rows
 
 if TYPE_CHECKING:
     from agents.domain.policy_book import PolicyBook
     from streams.history.conversations import History
     from streams.history.history_summary import VerdictSummary
+    from streams.policy_files.problem import Problem
 
 _SOURCE = "file"
 _CONVERSATIONS_BETWEEN_REPORTS = 256
@@ -64,8 +66,8 @@ def policy_run(
     from agents.domain.instant import from_datetime
 
     end = instant_of(now, "--now")
-    book = _book(policies)
-    read = load_mapping(mapping)
+    book, mistakes = _book(policies)
+    read = load_mapping(mapping, mistakes)
     history = load_history(read, files, strict=strict)
     try:
         events, summary = _judge(history, book, from_datetime(end), sys.stdout.buffer)
@@ -78,7 +80,8 @@ def policy_run(
         tell(line)
 
 
-def _book(path: Path) -> "PolicyBook":
+def _book(path: Path) -> "tuple[PolicyBook, Sequence[Problem]]":
+    """The policies, and what is wrong with them: then the book is empty."""
     from agents.domain.policy_book import PolicyBook
     from streams.policy_files.policy_reader import read_policy_file
     from streams.policy_files.problem import Problems
@@ -86,10 +89,10 @@ def _book(path: Path) -> "PolicyBook":
     problems = Problems(str(path))
     policy_file = read_policy_file(path, problems)
     if policy_file is None:
-        stop(problems.errors)
+        return PolicyBook(), problems.errors
     for warning in problems.warnings:
         tell(warning.as_line())
-    return PolicyBook.of(policy_file)
+    return PolicyBook.of(policy_file), ()
 
 
 def _judge(history: "History", book: "PolicyBook", now: int, out: BinaryIO) -> tuple[int, "VerdictSummary"]:

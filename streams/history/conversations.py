@@ -136,6 +136,8 @@ class _Source:
         except UnicodeError as error:
             raise UnreadableFile(self.path, str(error), "save it as UTF-8") from None
         with table:
+            if not table.header:
+                raise UnreadableFile(self.path, "the file is empty", "a CSV file begins with the names of its columns")
             _check_columns(uses, table, f"{self.path}")
             yield table.rows(rejections), CsvColumns(table.header)
 

@@ -12,7 +12,7 @@ from agents.domain.calendar import Calendar, CalendarMistake, CalendarNeverOpens
 from schemas.policy import ALWAYS, CalendarSpec, WallInterval
 from streams.policy_files.fields import date_of, fields_of, has_value, word_of, words_of
 from streams.policy_files.holiday_reader import HolidayReader
-from streams.policy_files.hours_reader import hours_of, weekdays_of
+from streams.policy_files.hours_reader import WEEKDAYS, hours_of, weekdays_of
 from streams.policy_files.located_yaml import Entry, Node, Table
 from streams.policy_files.problem import Problems, did_you_mean
 
@@ -31,7 +31,11 @@ class CalendarReader:
     def read(self, node: Node) -> dict[str, CalendarSpec]:
         """Every calendar of the section that could be read, by name."""
         if not isinstance(node, Table):
-            self._problems.error(node.place, "calendars must be a table of names and calendars")
+            self._problems.error(
+                node.place,
+                "calendars must be a table of names and calendars",
+                "for example berlin: {time_zone: Europe/Berlin, …}",
+            )
             return {}
         found: dict[str, CalendarSpec] = {}
         flawless: set[str] = set()
@@ -59,7 +63,11 @@ class CalendarReader:
         if not combined:
             return self._own_hours(name, fields, entry)
         for key in [key for key in fields if key != combined[0]]:
-            self._problems.error(fields[key].place, f"{what} is a {combined[0]} and cannot have {key!r} too")
+            self._problems.error(
+                fields[key].place,
+                f"{what} is a {combined[0]} and cannot have {key!r} too",
+                "name a calendar with hours of its own as a member",
+            )
         members = tuple(member.text for member in words_of(fields[combined[0]], combined[0], self._problems))
         if combined[0] == "union":
             return CalendarSpec(name=name, union=members)
@@ -89,7 +97,7 @@ class CalendarReader:
         zones = available_timezones()
         if word.text in zones:
             return word.text
-        suggestion = did_you_mean(word.text, zones) or "use an IANA name such as Europe/Berlin"
+        suggestion = did_you_mean(word.text, zones, "use an IANA name such as Europe/Berlin")
         self._problems.error(word.place, f"there is no time zone {word.text!r}", suggestion)
         return "UTC"
 
@@ -104,7 +112,11 @@ class CalendarReader:
             days = weekdays_of(entry.key, self._problems)
             if twice := [day for day in days if day in found]:
                 name = entry.key.text
-                self._problems.error(entry.key.place, f"{name!r}: weekday {twice[0]} of the week has hours already")
+                self._problems.error(
+                    entry.key.place,
+                    f"{name!r}: {WEEKDAYS[twice[0] - 1]} has hours already",
+                    "name every weekday once; hours of single dates stand under `exceptions:`",
+                )
             if has_value(entry, self._problems):
                 hours = hours_of(entry.value, entry.key.text, self._problems)
                 found.update(dict.fromkeys(days, hours))
@@ -135,7 +147,7 @@ class CalendarReader:
             try:
                 calendars = compile_calendars(whole)
             except CalendarMistake as mistake:
-                self._problems.error(declared[mistake.calendar].key.place, str(mistake))
+                self._problems.error(declared[mistake.calendar].key.place, str(mistake), "change or remove it")
                 del whole[mistake.calendar]
                 whole = _with_readable_members(whole)
         for name in whole:

@@ -166,7 +166,7 @@ class _CaseFile:
         metric = choice_of(fields["metric"], self._metrics, "metric", self._problems)
         instance = number_of(fields["instance"], "instance", self._problems) if "instance" in fields else 1
         if instance is not None and (instance < 1 or instance != int(instance)):
-            self._problems.error(fields["instance"].place, "an instance is a whole number from 1 on")
+            self._problems.error(fields["instance"].place, "an instance is a whole number from 1 on", "the first is 1")
         if metric is None or instance is None:
             return None
         values = {key: self._expected(key, value) for key, value in fields.items() if key not in {"metric", "instance"}}

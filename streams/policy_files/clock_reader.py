@@ -16,7 +16,9 @@ EVENT_CONDITION_KEYS = ("status", "from", "public", "automated", "agent", "kind"
 def clocks_of(node: Node, problems: Problems) -> dict[str, DeclaredClock]:
     """Every clock of the section, by name."""
     if not isinstance(node, Table):
-        problems.error(node.place, "clocks must be a table of names and clocks")
+        problems.error(
+            node.place, "clocks must be a table of names and clocks", "for example triage: {start: …, satisfy: …}"
+        )
         return {}
     found: dict[str, DeclaredClock] = {}
     for entry in node:

@@ -10,7 +10,7 @@ from typing import get_args
 from schemas.interaction import Status
 from schemas.policy import CONDITION_KEYS, PRIORITIES, Condition
 from streams.policy_files.fields import fields_of, words_of
-from streams.policy_files.located_yaml import Node, Text
+from streams.policy_files.located_yaml import Node, Table, Text
 from streams.policy_files.problem import Problems, did_you_mean, nearest
 
 PAUSE_KEYS = ("status", *CONDITION_KEYS)
@@ -27,8 +27,8 @@ def condition_of(node: Node, keys: Sequence[str], what: str, problems: Problems)
     for key, value in fields_of(node, (*keys, "not"), what, problems).items():
         if key == "not":
             negated = condition_of(value, keys, f"the `not` of {what}", problems)
-            if not negated.any_of and negated.negated is None:
-                problems.error(value.place, f"the `not` of {what} is empty, so {what} never holds")
+            if isinstance(value, Table) and not value.entries:
+                problems.warning(value.place, f"the `not` of {what} is empty, so {what} never holds", "leave it out")
             continue
         words = words_of(value, key, problems)
         for word in words:

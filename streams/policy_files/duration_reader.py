@@ -17,6 +17,7 @@ LONGEST_DAYS = 3_650
 
 _OPEN_TIME = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _BUSINESS_DAYS = re.compile(r"(\d+) +business_days?", re.ASCII)
+_THRESHOLDS = "write a share of the target such as 75%, or open time left such as 30m"
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
 _LOOSE_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z_]*)", re.ASCII)
 _LOOSE_UNITS = {
@@ -59,6 +60,9 @@ def warning_of(node: Node, problems: Problems) -> WarningThreshold | None:
     if word is None:
         return None
     share = _SHARE.fullmatch(word.text)
+    if share is None and (word.text.isdecimal() or _BUSINESS_DAYS.fullmatch(word.text)):
+        problems.error(word.place, f"warn_at: {word.text!r} is neither a share nor open time left", _THRESHOLDS)
+        return None
     if share is None:
         seconds = seconds_of(word, "warn_at", problems)
         return None if seconds is None else WarningThreshold(left_seconds=seconds, text=word.text)
@@ -73,7 +77,7 @@ def warning_of(node: Node, problems: Problems) -> WarningThreshold | None:
 
 def _believable(word: Text, seconds: int, what: str, problems: Problems) -> bool:
     if seconds > LONGEST_DAYS * 86_400:
-        problems.error(word.place, f"{what}: {word.text!r} is longer than ten years")
+        problems.error(word.place, f"{what}: {word.text!r} is longer than ten years", "is the unit right?")
         return False
     return True
 

@@ -29,13 +29,14 @@ def event_of(node: Node, metrics: Sequence[str], problems: Problems) -> EventDra
     errors_before = len(problems.errors)
     fields = fields_of(node, EVENT_KEYS, "an event", problems)
     kind = choice_of(fields["type"], VOCABULARIES["type"], "type", problems) if "type" in fields else "message"
-    if kind is None or not isinstance(node, Table):
+    if not isinstance(node, Table):
         return None
-    required(fields, node, ("at", *REQUIRED_WITH.get(kind, ())), f"an event of type {kind!r}", problems)
+    what = "an event" if kind is None else f"an event of type {kind!r}"
+    required(fields, node, ("at", *REQUIRED_WITH.get(kind or "", ())), what, problems)
     at = instant_of(fields["at"], "at", problems) if "at" in fields else None
     values: dict[str, Any] = {"type": kind}
     for key, value in fields.items():
-        if kind not in ALLOWED_WITH.get(key, (kind,)):
+        if kind is not None and kind not in ALLOWED_WITH.get(key, (kind,)):
             owners = " or ".join(ALLOWED_WITH[key])
             problems.warning(
                 value.place, f"{key!r} says nothing about a {kind} and is ignored", f"it goes with {owners}"
@@ -44,7 +45,7 @@ def event_of(node: Node, metrics: Sequence[str], problems: Problems) -> EventDra
             values.update(account_of(value, "account", problems))
         elif key not in {"at", "type"}:
             values["author" if key == "from" else key] = _value(key, value, metrics, problems)
-    if at is None or len(problems.errors) > errors_before:
+    if kind is None or at is None or len(problems.errors) > errors_before:
         return None
     return EventDraft(at, EventBody(**values))
 

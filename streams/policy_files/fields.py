@@ -13,6 +13,8 @@ from streams.policy_files.problem import Problems, did_you_mean, nearest
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Beyond these a year is mistyped."""
 
+_YEARS = f"years from {EARLIEST.year} to {LATEST.year - 1} are possible"
+_MOST_KEYS = 8
 INSTANT_EXAMPLE = "write it with its offset, for example 2026-03-02T14:30:00Z"
 _KIND_NAMES: dict[type[Node], str] = {Text: "a word", Items: "a list", Table: "a table"}
 
@@ -20,7 +22,11 @@ _KIND_NAMES: dict[type[Node], str] = {Text: "a word", Items: "a list", Table: "a
 def fields_of(node: Node, known: Sequence[str], what: str, problems: Problems) -> dict[str, Node]:
     """The entries of a table by key. Unknown keys, missing values and anything that is no table are errors."""
     if not isinstance(node, Table):
-        problems.error(node.place, f"{what} must be a table of keys and values, not {_shown(node)}")
+        problems.error(
+            node.place,
+            f"{what} must be a table of keys and values, not {_shown(node)}",
+            f"its keys: {', '.join(known[:_MOST_KEYS])}",
+        )
         return {}
     found: dict[str, Node] = {}
     for entry in node:
@@ -61,10 +67,10 @@ def items_of(node: Node, what: str, problems: Problems) -> tuple[Node, ...]:
 def word_of(node: Node, what: str, problems: Problems) -> Text | None:
     """One scalar that is not empty."""
     if not isinstance(node, Text):
-        problems.error(node.place, f"{what} must be a single value, not {_shown(node)}")
+        problems.error(node.place, f"{what} must be a single value, not {_shown(node)}", "write one word or number")
         return None
     if node.is_null or not node.text.strip():
-        problems.error(node.place, f"{what} is empty")
+        problems.error(node.place, f"{what} is empty", "give it a value or leave it out")
         return None
     return node
 
@@ -75,7 +81,7 @@ def words_of(node: Node, what: str, problems: Problems) -> tuple[Text, ...]:
         word = word_of(node, what, problems)
         return () if word is None else (word,)
     if not node.items:
-        problems.error(node.place, f"{what} is an empty list, which nothing can equal")
+        problems.error(node.place, f"{what} is an empty list, which nothing can equal", "leave the key out")
     return tuple(word for item in node.items if (word := word_of(item, what, problems)) is not None)
 
 
@@ -105,7 +111,9 @@ def number_of(node: Node, what: str, problems: Problems) -> float | None:
         return None
     number = number_in(word.text)
     if number is None:
-        problems.error(word.place, f"{what} must be a number, not {word.text!r}")
+        problems.error(
+            word.place, f"{what} must be a number, not {word.text!r}", "write digits only, for example 5 or 0.5"
+        )
     return number
 
 
@@ -132,7 +140,7 @@ def date_of(word: Text, what: str, problems: Problems) -> date | None:
         problems.error(word.place, f"{what}: {word.text!r} is not a date", "write it as 2026-12-25")
         return None
     if not EARLIEST.date() <= day < LATEST.date():
-        problems.error(word.place, f"{what}: the year {day.year} is impossible")
+        problems.error(word.place, f"{what}: the year {day.year} is impossible", _YEARS)
         return None
     return day
 
@@ -151,12 +159,12 @@ def instant_of(node: Node, what: str, problems: Problems) -> datetime | None:
         problems.error(word.place, f"{what}: {word.text!r} has no offset", INSTANT_EXAMPLE)
         return None
     if not EARLIEST.year < moment.year < LATEST.year:
-        problems.error(word.place, f"{what}: the year {moment.year} is impossible")
+        problems.error(word.place, f"{what}: the year {moment.year} is impossible", _YEARS)
         return None
     return moment.astimezone(UTC)
 
 
 def _shown(node: Node) -> str:
     if isinstance(node, Text):
-        return "nothing" if node.is_null else repr(node.text)
+        return "nothing" if node.is_null else repr(node.text[:40])
     return _KIND_NAMES[type(node)]

@@ -52,7 +52,7 @@ class HolidayReader:
             return None
         known = list_supported_countries(include_aliases=True)
         if country.text not in known:
-            suggestion = did_you_mean(country.text, known) or "use an ISO 3166 code such as DE"
+            suggestion = did_you_mean(country.text, known, "use an ISO 3166 code such as DE")
             self._problems.error(country.place, f"the holidays of {country.text!r} are not known", suggestion)
             return None
         if "subdivision" not in fields:

@@ -24,7 +24,7 @@ def weekdays_of(word: Text, problems: Problems) -> tuple[int, ...]:
     names = word.text.split("-")
     for name in names:
         if name not in WEEKDAYS:
-            suggestion = did_you_mean(name[:3], WEEKDAYS) or "write it as mon or mon-fri"
+            suggestion = did_you_mean(name[:3], WEEKDAYS)
             problems.error(word.place, f"{name!r} is not a weekday", suggestion)
             return ()
     if len(names) > 2:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from streams.policy_files.problem import Place, Problems
 
@@ -85,9 +86,9 @@ def read_file(path: Path, problems: Problems) -> str | None:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        problems.error(None, "there is no such file")
+        problems.error(None, "there is no such file", "check the path")
     except OSError as error:
-        problems.error(None, f"cannot be read: {error.strerror or error}")
+        problems.error(None, f"cannot be read: {error.strerror or error}", "check what it is and who may read it")
     else:
         if len(data) > MAX_FILE_BYTES:
             problems.error(
@@ -108,18 +109,54 @@ def parse_yaml(text: str, problems: Problems) -> Node | None:
     try:
         root = parser.compose(text)
         if root is None:
-            problems.error(Place(1, 1), "the file is empty")
+            problems.error(Place(1, 1), "the file is empty", "is it the right file?")
             return None
         return _Converter(problems).convert(root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
-        problems.error(_place(mark), f"is not YAML: {said}")
+        problems.error(_place(mark), f"is not YAML: {said}", _hint_for(said))
+    except ReaderError as error:
+        message = f"is not YAML: the character U+{_code(error):04X} is not allowed"
+        problems.error(
+            _place_of(text, _code(error)), message, "remove it, or write it as an escape within double quotes"
+        )
     except YAMLError as error:
-        problems.error(None, f"is not YAML: {str(error).splitlines()[0]}")
+        problems.error(Place(1, 1), f"is not YAML: {str(error).splitlines()[0]}", "check the syntax")
     except RecursionError:
-        problems.error(None, "is nested too deeply")
+        problems.error(_deepest(text), "is nested too deeply", "a policy needs no more than a dozen levels")
     return None
+
+
+def _hint_for(said: str) -> str:
+    """The usual cause behind a parser's complaint."""
+    if r"'\t'" in said:
+        return "indent with spaces, not with tabs"
+    if "another document" in said:
+        return "keep one document per file, so remove the second `---`"
+    if "alias" in said:
+        return "an alias *name needs an anchor &name before it; a text that begins with * needs quotes"
+    if "quoted scalar" in said:
+        return "close the quotes"
+    if "flow" in said:
+        return "check commas and closing brackets"
+    return "check the indentation; texts with : # { [ * & ! | > % @ need quotes"
+
+
+def _code(error: ReaderError) -> int:
+    return ord(error.character) if isinstance(error.character, str) else int(error.character)
+
+
+def _place_of(text: str, code: int) -> Place:
+    before = text[: max(0, text.find(chr(code)))]
+    return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _deepest(text: str) -> Place:
+    """The line with the most brackets: where the nesting is, as nobody nests a thousand levels by indentation."""
+    lines = text.splitlines() or [""]
+    brackets = [line.count("[") + line.count("{") for line in lines]
+    return Place(brackets.index(max(brackets)) + 1, 1)
 
 
 def _place(mark: StringMark | None) -> Place | None:
@@ -140,7 +177,7 @@ class _Converter:
             return known
         place = _place(node.start_mark) or Place(1, 1)
         if id(node) in self._open:
-            self._problems.error(place, "contains itself by an alias")
+            self._problems.error(place, "contains itself by an alias", "write its content out")
             return Text(place, "")
         self._open.add(id(node))
         result = self._convert(node, place)
@@ -160,7 +197,9 @@ class _Converter:
         for key_node, value_node in node.value:
             key, value = self.convert(key_node), self.convert(value_node)
             if not isinstance(key, Text):
-                self._problems.error(key.place, "a key must be a word, not a list or a table")
+                self._problems.error(
+                    key.place, "a key must be a word, not a list or a table", "texts with { } or [ ] need quotes"
+                )
             elif key.text in seen:
                 first = seen[key.text].line
                 self._problems.error(

@@ -118,7 +118,7 @@ class _MappingReader:
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            suggestion = did_you_mean(name, available_timezones()) or "use an IANA name such as America/New_York"
+            suggestion = did_you_mean(name, available_timezones(), "use an IANA name such as America/New_York")
             self._problems.error(word.place, f"{name!r} is not a time zone", suggestion)
             return ZoneInfo("UTC")
 
@@ -166,7 +166,7 @@ class _MappingReader:
             return []
         items = items_of(node, "`events`", self._problems)
         if isinstance(node, Items) and not items:
-            self._problems.error(node.place, "`events` is an empty list, so no row can yield an event")
+            self._problems.error(node.place, "`events` is an empty list, so no row can yield an event", "describe one")
         entries = [self._event(item) for item in items]
         return [entry for entry in entries if entry is not None]
 
@@ -213,7 +213,7 @@ class _MappingReader:
                 self._problems.error(name.place, f"{name.text!r} is not a column", f"without braces: {name.text[1:-1]}")
             texts = [self._plain(item, f"`when.{name.text}`") for item in values]
             if not texts:
-                self._problems.error(value.place, f"`when.{name.text}` lists no value, so no row can match")
+                self._problems.error(value.place, f"`when.{name.text}` lists no value, so no row can match", "name one")
             wanted = frozenset(text for text in texts if text is not None)
             conditions.append(ColumnCondition(ColumnUse(name.text, name.place), wanted))
         return conditions
@@ -221,7 +221,7 @@ class _MappingReader:
     def _entries(self, node: Node, what: str) -> list[tuple[Text, Node]]:
         if isinstance(node, Table):
             return [(entry.key, entry.value) for entry in node]
-        self._problems.error(node.place, f"{what} must be a table of keys and values")
+        self._problems.error(node.place, f"{what} must be a table of keys and values", "write `key: value`")
         return []
 
     def _check_paths(self, mapping: ImportMapping) -> None:
@@ -262,9 +262,9 @@ class _MappingReader:
             if text not in VOCABULARIES[key]:
                 self._problems.error(place, f"{text!r} is not a {key}", did_you_mean(text, VOCABULARIES[key]))
         elif key in _FLAG_KEYS and text.lower() not in FLAGS:
-            self._problems.error(place, f"{text!r} is neither true nor false")
+            self._problems.error(place, f"{text!r} is neither true nor false", "write true or false")
         elif key in _NUMBER_KEYS and not _succeeds(float, text):
-            self._problems.error(place, f"{text!r} is not a number")
+            self._problems.error(place, f"{text!r} is not a number", 'a number or a "{column}"')
         elif key in _TIME_KEYS and not _succeeds(time_reader(ZoneInfo("UTC"), None), text):
             self._problems.error(place, f"{text!r} is neither a column nor a time", 'for example "{column}"')
         elif key == "metric" and text not in METRICS:
@@ -294,10 +294,10 @@ def _succeeds(read: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _if_unquoted(node: Node) -> str | None:
+def _if_unquoted(node: Node) -> str:
     """`{column}` without quotes is a table to YAML."""
     if isinstance(node, Table) and len(node.entries) == 1:
         entry = node.entries[0]
         if isinstance(entry.value, Text) and entry.value.is_null:
             return f'with quotes: "{{{entry.key.text}}}"'
-    return None
+    return 'for example "{column}"'

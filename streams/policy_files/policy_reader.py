@@ -159,9 +159,8 @@ class _PolicyReader:
             ratio = None
         if over is None or over.text == "month":
             return None if ratio is None else Objective(ratio)
-        seconds = seconds_of(over, "over", self._problems)
-        days, rest = divmod(seconds or 0, SECONDS_OF["d"])
-        if seconds is not None and (rest or not days):
+        days, rest = divmod(seconds_of(over, "over", Problems("")) or 0, SECONDS_OF["d"])
+        if rest or not days:
             self._problems.error(over.place, f"over: {over.text!r} is not a number of days", "write 30d or month")
         return None if ratio is None else Objective(ratio, days)
 

@@ -16,6 +16,10 @@ class Place(NamedTuple):
     column: int
 
 
+_MOST_NAMED = 24
+"""Choices that fit into a line or two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake (`error`: the file is not used) or one doubt (`warning`: it is)."""
@@ -52,7 +56,7 @@ class Problems:
         self._found: list[Problem] = []
 
     def error(self, place: Place | None, message: str, suggestion: str | None = None) -> None:
-        """The file cannot be used as it is."""
+        """The file cannot be used as it is. Suggest a way out: whoever wrote it wants to go on."""
         line, column = place or (None, None)
         self._found.append(Problem(self.file, line, column, message, suggestion, "error"))
 
@@ -90,13 +94,18 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return by_form[found[0]] if found else None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A suggestion for a word that is not known: the nearest one, else all of them when they are few."""
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """A suggestion for a word that is not known: the nearest one, else `otherwise`, else the ones that there are."""
     candidates = list(known)
     near = nearest(word, candidates)
     if near is not None:
         return f"did you mean {near!r}?"
-    return f"one of: {', '.join(candidates)}" if 0 < len(candidates) <= 24 else None
+    if otherwise is not None:
+        return otherwise
+    if not candidates:
+        return "there is none to choose from"
+    more = f" and {len(candidates) - _MOST_NAMED} more" if len(candidates) > _MOST_NAMED else ""
+    return f"one of: {', '.join(candidates[:_MOST_NAMED])}{more}"
 
 
 def _form(word: str) -> str:

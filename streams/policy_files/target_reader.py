@@ -51,7 +51,7 @@ class TargetReader:
         target: Duration | None = None
         by_priority: dict[str, Duration] = {}
         if "target" not in fields:
-            if all(entry.key.text != "target" for entry in node):
+            if nearest("target", [entry.key.text for entry in node if entry.key.text not in fields]) is None:
                 self._problems.error(node.place, f"{metric} has no 'target'", "add for example `target: 4h`")
         elif isinstance(fields["target"], Table):
             by_priority = self._by_priority(metric, fields["target"])

@@ -242,7 +242,7 @@ def test_one_wrong_file_among_good_ones_stops_all(folder: Path) -> None:
                 "line": None,
                 "column": None,
                 "message": "there is no such file",
-                "suggestion": None,
+                "suggestion": "check the path",
             }
         ]
     }
