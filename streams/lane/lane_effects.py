@@ -21,6 +21,9 @@ from streams.lane.lane_transaction import OutgoingRecord
 
 SOURCE = "careline/work"
 
+MOST_REJECTED_BYTES = 2_500_000
+"""Base64 makes a third more of it, which has to fit into one batch of the transaction."""
+
 
 class LaneEffects:
     """The results of one batch."""
@@ -56,7 +59,11 @@ class LaneEffects:
         self.records += [OutgoingRecord(name, place, None, value, headers) for place in range(self._partitions)]
 
     def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
-        """Put a record into the dead letters, with every byte of it."""
+        """Put a record into the dead letters, with every byte of it unless it is larger than an event could be."""
+        value = record.value
+        if value is not None and len(value) > MOST_REJECTED_BYTES:
+            detail = f"{detail} (its {len(value):,} bytes are too many for a dead letter; they are at the origin)"
+            value = None
         rejection = Rejection(
             id=f"{record.topic.name}/{record.partition}/{record.offset}",
             reason=reason,
@@ -64,7 +71,7 @@ class LaneEffects:
             origin=Origin(topic=record.topic.name, partition=record.partition, offset=record.offset),
             rejected_at=to_datetime(self.observed_at),
             key=record.key,
-            value=record.value,
+            value=value,
             headers=tuple(record.headers),
         )
         headers = headers_of(rejection, SOURCE, rejection.id, rejection.rejected_at)

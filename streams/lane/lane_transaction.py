@@ -18,8 +18,8 @@ STEP_TIMEOUT_SECONDS = 30.0
 TRANSACTION_TIMEOUT_MS = 15_000
 """How long readers wait at most for a transaction that a killed worker left open and no new owner fenced before."""
 
-BATCH_BYTES = 900_000
-"""Below the broker's default limit of 1 MiB for a record batch."""
+BATCH_BYTES = 4_000_000
+"""Half of what our topics take as a record batch (`streams.topic_settings`), so that the largest dead letter fits."""
 
 
 class OutgoingRecord(NamedTuple):
