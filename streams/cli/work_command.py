@@ -18,6 +18,7 @@ import typer
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from streams.kafka_admin import WaitNotice
     from streams.sinks.recorder import Recorder
 
 
@@ -92,7 +93,7 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
 
     log = logging.getLogger("careline.work")
     try:
-        wait_for_kafka(settings.kafka_servers, on_wait=lambda notice: log.warning("%s", notice))
+        wait_for_kafka(settings.kafka_servers, on_wait=_say_waiting)
         if settings.policies_file is not None:
             outcome = publish_if_different(settings, settings.policies_file)
             log.info("%s", outcome)
@@ -104,6 +105,11 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
     except (TopicsMissing, KafkaUnavailable) as error:
         typer.echo(f"careline work: {error}", err=True)
         return 1
+
+
+def _say_waiting(notice: "WaitNotice") -> None:
+    log = logging.getLogger("careline.work")
+    log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
