@@ -189,6 +189,8 @@ def _published_figures_come_out(house: House) -> None:
         assert p90 == pytest.approx(expected[3], rel=0.001)
     assert house.rows("SELECT count() = uniqExact(id) FROM sla_events") == [(1,)], "nothing is told twice"
     assert house.rows("SELECT count() FROM rejected") == [(0,)]
+    judged_early = "SELECT count() FROM sla_events WHERE kind = 'outcome_revised'"
+    assert house.rows(judged_early) == [(0,)], "no ticket is judged early because another one is newer"
 
 
 def _the_same_as_without_a_broker(house: House, example: Path, history: Path) -> None:

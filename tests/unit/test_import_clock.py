@@ -130,7 +130,7 @@ def asked(conversation: str, at: Instant, by: Any = "customer") -> Interaction:
 @pytest.mark.parametrize("batch", [1, 100])
 def test_promises_that_run_when_the_story_ends_run_on_the_wall(batch: int) -> None:
     conversations = Conversations()
-    story = [
+    story: list[Interaction | Control] = [
         asked("open", STORY_ENDS - 1),
         asked("overdue", NOON),
         asked("answered", NOON),
