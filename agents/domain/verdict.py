@@ -5,15 +5,18 @@ same fold.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from agents.domain.conversation import Conversation
 from agents.domain.instant import Instant
 from agents.domain.narration import Silence, view_of
 from agents.domain.policy_book import PolicyBook
-from agents.domain.timeline import Timeline, entry_of, new_conversation
+from agents.domain.timeline import entry_of, new_conversation
 from schemas.clock_view import ClockView
 from schemas.interaction import Interaction
 from schemas.sla_event import Cause
+
+_time_of = attrgetter("occurred_at")
 
 
 def judge_conversation(book: PolicyBook, interactions: Sequence[Interaction], now: Instant) -> list[ClockView]:
@@ -22,19 +25,22 @@ def judge_conversation(book: PolicyBook, interactions: Sequence[Interaction], no
     Args:
         book: the policies in force.
         interactions: the events of one conversation in any order; those of one instant count in the order given, a
-        repeated id counts once. now: the clock runs on to here after the last event; events after it still count.
+            repeated id counts once.
+        now: the clock runs on to here after the last event; events after it still count.
 
     Returns:
         One view per clock in the order in which the clocks started; empty without interactions.
     """
     if not interactions:
         return []
-    ordered = sorted(interactions, key=lambda interaction: interaction.occurred_at)
-    timeline = Timeline(new_conversation(ordered[0]), book)
-    silent = Silence(book)
+    # All events are at hand and in order, so nothing comes late and no `Timeline` is needed to fold again.
+    ordered = sorted(interactions, key=_time_of)
+    state = new_conversation(ordered[0])
+    conversation = Conversation(state, book, Silence(book))
+    known: set[str] = set()
     for interaction in ordered:
-        silent.event_id = interaction.id
-        timeline.take(entry_of(interaction), silent)
-    Conversation(timeline.state, book, silent).advance(now)
-    state = timeline.state
+        if interaction.id not in known:
+            known.add(interaction.id)
+            conversation.apply(entry_of(interaction))
+    conversation.advance(now)
     return [view_of(state, clock, book, state.advanced_to, Cause(0, 0)) for clock in state.clocks]

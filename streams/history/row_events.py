@@ -5,6 +5,7 @@ Pure and fast: `RowReader` compiles a mapping for the columns of one file into c
 turns them into interactions.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -123,7 +124,7 @@ class RowReader:
         self._conversation = text_of(mapping.conversation, columns)
         self._standing = _standing_reader(mapping, columns)
         times = _Times(mapping)
-        self._entries = [_EntryReader(entry, mapping, columns, times) for entry in mapping.events]
+        self._entries = _Entries(mapping, columns, times)
         self._may_change_account = any(entry.type in {"account_changed", None} for entry in mapping.events)
 
     def read(self, values: Any) -> RowFacts | None:  # noqa: ANN401 - a row of either format
@@ -133,7 +134,8 @@ class RowReader:
             UnusableRow: no conversation, or a value that cannot be what the mapping takes it for. A row is used whole
                 or not at all.
         """
-        drafts = tuple([draft for entry in self._entries if (draft := entry.read(values)) is not None])
+        entries = self._entries.that_may_match(values)
+        drafts = tuple([draft for entry in entries if (draft := entry.read(values)) is not None])
         if not drafts:
             return None
         conversation = self._conversation(values)
@@ -203,6 +205,33 @@ def _time(read_time: TimeReader, key: str, text: str) -> datetime:
         return read_time(text)
     except UnreadableTime as error:
         raise UnusableRow("unreadable_time", f"{key}: {error}") from None
+
+
+class _Entries:
+    """All entries, found by the value of the column that most of their conditions ask for: often none but one fits."""
+
+    def __init__(self, mapping: ImportMapping, columns: Columns, times: _Times) -> None:
+        asked = Counter(condition.column.name for entry in mapping.events for condition in entry.when)
+        (name, _count), *_ = asked.most_common(1) or [("", 0)]
+        readers = [_EntryReader(entry, mapping, columns, times) for entry in mapping.events]
+        wanted = [_values_of(entry, name) for entry in mapping.events]
+        self._column = columns.text(name) if asked else None
+        self._otherwise = [reader for reader, values in zip(readers, wanted, strict=True) if values is None]
+        self._by_value = {
+            value: [reader for reader, values in zip(readers, wanted, strict=True) if values is None or value in values]
+            for value in frozenset().union(*(values for values in wanted if values is not None))
+        }
+
+    def that_may_match(self, values: Any) -> "list[_EntryReader]":  # noqa: ANN401 - a row of either format
+        """The entries whose conditions may hold, in the order of the mapping."""
+        if self._column is None:
+            return self._otherwise
+        return self._by_value.get(self._column(values), self._otherwise)
+
+
+def _values_of(entry: EventEntry, column: str) -> frozenset[str] | None:
+    """The values that an entry asks of a column; null when it does not ask for it."""
+    return next((condition.any_of for condition in entry.when if condition.column.name == column), None)
 
 
 BodyReader = Callable[[Any], EventBody | None]

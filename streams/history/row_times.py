@@ -26,6 +26,7 @@ _DIGITS = {
     "S": r"(\d\d)",
     "f": r"(\d{1,6})",
 }
+_ISO_SHAPED = frozenset({"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"})
 _DIRECTIVE = re.compile("%(.)", re.DOTALL)
 
 
@@ -97,6 +98,9 @@ def _format_reader(time_format: str) -> TimeReader:
         + "".join(_DIGITS[name] + re.escape(text) for name, text in zip(directives, literals[1:], strict=True)),
         re.ASCII,
     )
+    if time_format in _ISO_SHAPED:
+        # The pattern has checked the shape; the library's own reader is three times as fast as taking it apart here.
+        return lambda text: datetime.fromisoformat(text) if pattern.fullmatch(text) else by_strptime(text)
     order = [directives.index(name) if name in directives else None for name in "YmdHMSf"]
 
     def by_pattern(text: str) -> datetime:

@@ -58,9 +58,8 @@ COLUMNS = (
 
 def instant_text(moment: datetime) -> str:
     """An instant in UTC such as `2026-03-02T14:30:00Z`, with a fraction only when there is one."""
-    local = moment.astimezone(UTC)
-    fraction = f".{local.microsecond:06d}".rstrip("0") if local.microsecond else ""
-    return f"{local:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if moment.microsecond else text}Z"
 
 
 def _instant(moment: datetime | None) -> str | None:

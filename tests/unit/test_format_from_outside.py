@@ -183,3 +183,32 @@ def test_story(name: str, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     (clock,) = json.loads(result.stdout)["tests"][0]["actual"]
     assert {key: clock[key] for key in expected} == expected
+
+
+def test_entries_with_and_without_conditions_on_several_columns(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\npolicies: [{id: all, targets: {first_response: 1h, next_response: 1h}}]\n"
+    )
+    (tmp_path / "m.yaml").write_text(
+        'format: csv\ntime_format: "%Y-%m-%d %H:%M:%S"\nconversation: "{id}"\nevents:\n'
+        '  - {when: {what: [ask, again]}, at: "{at}", from: customer}\n'
+        '  - {when: {by: human, what: answer}, at: "{at}", from: agent}\n'
+        '  - {when: {by: robot}, at: "{at}", from: bot}\n'
+        '  - {at: "{spam}", type: status_changed, status: spam}\n'
+    )
+    (tmp_path / "h.csv").write_text(
+        "id,what,by,at,spam\n"
+        "1,ask,,2026-03-02 09:00:00,\n1,answer,robot,2026-03-02 09:10:00,\n1,answer,human,2026-03-02 9:20:00,\n"
+        "1,again,,2026-03-02 09:30:00,\n2,ask,,2026-03-02 09:00:00,2026-03-02 09:05:00\n2,other,,2026-03-02T09:00:00,\n"
+        "3,ask,,2026-03-02T09:00:00,\n"
+    )
+    files = ["--policies", tmp_path / "p.yaml", "--mapping", tmp_path / "m.yaml", tmp_path / "h.csv"]
+    result = call("run", "--now", "2026-03-02T10:00:00Z", *files)
+    assert result.exit_code == 0, result.stderr
+    clocks = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(c["conversation"], c["metric"], c["outcome"], c["elapsed_seconds"]) for c in clocks] == [
+        ("1", "first_response", "met", 1200),
+        ("1", "next_response", "open", 1800),
+        ("2", "first_response", "cancelled", 300),
+    ]
+    assert "7 rows: 5 used, 1 without an event, 1 rejected" in result.stderr
