@@ -11,6 +11,7 @@ reason:
   then is the committed position true.
 - `ack`, `_add_gap`, `_commit`: offsets are committed inside the lane's transaction. Faust's own bookkeeping, which can
   commit past a message in flight, has nothing left to commit.
+- `verify_event_path`: Faust's watchdog asks when it last committed, and would report every few minutes that it did not.
 - the thread's `_create_worker_consumer`: read committed records only; assign ranges, so that one worker owns the same
   partition of co-partitioned topics (stock Faust without tables assigns round-robin); fetch in large portions.
 
@@ -139,6 +140,10 @@ class BatchConsumer(driver.Consumer):
     @override
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets between batches are nobody's business: see `ack`."""
+
+    @override
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing to verify: Faust commits nothing here."""
 
     @override
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

@@ -31,6 +31,7 @@ READ_AND_TRIED = [
     pytest.param(
         driver.AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad", id="read committed, range assignment"
     ),
+    pytest.param(driver.Consumer.verify_event_path, "a17e8f0610e1abcb", id="no report about commits"),
     pytest.param(driver.Consumer._new_consumer_thread, "0870ec53dea75083", id="our thread"),
     pytest.param(driver.Consumer._to_message, "7c24f6511b2fcef7", id="what a message consists of"),
     pytest.param(Recovery._resume_streams, "d986a6710c1aca98", id="seeks before it resumes"),
