@@ -55,7 +55,7 @@ SIGNALS = TopicSpec(
     key="account id",
     contracts=(Signal, Control),
     retention_ms=90 * DAY_MS,
-    producers=("connect", "import", "simulate", "work"),
+    producers=("connect", "simulate", "work"),
     consumers=("work",),
     purpose="Surveys, usage, subscriptions, onboarding, advocacy, goals, pulse",
 )
