@@ -16,6 +16,7 @@ from streams.history.history_summary import row_lines
 from streams.history.import_mapping import ImportMapping
 from streams.history.rejected_rows import StrictStop
 from streams.history.row_files import UnreadableFile
+from streams.history.row_times import EARLIEST, LATEST
 from streams.policy_files.mapping_reader import read_mapping
 from streams.policy_files.problem import Problem, Problems, did_you_mean
 
@@ -82,14 +83,17 @@ def instant_of(text: str | None, option: str) -> datetime:
     """The instant of an option in UTC, also without an offset; the wall clock where it is not given.
 
     Raises:
-        typer.BadParameter: it is no ISO 8601 time.
+        typer.BadParameter: it is no ISO 8601 time, or none at which anything happens.
     """
     if text is None:
         return datetime.now(UTC)
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        instant = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is not an instant such as 2026-03-02T14:30:00Z", param_hint=option
         ) from None
+    if not EARLIEST <= instant < LATEST:
+        raise typer.BadParameter(f"the year {instant.year} is impossible", param_hint=option)
+    return instant

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import msgspec
 import typer
 
-from streams.cli.history_files import instant_of, load_history, load_mapping, tell, tell_rows
+from streams.cli.history_files import WRONG_FILE, instant_of, load_history, load_mapping, tell, tell_rows
 
 if TYPE_CHECKING:
     from agents.domain.policy_book import PolicyBook
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SOURCE = "file"
 _CONVERSATIONS_BETWEEN_REPORTS = 256
+_MOST_TROUBLES = 5
 
 PoliciesOption = Annotated[Path, typer.Option("--policies", metavar="POLICIES.yaml", help="The policies that judge.")]
 MappingOption = Annotated[Path, typer.Option("--mapping", metavar="MAPPING.yaml", help="How rows become events.")]
@@ -70,7 +71,7 @@ def policy_run(
     read = load_mapping(mapping, mistakes)
     history = load_history(read, files, strict=strict)
     try:
-        events, summary = _judge(history, book, from_datetime(end), sys.stdout.buffer)
+        events, summary, troubles = _judge(history, book, from_datetime(end), sys.stdout.buffer)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,6 +79,18 @@ def policy_run(
     tell_rows(history, len(history), events)
     for line in summary.lines():
         tell(line)
+    _end_if_troubled(policies, troubles)
+
+
+def _end_if_troubled(policies: Path, troubles: Sequence[str]) -> None:
+    """A calendar that ran dry is a mistake of the policies: the other conversations have been judged all the same."""
+    if not troubles:
+        return
+    for trouble in troubles[:_MOST_TROUBLES]:
+        tell(f"{policies}: error: {trouble}")
+    if len(troubles) > _MOST_TROUBLES:
+        tell(f"and {len(troubles) - _MOST_TROUBLES} conversations more")
+    raise typer.Exit(WRONG_FILE)
 
 
 def _book(path: Path) -> "tuple[PolicyBook, Sequence[Problem]]":
@@ -95,7 +108,8 @@ def _book(path: Path) -> "tuple[PolicyBook, Sequence[Problem]]":
     return PolicyBook.of(policy_file), ()
 
 
-def _judge(history: "History", book: "PolicyBook", now: int, out: BinaryIO) -> tuple[int, "VerdictSummary"]:
+def _judge(history: "History", book: "PolicyBook", now: int, out: BinaryIO) -> "tuple[int, VerdictSummary, list[str]]":
+    from agents.domain.calendar import CalendarNeverOpens
     from agents.domain.verdict import judge_conversation
     from streams.cli.history_progress import counting
     from streams.history.history_summary import VerdictSummary
@@ -104,12 +118,18 @@ def _judge(history: "History", book: "PolicyBook", now: int, out: BinaryIO) -> t
     encode = msgspec.json.Encoder().encode
     summary = VerdictSummary()
     events = 0
+    troubles: list[str] = []
     with counting("judging", len(history)) as progress:
-        for place, (_conversation, interactions) in enumerate(history.conversations(_SOURCE)):
+        for place, (conversation, interactions) in enumerate(history.conversations(_SOURCE)):
             events += len(interactions)
-            for view in judge_conversation(book, interactions, now):
+            try:
+                views = judge_conversation(book, interactions, now)
+            except CalendarNeverOpens as error:
+                troubles.append(f"conversation {conversation!r} cannot be judged: {error}")
+                continue
+            for view in views:
                 summary.add(view)
                 out.write(encode(columns_of(view)) + b"\n")
             if progress is not None and place % _CONVERSATIONS_BETWEEN_REPORTS == 0:
                 progress(place)
-    return events, summary
+    return events, summary, troubles

@@ -202,7 +202,7 @@ def test_entries_with_and_without_conditions_on_several_columns(tmp_path: Path) 
         "1,again,,2026-03-02 09:30:00,\n2,ask,,2026-03-02 09:00:00,2026-03-02 09:05:00\n2,other,,2026-03-02T09:00:00,\n"
         "3,ask,,2026-03-02T09:00:00,\n"
     )
-    files = ["--policies", tmp_path / "p.yaml", "--mapping", tmp_path / "m.yaml", tmp_path / "h.csv"]
+    files: list[str | Path] = ["--policies", tmp_path / "p.yaml", "--mapping", tmp_path / "m.yaml", tmp_path / "h.csv"]
     result = call("run", "--now", "2026-03-02T10:00:00Z", *files)
     assert result.exit_code == 0, result.stderr
     clocks = [json.loads(line) for line in result.stdout.splitlines()]
@@ -212,3 +212,23 @@ def test_entries_with_and_without_conditions_on_several_columns(tmp_path: Path) 
         ("2", "first_response", "cancelled", 300),
     ]
     assert "7 rows: 5 used, 1 without an event, 1 rejected" in result.stderr
+
+
+def test_a_calendar_that_runs_dry_ends_in_words(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\ncalendars: {c: {time_zone: UTC, weekly: {}, exceptions: {2026-03-02: [09:00-17:00]}}}\n"
+        "policies:\n  - {id: gold, when: {tier: gold}, targets: {first_response: 1h}}\n"
+        "  - {id: dry, calendar: c, targets: {first_response: 10h}}\n"
+    )
+    (tmp_path / "m.yaml").write_text(
+        "format: csv\nconversation: '{id}'\naccount: '{who}'\naccount_fields: {tier: '{tier}'}\n"
+        "events: [{at: '{at}', from: customer}]\n"
+    )
+    (tmp_path / "h.csv").write_text("id,who,tier,at\n1,a,,2026-03-02T10:00:00Z\n2,b,gold,2026-03-02T10:00:00Z\n")
+    mapping = tmp_path / "m.yaml"
+    files: list[str | Path] = ["--policies", tmp_path / "p.yaml", "--mapping", mapping, tmp_path / "h.csv"]
+    result = call("run", "--now", "2026-03-03T00:00:00Z", *files)
+    assert result.exit_code == 2
+    assert "conversation '1' cannot be judged: calendar 'c'" in result.stderr
+    assert [json.loads(line)["conversation"] for line in result.stdout.splitlines()] == ["2"]
+    assert call("run", "--now", "2500-01-01T00:00:00Z", *files).exit_code == 2
