@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from agents.domain.clock import is_running
+from agents.domain.clock import is_running, stage
 from agents.domain.conversation import Conversation
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.narration import Detection, Narrator, view_of
@@ -55,6 +55,7 @@ class ConversationAgent:
         self._states = states
         self._effects = effects
         self._open: dict[str, ConversationState] = {}
+        self._before: dict[str, list[str]] = {}
         self._touched: dict[tuple[str, str, int], tuple[ConversationState, ClockState, Cause]] = {}
         remembered = states.get(LEDGER_KEY)
         self.ledger = _ledger_decoder.decode(remembered) if remembered is not None else PartitionLedger()
@@ -70,9 +71,11 @@ class ConversationAgent:
             self._take(record, observed_at)
             self.ledger.next_offset = record.offset + 1
         self._publish_clocks()
+        self._count_clocks()
         for key, state in self._open.items():
             self._states.put(key, encode_state(state), state.clock, _wake_of(state))
         self._open.clear()
+        self._before.clear()
         self._states.put(LEDGER_KEY, msgspec.msgpack.encode(self.ledger))
 
     def _take(self, record: Record, observed_at: Instant) -> None:
@@ -224,8 +227,23 @@ class ConversationAgent:
         state = self._open.get(key)
         if state is None:
             data = self._states.get(key)
-            state = decode_state(data) if data is not None else None
+            if data is None:
+                return None
+            state = decode_state(data)
+            self._before[key] = _stages(state)
         return state
+
+    def _count_clocks(self) -> None:
+        """Keep the books of running clocks: what was taken out of the memory leaves them, what goes back enters."""
+        running = self.ledger.running
+        for key, state in self._open.items():
+            before, after = self._before.get(key, []), _stages(state)
+            if before == after:
+                continue
+            for place in before:
+                running[place] = running.get(place, 0) - 1
+            for place in after:
+                running[place] = running.get(place, 0) + 1
 
     def _tell(self, narrator: Narrator) -> None:
         for event in narrator.events:
@@ -249,6 +267,10 @@ def _wake_of(state: ConversationState) -> Instant | None:
 
 def _by_wake(found: tuple[Instant, str, ConversationState]) -> tuple[Instant, str]:
     return found[:2]
+
+
+def _stages(state: ConversationState) -> list[str]:
+    return [f"{clock.metric}/{stage(clock)}" for clock in state.clocks if is_running(clock)]
 
 
 def tick(clock: str, as_of: Instant, rate: float = 1.0) -> Control:

@@ -133,3 +133,5 @@ class PartitionLedger(Struct, array_like=True, omit_defaults=True):
     next_offset: int = 0
     anchors: dict[str, ClockAnchor] = field(default_factory=dict)
     policies: list[ActivePolicy] = field(default_factory=list)
+    running: dict[str, int] = field(default_factory=dict)
+    """How many clocks are not yet decided, by `metric/stage` (`agents.domain.clock.stage`)."""

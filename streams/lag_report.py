@@ -6,6 +6,7 @@ look one record behind for ever. The consumer's position is past the markers.
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import faust
 
@@ -19,12 +20,13 @@ CONSUMER = "work"
 
 
 class LagReport:
-    """Tells the lag of every partition of this worker, and that a partition is no longer its own."""
+    """Tells the lag of every partition of this worker, that one is no longer its own, and what it holds."""
 
-    def __init__(self, app: faust.App, lanes: Lanes, recorder: Recorder) -> None:
+    def __init__(self, app: faust.App, lanes: Lanes, recorder: Recorder, tell_holdings: Callable[[], None]) -> None:
         self._app = app
         self._lanes = lanes
         self._recorder = recorder
+        self._tell_holdings = tell_holdings
         self._told: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
@@ -32,6 +34,7 @@ class LagReport:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             try:
+                self._tell_holdings()
                 await self._report()
             except Exception as error:  # noqa: BLE001 - a broker that is away for a while must not end the worker here
                 log.debug("the lag could not be told: %r", error)

@@ -4,8 +4,10 @@
 a crash took back.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
+from agents.conversation_agent import ConversationAgent
 from schemas.sla_event import SlaEvent
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lanes import Lanes
@@ -32,6 +34,7 @@ class WorkWatch:
         self._on_failed = on_failed
         self._recent_records = 0
         self._recent_rejections = 0
+        self._held: Counter[str] = Counter()
         self.lanes: Lanes | None = None
 
     def committed(self, batch: CommittedBatch) -> None:
@@ -50,6 +53,17 @@ class WorkWatch:
                 self._sla_event(event)
         self._recorder.state_keys(stage, self.lanes.keys_of(stage) if self.lanes is not None else 0)
         self._share_of_rejections(batch)
+
+    def tell_holdings(self) -> None:
+        """How many clocks run in the partitions of this worker, by metric and stage."""
+        total: Counter[str] = Counter(dict.fromkeys(self._held, 0))
+        for lane in self.lanes or ():
+            if isinstance(lane.agent, ConversationAgent):
+                total.update(lane.agent.ledger.running)
+        self._held = total
+        for place, count in total.items():
+            metric, _, stage = place.rpartition("/")
+            self._recorder.clocks_open(metric, stage, count)
 
     def _sla_event(self, event: SlaEvent) -> None:
         self._recorder.sla_event(event.kind)

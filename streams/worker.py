@@ -73,7 +73,7 @@ class Worker:
         await app.start()
         calm_the_collector()
         ticking = asyncio.create_task(ticks.run(), name="ticks")
-        lagging = asyncio.create_task(LagReport(app, lanes, self.recorder).run(), name="lag")
+        lagging = asyncio.create_task(LagReport(app, lanes, self.recorder, self._watch.tell_holdings).run(), name="lag")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
         ticking.cancel()
@@ -86,7 +86,7 @@ class Worker:
         self._stopping.set()
 
     def _lanes(self) -> Lanes:
-        watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail)
+        watch = self._watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail)
         surroundings = LaneSurroundings(
             connection=self._connection(),
             group=self.settings.topic(self.settings.group),

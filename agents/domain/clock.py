@@ -110,6 +110,15 @@ def next_change(clock: ClockState) -> Instant | None:
     return clock.due_at
 
 
+def stage(clock: ClockState) -> str:
+    """How far a running clock has come: `running`, `warned`, `paused` or `overdue`."""
+    if clock.breached_at is not None:
+        return "overdue"
+    if clock.paused_since is not None:
+        return "paused"
+    return "warned" if clock.warnings_given else "running"
+
+
 def is_running(clock: ClockState) -> bool:
     """Whether the promise is still to be kept: not yet answered, cancelled or merged; it may be overdue."""
     return clock.outcome in {"open", "breached"}

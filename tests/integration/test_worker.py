@@ -150,10 +150,18 @@ def test_metrics_are_served_and_tell_what_was_done(pipeline: Pipeline) -> None:
     pipeline.start_worker()
     pipeline.wait_until_applied(40)
 
-    metrics = pipeline.metrics_once(lambda text: "careline_consumer_lag_records{" in text and _lag(text) == 0)
+    metrics = pipeline.metrics_once(
+        lambda text: "careline_consumer_lag_records{" in text and _lag(text) == 0 and _held(text)
+    )
 
     assert _value(metrics, 'careline_events_judged_total{result="applied",stage="conversation"}') == 40
+    assert _value(metrics, 'careline_clocks_open{metric="first_resolution",stage="running"}') == 20
+    assert _value(metrics, 'careline_clocks_open{metric="first_response"') == 0
     assert _value(metrics, 'careline_batch_records_count{stage="conversation"}') > 0
+
+
+def _held(metrics: str) -> bool:
+    return _value(metrics, 'careline_clocks_open{metric="first_resolution",stage="running"}') > 0
 
 
 def _lag(metrics: str) -> float:
