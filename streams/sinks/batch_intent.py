@@ -9,7 +9,7 @@ Offsets have gaps (transaction markers, compaction): a batch is a range of offse
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -51,13 +51,24 @@ class BatchLimits:
     Attributes:
         rows: With so many rows it is full. ClickHouse likes 1,000 to 100,000 rows in an insert.
         age_seconds: So long after its first record it is written anyway. This is how old the newest row may be.
+        longest_age_seconds: How far that may stretch where writing is slow, see `after`.
         rows_in_memory: With so many rows over all partitions everything is written, so that memory stays bounded: a row
             takes about 2 kB.
     """
 
     rows: int = 20_000
     age_seconds: float = 1.0
+    longest_age_seconds: float = 10.0
     rows_in_memory: int = 60_000
+
+    def after(self, writing_seconds: float) -> "BatchLimits":
+        """The limits that follow a writing of all partitions that took so long: what is read takes as long at least.
+
+        An insert costs ClickHouse much the same with ten rows and with a thousand. Many partitions on a busy machine
+        would otherwise be written in ever so many small inserts, with no time left for reading.
+        """
+        age_seconds = max(self.age_seconds, min(writing_seconds, self.longest_age_seconds))
+        return replace(self, age_seconds=age_seconds)
 
 
 @dataclass(slots=True)

@@ -1,8 +1,9 @@
 """Reads the result topics and writes them into ClickHouse, each record once.
 
-Batches per partition (`batch_intent`): the cut is committed to Kafka, the batch is written under its token
-(`clickhouse_writer`), then the offset behind it is committed. A crash between any two of these steps repeats the same
-batch, and ClickHouse drops what it has. While ClickHouse is away nothing more is read, so memory stays bounded.
+Batches per partition (`batch_intent`), cut together: one commit to Kafka promises all of them, each is written under
+its token (`clickhouse_writer`), and one commit moves all offsets behind them. A crash between any two of these steps
+repeats the same batches, and ClickHouse drops what it has. While ClickHouse is away nothing more is read, so memory
+stays bounded; while it is slow, batches grow.
 
 Several sinks share the partitions when ClickHouse is a server. `sink_process` puts the parts together.
 """
@@ -97,10 +98,11 @@ class SinkLoop:
         self._writer = writer
         self._topics = topics
         self._recorder = recorder
-        self._limits = limits or BatchLimits()
+        self._limits = self._limits_now = limits or BatchLimits()
         self._clock = clock
         self._batches: dict[TopicPartition, AnyBatch] = {}
         self._lag_told_at = 0.0
+        self._writing_seconds = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Read and write until `stop` is set; what has been read is written before returning, if ClickHouse answers."""
@@ -108,15 +110,16 @@ class SinkLoop:
         self._recorder.sink_available(answers=True)
         while not stop.is_set():
             self._take_in(POLL_SECONDS)
-            self._write([batch for batch in self._batches.values() if self._is_due(batch)], stop)
+            self._write(self._due(), stop)
             self._tell_lag()
         self._write([batch for batch in self._batches.values() if _has_something(batch)], stop)
 
-    def _is_due(self, batch: AnyBatch) -> bool:
-        if batch.is_due(self._clock(), self._limits):
-            return True
-        crowded = sum(each.row_count for each in self._batches.values()) >= self._limits.rows_in_memory
-        return crowded and _has_something(batch)
+    def _due(self) -> list[AnyBatch]:
+        """What to write now: with one batch all others, because the commits are the same two for any number."""
+        filled = [batch for batch in self._batches.values() if _has_something(batch)]
+        now, limits = self._clock(), self._limits_now
+        crowded = sum(batch.row_count for batch in filled) >= limits.rows_in_memory
+        return filled if crowded or any(batch.is_due(now, limits) for batch in filled) else []
 
     def _take_in(self, seconds: float) -> None:
         polled = self._consumer.poll(timeout_ms=int(seconds * 1000), max_records=self._limits.rows)
@@ -188,9 +191,11 @@ class SinkLoop:
         if not complete or not self._commit({_owned(b): _intended(b) for b in complete if b.promised is None}, stop):
             return
         written: Offsets = {}
+        self._writing_seconds = 0.0
         for batch in complete:
             if self._batches.get(_owned(batch)) is batch and self._insert(batch, stop):
                 written[_owned(batch)] = OffsetAndMetadata(batch.until, "", -1)
+        self._limits_now = self._limits.after(self._writing_seconds)
         self._consumer.resume(*self._consumer.paused())
         if self._commit({owned: offset for owned, offset in written.items() if owned in self._batches}, stop):
             self._begin_next(written)
@@ -207,6 +212,7 @@ class SinkLoop:
         away_since = said_at = self._clock()
         first = True
         while True:
+            started = self._clock()
             try:
                 rows = self._writer.write(batch)
             except InsertFailedError as failure:
@@ -224,6 +230,7 @@ class SinkLoop:
             if not first:
                 logger.info("ClickHouse answers again after %.0f s", self._clock() - away_since)
                 self._recorder.sink_available(answers=True)
+            self._writing_seconds += self._clock() - started
             self._count(rows)
             return True
 

@@ -17,7 +17,7 @@ from schemas.codec import EVENT_TYPES, decode, encode, headers_of
 from schemas.sla_event import Cause, SlaEvent
 from schemas.topics import SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka
-from streams.sinks.batch_intent import AnyBatch, BatchLimits, read_intent
+from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, read_intent
 from streams.sinks.clickhouse_connection import ClickHouseTarget
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
 from streams.sinks.recorder import Recorder
@@ -30,6 +30,8 @@ pytestmark = pytest.mark.integration
 
 PATIENCE_SECONDS = 40
 """A test that has not seen its rows by then fails by its own assertion instead of hanging."""
+ALL_AT_ONCE = BatchLimits(rows=1000, age_seconds=PATIENCE_SECONDS, rows_in_memory=40)
+"""Cuts all partitions when they have 40 rows together."""
 
 
 class CrashError(Exception):
@@ -84,6 +86,7 @@ class Sink:
     def __init__(self, kafka: EmbeddedKafka, prefix: str, target: ClickHouseTarget) -> None:
         self.kafka, self.prefix, self.target = kafka, prefix, target
         self.group = prefix + GROUP
+        self.commits = 0
         self._stops: list[threading.Event] = []
 
     def consumer(self, refused: frozenset[int] = frozenset()) -> KafkaConsumer:
@@ -118,6 +121,7 @@ class Sink:
             SinkLoop(consumer, writer, topics, recorder=Recorder(), limits=limits).run(stop)
         finally:
             patience.cancel()
+            self.commits = consumer.commits
             consumer.close()
             writer.close()
         return writer
@@ -163,9 +167,9 @@ def send(producer: KafkaProducer, sink: Sink, event: Any, topic: str = SLA_EVENT
     producer.send(sink.prefix + topic, key=event.id.encode(), value=encode(event), headers=headers, partition=partition)
 
 
-def send_all(producer: KafkaProducer, sink: Sink, numbers: range) -> None:
+def send_all(producer: KafkaProducer, sink: Sink, numbers: range, partitions: int = 1) -> None:
     for number in numbers:
-        send(producer, sink, sla_event(number))
+        send(producer, sink, sla_event(number), partition=number % partitions)
     producer.flush()
 
 
@@ -215,6 +219,36 @@ def test_crash_repeats_the_same_batch_and_stores_it_once(
     assert read_intent(sink.committed(0).metadata) is None
 
 
+@pytest.mark.parametrize("moment", ["before the insert", "after the insert"])
+def test_crash_repeats_the_batches_of_all_partitions(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, moment: str
+) -> None:
+    send_all(producer, sink, range(40), partitions=2)
+    with pytest.raises(CrashError):  # with the batch of one partition written, or none
+        sink.run(40, ALL_AT_ONCE, crash=moment)
+    assert sink.commits == 1
+    for partition in (0, 1):
+        committed = sink.committed(partition)
+        assert (committed.offset, read_intent(committed.metadata)) == (0, Intent(until=20))
+
+    send_all(producer, sink, range(40, 60), partitions=2)
+    writer = sink.run(60, BatchLimits(rows=1000, age_seconds=0.1))
+    for partition in (0, 1):
+        ranges = [token.split(":")[2] for token in writer.tokens if token.split(":")[1] == str(partition)]
+        assert ranges[0] == "0-19"
+    assert stored(clickhouse) == (60, 60)
+    assert [sink.committed(partition).offset for partition in (0, 1)] == [30, 30]
+
+
+def test_round_of_writing_costs_two_commits_for_all_partitions(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client
+) -> None:
+    send_all(producer, sink, range(40), partitions=2)
+    sink.run(40, ALL_AT_ONCE)
+    assert stored(clickhouse) == (40, 40)
+    assert sink.commits == 2
+
+
 def test_waits_for_clickhouse_and_then_writes_everything(
     sink: Sink, producer: KafkaProducer, clickhouse: Client
 ) -> None:
@@ -233,13 +267,13 @@ def test_stopping_writes_what_was_read(sink: Sink, producer: KafkaProducer, clic
 def test_refused_commit_loses_and_doubles_nothing(
     sink: Sink, producer: KafkaProducer, clickhouse: Client, refused: set[int]
 ) -> None:
-    send_all(producer, sink, range(10))
-    sink.run(10, BatchLimits(rows=4, age_seconds=0.05), refused=frozenset(refused))
-    send_all(producer, sink, range(10, 12))
+    send_all(producer, sink, range(16), partitions=2)
+    sink.run(16, BatchLimits(rows=4, age_seconds=0.05), refused=frozenset(refused))
+    send_all(producer, sink, range(16, 20), partitions=2)
     for _ in range(4):
-        if sink.committed(0) is None or sink.committed(0).offset < 12:
+        if any(at is None or at.offset < 10 for at in map(sink.committed, (0, 1))):
             sink.run(1, BatchLimits(age_seconds=0.05))
-    assert stored(clickhouse) == (12, 12)
+    assert stored(clickhouse) == (20, 20)
 
 
 def test_two_sinks_share_and_one_takes_over(sink: Sink, producer: KafkaProducer, clickhouse: Client) -> None:

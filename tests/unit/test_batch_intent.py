@@ -91,6 +91,13 @@ def test_token_tells_topics_lives_and_ranges_apart() -> None:
     assert len(tokens) == 5
 
 
+def test_batches_grow_while_writing_is_slow() -> None:
+    limits = BatchLimits(age_seconds=1, longest_age_seconds=10)
+    ages = [limits.after(writing_seconds).age_seconds for writing_seconds in (0, 0.9, 3, 3_600)]
+    assert ages == [1, 1, 3, 10]
+    assert BatchLimits(age_seconds=20, longest_age_seconds=10).after(15).age_seconds == 20
+
+
 def test_metadata_of_others_is_no_promise() -> None:
     assert read_intent(None) is None
     assert read_intent("") is None
