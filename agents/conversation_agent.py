@@ -5,15 +5,18 @@ transaction. Deciding itself is `agents.domain.timeline` and below; this file de
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import msgspec
+from msgspec import Struct
 
 from agents.domain.clock import is_running, stage
 from agents.domain.conversation import Conversation
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
-from agents.domain.narration import Detection, Narrator, view_of
+from agents.domain.narration import Detection, Narrator, Shown, view_of
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import (
+    DEFAULT_WORDS,
     Timeline,
     decode_state,
     encode_state,
@@ -30,17 +33,29 @@ from schemas.control import Control
 from schemas.conversation_state import (
     ActivePolicy,
     ClockAnchor,
-    ClockState,
     ConversationState,
     PartitionLedger,
+    TimelineEntry,
 )
 from schemas.interaction import Interaction
-from schemas.policy import from_published
+from schemas.policy import PolicyFile, from_published
 from schemas.sla_event import Cause
 from schemas.topics import CLOCKS, SLA_EVENTS
 
 SKEW_US = 5 * MINUTE_US
 """How far a live source's clock may be ahead of ours before its event is put aside."""
+
+LARGEST_ENTRY_BYTES = 4096
+"""What the clocks remember of an event has about 60 bytes.
+
+A hundred of these must fit into one record of the changelog, or one sender could stop a partition.
+"""
+
+FASTEST_RATE = 1e6
+"""A year in half a minute is the fastest story anyone tells; more only overflows."""
+
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
+"""Where calendars end."""
 
 LEDGER_KEY = f"{LEDGER_PREFIX}ledger"
 WALL = "wall"
@@ -56,7 +71,7 @@ class ConversationAgent:
         self._effects = effects
         self._open: dict[str, ConversationState] = {}
         self._before: dict[str, list[str]] = {}
-        self._touched: dict[tuple[str, str, int], tuple[ConversationState, ClockState, Cause]] = {}
+        self._touched: dict[tuple[str, str, int], Shown] = {}
         remembered = states.get(LEDGER_KEY)
         self.ledger = _ledger_decoder.decode(remembered) if remembered is not None else PartitionLedger()
         self._book = PolicyBook()
@@ -85,73 +100,71 @@ class ConversationAgent:
                 self._control(decode(Control, record.value), record, observed_at)
                 self.ledger.controls += 1
                 return
-            if contract is not Interaction:
-                raise ContractViolation("unknown_type", f"{contract.__name__} does not belong into this topic")
-            interaction = decode(Interaction, record.value)
-            self._check(interaction, record)
+            interaction, entry = _read(contract, record)
         except ContractViolation as violation:
-            self._effects.reject(record, violation.reason, violation.detail)
-            self.ledger.rejected += 1
+            self._reject(record, violation)
             return
-        self._interaction(interaction, record, observed_at)
+        self._interaction(interaction, entry, record, observed_at)
 
-    def _check(self, interaction: Interaction, record: Record) -> None:
-        if record.key is None:
-            raise ContractViolation("missing_key", "an interaction is keyed by its conversation")
-        if record.key.decode("utf-8", "replace") != interaction.conversation_id:
-            raise ContractViolation("key_mismatch", "the key is not the conversation id")
-        if interaction.occurred_at.tzinfo is None:
-            raise ContractViolation("impossible_time", "occurred_at has no time zone")
-        missing = missing_in(interaction)
-        if missing is not None:
-            raise ContractViolation("contract_violation", f"{interaction.type} needs {missing}")
-        if interaction.due_at is not None and interaction.due_at.tzinfo is None:
-            raise ContractViolation("impossible_time", "due_at has no time zone")
-        if interaction.clock == WALL:
-            received = record.appended_at
-            if interaction.received_at is not None and interaction.received_at.tzinfo is not None:
-                received = min(received, from_datetime(interaction.received_at))
-            if from_datetime(interaction.occurred_at) > received + SKEW_US:
-                raise ContractViolation(
-                    "from_the_future", f"occurred_at {interaction.occurred_at.isoformat()} is more than 5 minutes ahead"
-                )
+    def _reject(self, record: Record, violation: ContractViolation) -> None:
+        self._effects.reject(record, violation.reason, violation.detail)
+        self.ledger.rejected += 1
 
-    def _interaction(self, interaction: Interaction, record: Record, observed_at: Instant) -> None:
+    def _interaction(
+        self, interaction: Interaction, entry: TimelineEntry, record: Record, observed_at: Instant
+    ) -> None:
         key = interaction.conversation_id
         state = self._load(key)
         if state is None:
             state = new_conversation(interaction)
-        lived_on, state.clock = state.clock, interaction.clock
-        narrator = self._narrator(record, interaction.id, state.clock, observed_at)
+        moved_by = state.clock
+        if moved_by != WALL:
+            # What lives by the wall stays there: history that is sent again must not stop live deadlines.
+            state.clock = DEFAULT_WORDS.get(interaction.clock, interaction.clock)
+        narrator = self._narrator(record, entry.id, state.clock, observed_at)
         timeline = Timeline(state, self._book)
-        entry = entry_of(interaction)
         try:
-            verdict = timeline.take(entry, narrator)
+            verdict = timeline.take(interaction, entry, narrator)
         except Exception as error:  # noqa: BLE001 - one event that cannot be computed must not stop its neighbours
-            self._effects.reject(record, "calculation_failed", f"{type(error).__name__}: {error}")
-            self.ledger.rejected += 1
+            self._reject(record, _failure(error))
+            state.clock = moved_by
             if key in self._open:
-                self._open[key] = timeline.without(entry)
+                self._put_back(timeline.without(entry))
             return
-        self._open[key] = timeline.state
         if verdict == "applied":
             self.ledger.applied += 1
+            self._open[key] = timeline.state
+            self._tell(narrator)
+            return
+        state.clock = moved_by
+        if verdict == "duplicate":
+            self.ledger.duplicate += 1
         else:
-            timeline.state.clock = lived_on  # an event that changes nothing moves nobody to another time either
-            if verdict == "duplicate":
-                self.ledger.duplicate += 1
-            else:
-                self.ledger.late += 1
-        self._tell(narrator)
+            self.ledger.late += 1
+            self._open[key] = state
+
+    def _put_back(self, state: ConversationState) -> None:
+        """A conversation as it was before an event failed in the middle; what is to be shown of it follows."""
+        self._open[state.id] = state
+        clocks = {(state.id, clock.metric, clock.instance): clock for clock in state.clocks}
+        for name, shown in self._touched.items():
+            if name in clocks:
+                self._touched[name] = shown._replace(state=state, clock=clocks[name])
 
     def _control(self, control: Control, record: Record, observed_at: Instant) -> None:
+        if control.as_of.tzinfo is None or not EARLIEST <= control.as_of < LATEST:
+            raise ContractViolation("impossible_time", f"as_of {control.as_of.isoformat()}")
         as_of = from_datetime(control.as_of)
         match control.kind:
             case "tick":
+                if not 0 < control.rate <= FASTEST_RATE:
+                    raise ContractViolation("contract_violation", f"a clock cannot run at the rate {control.rate}")
                 as_of = min(as_of, record.appended_at) if control.clock == WALL else as_of
                 self.ledger.anchors[control.clock] = ClockAnchor(as_of, record.appended_at, control.rate)
-                self._sweep(control.clock, as_of, record, observed_at)
+                failed = self._sweep(control.clock, as_of, record, observed_at)
                 self._pass_on(control)
+                if failed:
+                    raise ContractViolation("calculation_failed", "; ".join(failed[:10]))
             case "policy_activated" if control.policy_text is not None:
                 self._activate(control.policy_text, as_of)
             case "clock_released":
@@ -161,23 +174,44 @@ class ConversationAgent:
                 pass
 
     def _activate(self, text: str, as_of: Instant) -> None:
-        policy_file = from_published(text)
-        starts = policy_file.effective_from
-        in_force_from = from_datetime(starts) if starts is not None else as_of
-        if any(active.text == text and active.in_force_from == in_force_from for active in self.ledger.policies):
-            return
-        self._book.activate(policy_file, in_force_from)
+        before = [active for active in self.ledger.policies if active.text == text]
+        try:
+            policy_file = from_published(text)
+            in_force_from = _in_force_from(policy_file, as_of)
+            if any(active.in_force_from == in_force_from for active in before):
+                return
+            if not before:
+                self._refuse_other_content(policy_file.version)
+            self._book.activate(policy_file, in_force_from)
+        except ContractViolation:
+            raise
+        except Exception as error:
+            # A policy that nobody can use must not stop the work under those that are in force.
+            detail = f"policy file: {type(error).__name__}: {error}"
+            raise ContractViolation("contract_violation", detail) from error
         self.ledger.policies.append(ActivePolicy(policy_file.version, in_force_from, text))
 
-    def _sweep(self, clock: str, as_of: Instant, record: Record, observed_at: Instant) -> None:
+    def _refuse_other_content(self, version: str) -> None:
+        """A version is the name of one content: running clocks carry it, and must find what they were promised."""
+        if self._book.version(version) is not None:
+            raise ContractViolation("contract_violation", f"policy version {version} stands for other content already")
+
+    def _sweep(self, clock: str, as_of: Instant, record: Record, observed_at: Instant) -> list[str]:
+        """Decide what was due; what could not be computed is returned in words."""
         narrator = self._narrator(record, None, clock, observed_at)
+        failed: list[str] = []
         for _, key, state in sorted(self._due(clock, as_of), key=_by_wake):
+            self._open[key] = state
             if state.next_change_at is None:
                 shrink(state)
-            else:
+                continue
+            try:
                 Conversation(state, self._book, narrator).advance(as_of)
-            self._open[key] = state
+            except Exception as error:  # noqa: BLE001 - as for events; it is looked at again at its next event
+                state.next_change_at = None
+                failed.append(f"{key}: {type(error).__name__}: {error}")
         self._tell(narrator)
+        return failed
 
     def _due(self, clock: str, as_of: Instant) -> Iterator[tuple[Instant, str, ConversationState]]:
         """What wants to be woken before `as_of`, whether it was remembered or is open in this batch.
@@ -207,8 +241,8 @@ class ConversationAgent:
             if state is not None and state.clock == clock:
                 state.clock = WALL
                 self._open[key] = state
-                running = [each for each in state.clocks if is_running(each)]
-                self._touched.update({(key, each.metric, each.instance): (state, each, cause) for each in running})
+                for each in filter(is_running, state.clocks):
+                    self._touched[key, each.metric, each.instance] = Shown(state, each, cause, state.advanced_to)
         self.ledger.anchors.pop(clock, None)
 
     def _narrator(self, record: Record, event_id: str | None, clock: str, observed_at: Instant) -> Narrator:
@@ -246,14 +280,16 @@ class ConversationAgent:
                 running[place] = running.get(place, 0) + 1
 
     def _tell(self, narrator: Narrator) -> None:
+        emit = self._effects.emit
         for event in narrator.events:
-            self._effects.emit(SLA_EVENTS, event.account_id, event)
-        for state, clock, cause in narrator.touched:
-            self._touched[(state.id, clock.metric, clock.instance)] = (state, clock, cause)
+            emit(SLA_EVENTS, event.account_id, event)
+        for shown in narrator.views:
+            clock = shown.clock
+            self._touched[shown.state.id, clock.metric, clock.instance] = shown
 
     def _publish_clocks(self) -> None:
-        for state, clock, cause in self._touched.values():
-            view = view_of(state, clock, self._book, state.advanced_to, cause)
+        for state, clock, cause, as_of in self._touched.values():
+            view = view_of(state, clock, self._book, as_of, cause)
             self._effects.emit(CLOCKS, view.id, view)
         self._touched.clear()
 
@@ -263,6 +299,58 @@ def _wake_of(state: ConversationState) -> Instant | None:
     if wake is None and is_import(state.clock) and any(is_running(clock) for clock in state.clocks):
         return UPON_RELEASE
     return wake
+
+
+def _read(contract: type[Struct], record: Record) -> tuple[Interaction, TimelineEntry]:
+    if contract is not Interaction:
+        raise ContractViolation("unknown_type", f"{contract.__name__} does not belong into this topic")
+    interaction = decode(Interaction, record.value)
+    return interaction, _checked(interaction, record)
+
+
+def _checked(interaction: Interaction, record: Record) -> TimelineEntry:
+    """What an interaction means to the clocks.
+
+    Raises:
+        ContractViolation: it is not what the topic promises, although it fits the contract.
+    """
+    key, conversation = record.key, interaction.conversation_id
+    if key is None:
+        raise ContractViolation("missing_key", "an interaction is keyed by its conversation")
+    if key != conversation.encode() or conversation.startswith(LEDGER_PREFIX):
+        raise ContractViolation("key_mismatch", "the key is not the conversation id, or one that no conversation has")
+    if interaction.occurred_at.tzinfo is None:
+        raise ContractViolation("impossible_time", "occurred_at has no time zone")
+    missing = missing_in(interaction)
+    if missing is not None:
+        raise ContractViolation("contract_violation", f"{interaction.type} needs {missing}")
+    if interaction.due_at is not None and interaction.due_at.tzinfo is None:
+        raise ContractViolation("impossible_time", "due_at has no time zone")
+    entry = entry_of(interaction)
+    if interaction.clock == WALL:
+        _check_skew(interaction, entry.at, record.appended_at)
+    if len(record.value or b"") > LARGEST_ENTRY_BYTES:
+        size = len(msgspec.msgpack.encode(entry)) + len(encode_state(new_conversation(interaction)))
+        if size > LARGEST_ENTRY_BYTES:
+            raise ContractViolation("too_large", f"ids, tags and attributes have {size} bytes together")
+    return entry
+
+
+def _check_skew(interaction: Interaction, at: Instant, received: Instant) -> None:
+    if interaction.received_at is not None and interaction.received_at.tzinfo is not None:
+        received = min(received, from_datetime(interaction.received_at))
+    if at > received + SKEW_US:
+        when = interaction.occurred_at.isoformat()
+        raise ContractViolation("from_the_future", f"occurred_at {when} is more than 5 minutes ahead")
+
+
+def _in_force_from(policy_file: PolicyFile, as_of: Instant) -> Instant:
+    starts = policy_file.effective_from
+    return as_of if starts is None else from_datetime(starts)
+
+
+def _failure(error: Exception) -> ContractViolation:
+    return ContractViolation("calculation_failed", f"{type(error).__name__}: {error}")
 
 
 def _by_wake(found: tuple[Instant, str, ConversationState]) -> tuple[Instant, str]:

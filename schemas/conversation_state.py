@@ -28,9 +28,11 @@ class TimelineEntry(Struct, array_like=True, omit_defaults=True, gc=False):
     public: bool = True
     automated: bool = False
     facts: dict[str, Any] | None = None
+    policies_known: int | None = None
+    """How many policy versions were activated when it was first applied: folding again judges by no later ones."""
 
 
-class ClockState(Struct, array_like=True, omit_defaults=True):
+class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
     """One promise: (metric, instance). Open until `outcome` says otherwise; `breached` is open and past due."""
 
     metric: str
@@ -62,7 +64,7 @@ class ClockState(Struct, array_like=True, omit_defaults=True):
     agent: str | None = None
 
 
-class ConversationState(Struct, array_like=True, omit_defaults=True):
+class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):
     """A conversation as its clocks see it.
 
     `entries` are the events after `horizon_at`, in order; everything before is folded into `base` (an encoded state)
@@ -101,6 +103,8 @@ class ConversationState(Struct, array_like=True, omit_defaults=True):
     forgotten_ids: bytes = b""
     initial: dict[str, Any] | None = None
     """The attributes as the first event gave them, kept once a later event has changed one."""
+    revisions: int = 0
+    """How often what had been told was told anew. Later ids carry it, so that no id ever means two things."""
 
 
 class ClockAnchor(Struct, array_like=True, omit_defaults=True, gc=False):

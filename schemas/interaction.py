@@ -58,7 +58,7 @@ class Author(Struct, frozen=True, omit_defaults=True, gc=False):
     id: str | None = None
 
 
-class Attachment(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Attachment(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What was attached: metadata only, never the content."""
 
     name: str | None = None
@@ -66,7 +66,7 @@ class Attachment(Struct, frozen=True, omit_defaults=True, kw_only=True):
     size_bytes: int | None = None
 
 
-class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A canonical interaction.
 
     Instants are aware and in UTC. `occurred_at` is the source's own time and the only one that decides anything;

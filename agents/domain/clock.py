@@ -7,9 +7,12 @@ its pauses.
 
 from agents.domain.calendar import Calendar
 from agents.domain.instant import SECOND_US, Instant
-from agents.domain.policy_book import CompiledPolicy, Promise
+from agents.domain.policy_book import Promise, Terms
 from schemas.conversation_state import ClockState
 from schemas.policy import Duration, WarningThreshold
+
+UNCOUNTED = frozenset({"cancelled", "merged", "retracted"})
+"""Endings that are no outcome. A breach of before stays counted, unless it is retracted."""
 
 
 def set_target(clock: ClockState, duration: Duration | None) -> None:
@@ -18,18 +21,19 @@ def set_target(clock: ClockState, duration: Duration | None) -> None:
     clock.business_days = None if duration is None else duration.business_days
 
 
-def schedule(clock: ClockState, promise: Promise, policy: CompiledPolicy | None) -> None:
+def schedule(clock: ClockState, terms: Terms) -> None:
     """Work out `due_at` and the next warning from the start, the target and the pauses so far. Null while paused.
 
     A breach stays where it was; a deadline set by hand is not moved by pauses.
     """
     if clock.breached_at is not None:
         return
-    if clock.set_by_hand:
-        _schedule_warnings(clock, promise.calendar, policy)
-        return
-    clock.due_at = None if clock.paused_since is not None else _deadline(clock, promise)
-    _schedule_warnings(clock, promise.calendar, policy)
+    policy, promise = terms
+    if not clock.set_by_hand:
+        clock.due_at = None if clock.paused_since is not None else _deadline(clock, promise)
+    clock.next_warning_at = None
+    if policy is not None and policy.warn_at and clock.due_at is not None:
+        _schedule_warning(clock, promise.calendar, policy.warn_at)
 
 
 def _deadline(clock: ClockState, promise: Promise) -> Instant | None:
@@ -43,60 +47,147 @@ def _deadline(clock: ClockState, promise: Promise) -> Instant | None:
     return None
 
 
-def _schedule_warnings(clock: ClockState, calendar: Calendar, policy: CompiledPolicy | None) -> None:
-    clock.next_warning_at = None
-    if policy is None or not policy.warn_at or clock.due_at is None:
+def _schedule_warning(clock: ClockState, calendar: Calendar, thresholds: tuple[WarningThreshold, ...]) -> None:
+    due_at = clock.due_at
+    if due_at is None or clock.warnings_given >= len(thresholds):
         return
-    pending = warnings(clock, calendar, policy.warn_at)[clock.warnings_given :]
-    if pending:
-        clock.next_warning_at = pending[0][0]
+    ahead = _used_at_warnings(clock, calendar, thresholds)
+    if clock.warnings_given < len(ahead):
+        clock.next_warning_at = _warning_instant(clock, calendar, ahead[clock.warnings_given][0], due_at)
 
 
-def warnings(
+def _used_at_warnings(
     clock: ClockState, calendar: Calendar, thresholds: tuple[WarningThreshold, ...]
-) -> list[tuple[Instant, str]]:
-    """When each threshold is reached, in order of time, computed in open time.
-
-    A threshold beyond the target is left out.
-    """
-    if clock.due_at is None:
-        return []
-    start = clock.started_at if clock.base_at is None else clock.base_at
-    paused_us = 0 if clock.set_by_hand else clock.paused_us - clock.base_paused_us
+) -> list[tuple[int, str]]:
+    """How much open time is used when each threshold is reached, in this order; one beyond the target is left out."""
     allowed_us = clock.target_us
-    if allowed_us is None or clock.set_by_hand:
-        allowed_us = max(0, calendar.open_between(start, clock.due_at) - paused_us)
+    if clock.due_at is not None and (allowed_us is None or clock.set_by_hand):
+        start = clock.started_at if clock.base_at is None else clock.base_at
+        allowed_us = max(0, calendar.open_between(start, clock.due_at) - _moved_by_us(clock))
+    if allowed_us is None:
+        return []
     found = []
     for threshold in thresholds:
         if threshold.used_ratio is not None:
-            used_us = round(allowed_us * threshold.used_ratio)
+            used_at = round(allowed_us * threshold.used_ratio)
         else:
-            used_us = allowed_us - (threshold.left_seconds or 0) * SECOND_US
-        if used_us >= 0:
-            found.append((min(calendar.after(start, used_us + paused_us), clock.due_at), threshold.text))
-    return sorted(found)
+            used_at = allowed_us - (threshold.left_seconds or 0) * SECOND_US
+        if 0 <= used_at <= allowed_us:
+            found.append((used_at, threshold.text))
+    found.sort()
+    return found
+
+
+def _warning_instant(clock: ClockState, calendar: Calendar, used_at: int, due_at: Instant) -> Instant:
+    start = clock.started_at if clock.base_at is None else clock.base_at
+    return min(calendar.after(start, used_at + _moved_by_us(clock)), due_at)
+
+
+def _moved_by_us(clock: ClockState) -> int:
+    """The open time of pauses that moved the deadline."""
+    return 0 if clock.set_by_hand else clock.paused_us - clock.base_paused_us
+
+
+def give_warning(clock: ClockState, terms: Terms) -> str | None:
+    """Count the warning that is reached now and look for the next; the threshold as the policy writes it."""
+    policy, promise = terms
+    clock.next_warning_at = None
+    if policy is None:
+        return None
+    ahead = _used_at_warnings(clock, promise.calendar, policy.warn_at)
+    if clock.warnings_given >= len(ahead):
+        return None
+    text = ahead[clock.warnings_given][1]
+    clock.warnings_given += 1
+    _schedule_warning(clock, promise.calendar, policy.warn_at)
+    return text
+
+
+def pass_warnings(clock: ClockState, terms: Terms, at: Instant) -> str | None:
+    """After the deadline moved at an instant: count the thresholds that lie behind it, and wait for the others.
+
+    Returns:
+        The last threshold that the move itself has passed, to be told at the instant of the move; null without one.
+    """
+    policy, promise = terms
+    due_at = clock.due_at
+    if policy is None or due_at is None:
+        clock.warnings_given = 0
+        clock.next_warning_at = None
+        return None
+    given = clock.warnings_given
+    behind = [
+        text
+        for used_at, text in _used_at_warnings(clock, promise.calendar, policy.warn_at)
+        if _warning_instant(clock, promise.calendar, used_at, due_at) < at
+    ]
+    clock.warnings_given = len(behind)
+    clock.next_warning_at = None
+    _schedule_warning(clock, promise.calendar, policy.warn_at)
+    return behind[-1] if len(behind) > given else None
 
 
 def used_us(clock: ClockState, calendar: Calendar, until: Instant) -> int:
     """Open time outside pauses from the start until an instant."""
-    if until <= clock.started_at:
+    started_at = clock.started_at
+    if until <= started_at:
         return 0
-    running_until = until if clock.paused_since is None else min(until, clock.paused_since)
-    return max(0, calendar.open_between(clock.started_at, running_until) - clock.paused_us)
+    paused_since = clock.paused_since
+    if paused_since is not None and paused_since < until:
+        until = paused_since
+    return max(0, calendar.open_between(started_at, until) - clock.paused_us)
 
 
-def pause(clock: ClockState, promise: Promise, policy: CompiledPolicy | None, at: Instant) -> None:
+def overrun_us(clock: ClockState, calendar: Calendar, elapsed_us: int) -> int:
+    """Open time beyond the target. What was used before the target began to count (`base_at`) is no overrun.
+
+    0 without a target, and for a deadline set by hand, which allows an instant and no amount of time.
+    """
+    if clock.target_us is None or clock.set_by_hand:
+        return 0
+    if clock.base_at is not None:
+        elapsed_us -= calendar.open_between(clock.started_at, clock.base_at) - clock.base_paused_us
+    return max(0, elapsed_us - clock.target_us)
+
+
+def pause(clock: ClockState, terms: Terms, at: Instant) -> None:
     """Stop the clock. Its deadline is unknown until it runs again; one set by hand stays."""
     clock.paused_since = at
-    schedule(clock, promise, policy)
+    schedule(clock, terms)
 
 
-def resume(clock: ClockState, promise: Promise, policy: CompiledPolicy | None, at: Instant) -> None:
+def resume(clock: ClockState, terms: Terms, at: Instant) -> None:
     """Let the clock run again. Only the open time inside the pause moves the deadline."""
+    settle_pause(clock, terms, at)
+    clock.paused_since = None
+    schedule(clock, terms)
+    if clock.due_at is not None and clock.due_at < at and clock.breached_at is None and not clock.set_by_hand:
+        clock.due_at = at  # nothing was left when it stopped: its deadline, a closing before now, came inside the pause
+
+
+def settle_pause(clock: ClockState, terms: Terms, at: Instant) -> None:
+    """Count the pause so far, under the calendar that it ran under; a clock that is paused stays so."""
     if clock.paused_since is not None:
-        clock.paused_us += promise.calendar.open_between(clock.paused_since, at)
-        clock.paused_since = None
-    schedule(clock, promise, policy)
+        clock.paused_us += terms.promise.calendar.open_between(clock.paused_since, at)
+        clock.paused_since = at
+
+
+def is_late(clock: ClockState, terms: Terms, at: Instant) -> bool:
+    """Whether an open clock is past due at an instant, a paused one too: what it has used is more than it may."""
+    if clock.outcome != "open":
+        return False
+    if clock.due_at is None and clock.paused_since is not None:
+        calendar = terms.promise.calendar
+        if overrun_us(clock, calendar, used_us(clock, calendar, at)) > 0:
+            clock.due_at = _deadline(clock, terms.promise)
+    return clock.due_at is not None and clock.due_at < at
+
+
+def counted_at(clock: ClockState) -> Instant | None:
+    """The instant under which the outcome counts: when it was met, else when it was breached; null when it does not."""
+    if clock.outcome == "retracted":
+        return None
+    return clock.satisfied_at if clock.outcome == "met" else clock.breached_at
 
 
 def next_change(clock: ClockState) -> Instant | None:
@@ -110,6 +201,13 @@ def next_change(clock: ClockState) -> Instant | None:
     return clock.due_at
 
 
+def has_standing(clock: ClockState) -> bool:
+    """Whether the figures of an account hold the clock: it runs, or its outcome or its breach counts."""
+    if clock.outcome in UNCOUNTED:
+        return clock.breached_at is not None and clock.outcome != "retracted"
+    return True
+
+
 def stage(clock: ClockState) -> str:
     """How far a running clock has come: `running`, `warned`, `paused` or `overdue`."""
     if clock.breached_at is not None:
@@ -121,4 +219,4 @@ def stage(clock: ClockState) -> str:
 
 def is_running(clock: ClockState) -> bool:
     """Whether the promise is still to be kept: not yet answered, cancelled or merged; it may be overdue."""
-    return clock.outcome in {"open", "breached"}
+    return clock.outcome == "open" or clock.outcome == "breached"  # noqa: PLR1714 - the quicker of the two

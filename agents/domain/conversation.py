@@ -7,12 +7,13 @@ Order within one event: time first (everything due before it breaches), then the
 pause before start (ServiceNow evaluates in this order; see there).
 """
 
-from msgspec.structs import replace
+from collections.abc import Mapping
+from typing import Any
 
 from agents.domain import clock as clocks
-from agents.domain.instant import Instant
+from agents.domain.instant import Instant, optional_datetime
 from agents.domain.narration import Narrator
-from agents.domain.policy_book import CompiledPolicy, PolicyBook, Promise
+from agents.domain.policy_book import CompiledPolicy, PolicyBook, PolicyVersion, Terms
 from schemas.conversation_state import ClockState, ConversationState, TimelineEntry
 
 FINISHED = frozenset({"resolved", "closed", "spam", "deleted"})
@@ -21,37 +22,42 @@ ENDED_BY_CUSTOMER_REPLY = frozenset({"waiting_on_customer", "resolved", "closed"
 """Statuses that a customer's message ends even where the source does not say so (Zendesk's rule for comments)."""
 
 
+RESPONSES = ("first_response", "next_response")
+LABELS = ("team", "inbox", "tier", "segment")
+"""What an attribute change can move of what every clock shows."""
+
+
 class Conversation:
     """Moves one `ConversationState`. Cheap to make: one per event or sweep."""
 
-    __slots__ = ("book", "narrator", "state")
+    __slots__ = ("_known", "book", "narrator", "state")
 
     def __init__(self, state: ConversationState, book: PolicyBook, narrator: Narrator) -> None:
         self.state = state
         self.book = book
         self.narrator = narrator
+        self._known: int | None = None
 
     # time
 
     def advance(self, to: Instant) -> None:
         """Decide everything that was due strictly before `to`, each at its own instant."""
         state = self.state
-        while state.next_change_at is not None and state.next_change_at < to:
-            due = [clock for clock in state.clocks if clocks.next_change(clock) == state.next_change_at]
-            for clock in due:
-                self._time_passes(clock, state.next_change_at)
+        at = state.next_change_at
+        while at is not None and at < to:
+            for clock in state.clocks:
+                if clocks.next_change(clock) == at:
+                    self._time_passes(clock, at)
             self._reckon()
+            at = state.next_change_at
         state.advanced_to = max(state.advanced_to, to)
 
     def _time_passes(self, clock: ClockState, at: Instant) -> None:
-        policy = self._policy_of(clock)
-        if clock.next_warning_at == at and policy is not None:
-            calendar = self._promise_of(clock).calendar
-            reached = clocks.warnings(clock, calendar, policy.warn_at)[clock.warnings_given]
-            clock.warnings_given += 1
-            clocks.schedule(clock, self._promise_of(clock), policy)
-            self.narrator.clock(self.state, clock, "warned", at, warning=reached[1], timed=True)
-        elif clock.due_at == at:
+        if clock.next_warning_at == at:
+            warning = clocks.give_warning(clock, self._terms(clock))
+            if warning is not None:
+                self.narrator.clock(self.state, clock, "warned", at, timed=True, warning=warning)
+        else:
             self._breach(clock, at, timed=True)
 
     def _breach(self, clock: ClockState, at: Instant, *, timed: bool) -> None:
@@ -61,17 +67,29 @@ class Conversation:
         self.narrator.clock(self.state, clock, "breached", at, timed=timed)
 
     def _reckon(self) -> None:
-        changes = [change for clock in self.state.clocks if (change := clocks.next_change(clock)) is not None]
-        self.state.next_change_at = min(changes, default=None)
+        earliest = None
+        for clock in self.state.clocks:
+            if clock.outcome == "open":
+                change = clocks.next_change(clock)
+                if change is not None and (earliest is None or change < earliest):
+                    earliest = change
+        self.state.next_change_at = earliest
 
     # events
 
     def apply(self, entry: TimelineEntry) -> None:
         """Let time pass up to the event, then let the event happen."""
         state = self.state
-        self.advance(entry.at)
+        at = entry.at
+        self._known = entry.policies_known
+        self.advance(at)
         if state.created_at is None:
-            self._create(entry.at)
+            self._create(at)
+        else:
+            version = self.book.at(at, self._known)
+            if version is not None and version.version != state.policy_version:
+                self._review(at)
+                self._hold_or_run(at)
         handler = _HANDLERS.get(entry.type)
         if handler is not None:
             handler(self, entry)
@@ -79,10 +97,10 @@ class Conversation:
 
     def _create(self, at: Instant) -> None:
         state = self.state
-        state.created_at = at
+        state.created_at = state.advanced_to = at
         self._choose_policy(at)
         self.narrator.fact(state, "opened", at)
-        self._start("first_resolution", at)
+        self._start("first_resolution", at, at)
 
     def _message(self, entry: TimelineEntry) -> None:
         if not entry.public or entry.automated or entry.author not in {"customer", "agent"}:
@@ -99,9 +117,9 @@ class Conversation:
             self._status(entry.at, "open")
         if state.opened_by is None:
             state.opened_by = "customer"
-            self._start("first_response", entry.at)
+            self._start("first_response", entry.at, entry.at)
         elif state.responded and not self._running("next_response"):
-            self._start("next_response", entry.at)
+            self._start("next_response", entry.at, entry.at)
 
     def _agent_answered(self, entry: TimelineEntry) -> None:
         state = self.state
@@ -109,8 +127,8 @@ class Conversation:
             state.opened_by = "agent"
         state.responded = True
         agent = (entry.facts or {}).get("author_id")
-        for metric in ("first_response", "next_response"):
-            for clock in self._running(metric):
+        for clock in state.clocks:
+            if clock.metric in RESPONSES and clocks.is_running(clock):
                 self._satisfy(clock, entry.at, agent)
 
     def _status_changed(self, entry: TimelineEntry) -> None:
@@ -139,8 +157,8 @@ class Conversation:
     def _no_reply_needed(self, entry: TimelineEntry) -> None:
         reason = (entry.facts or {}).get("reason") or "no_reply_needed"
         self.state.responded = True
-        for metric in ("first_response", "next_response"):
-            for clock in self._running(metric):
+        for clock in self.state.clocks:
+            if clock.metric in RESPONSES and clocks.is_running(clock):
                 self._end(clock, "cancelled", entry.at, reason)
 
     def _merged(self, entry: TimelineEntry) -> None:
@@ -153,11 +171,17 @@ class Conversation:
         self._status(entry.at, "deleted")
 
     def _attributes_changed(self, entry: TimelineEntry) -> None:
+        self._take_over(entry.facts or {}, entry.at)
+
+    def _take_over(self, facts: Mapping[str, Any], at: Instant) -> None:
         state = self.state
-        for name, value in (entry.facts or {}).items():
+        before = [getattr(state, name) for name in LABELS]
+        for name, value in facts.items():
             setattr(state, name, tuple(value) if name == "tags" else value)
-        self._review(entry.at)
-        self._hold_or_run(entry.at)
+        self._review(at)
+        self._hold_or_run(at)
+        if before != [getattr(state, name) for name in LABELS]:
+            self.narrator.shown_anew(state, at)
 
     def _account_changed(self, entry: TimelineEntry) -> None:
         """The promises move to another customer: taken back under the old account, stated again under the new one.
@@ -167,15 +191,19 @@ class Conversation:
         state = self.state
         facts = entry.facts or {}
         if facts["account_id"] == state.account_id:
-            self._attributes_changed(replace(entry, facts={name: value for name, value in facts.items() if value}))
+            self._take_over({name: value for name, value in facts.items() if value}, entry.at)
             return
-        for clock in state.clocks:
-            self.narrator.taken_back(state, clock, entry.at)
+        moving = [clock for clock in state.clocks if clocks.has_standing(clock)]
+        for clock in moving:
+            self.narrator.taken_back(state, clock, entry.at, "reassigned")
         for name, value in facts.items():
             setattr(state, name, value)
-        for clock in state.clocks:
-            self.narrator.stated_again(state, clock)
+        state.revisions += 1
+        for clock in moving:
+            self.narrator.stated_again(state, clock, "reassigned")
         self._review(entry.at)
+        self._hold_or_run(entry.at)
+        self.narrator.shown_anew(state, entry.at)
 
     def _due_set(self, entry: TimelineEntry) -> None:
         state = self.state
@@ -185,28 +213,40 @@ class Conversation:
         if not running:
             state.hand_set[metric] = due_at
             if metric == "first_resolution" and metric not in state.instances and state.status not in FINISHED:
-                self._start(metric, state.created_at if state.created_at is not None else entry.at)
+                self._start(metric, entry.at if state.created_at is None else state.created_at, entry.at)
             return
         for clock in running:
             if clock.breached_at is not None:
                 continue
             clock.set_by_hand = True
             clock.due_at = due_at
-            clocks.schedule(clock, self._promise_of(clock), self._policy_of(clock))
+            terms = self._terms(clock)
+            clocks.schedule(clock, terms)
             self.narrator.clock(state, clock, "retargeted", entry.at, reason="due_set")
-            self._breach_if_late(clock, entry.at)
+            self._deadline_moved(clock, terms, entry.at)
 
     # policies
 
     def _choose_policy(self, at: Instant) -> CompiledPolicy | None:
-        version = self.book.at(at)
-        policy = version.match(self.state) if version is not None else None
-        self.state.policy = policy.id if policy is not None else None
-        self.state.policy_version = policy.version if policy is not None else None
+        state = self.state
+        version = self.book.at(at, self._known)
+        policy = version.match(state) if version is not None else None
+        if version is not None and version.version != state.policy_version and state.policy_version is not None:
+            version, policy = self._reached_by(version, policy, self.book.version(state.policy_version))
+        state.policy = policy.id if policy is not None else None
+        state.policy_version = version.version if version is not None else None
         return policy
 
+    def _reached_by(
+        self, version: PolicyVersion, policy: CompiledPolicy | None, before: PolicyVersion | None
+    ) -> tuple[PolicyVersion, CompiledPolicy | None]:
+        """An edited file says itself whether it reaches conversations that began before it."""
+        if before is None or policy is None or policy.applies_to_changes == "open":
+            return version, policy
+        return before, before.match(self.state)
+
     def _review(self, at: Instant) -> None:
-        """A priority or an attribute moved: find the policy again and put running clocks under what it promises now."""
+        """A priority, an attribute or the policy in force moved: find what is promised now, for all running clocks."""
         policy = self._choose_policy(at)
         for clock in self.state.clocks:
             if clock.outcome == "open":
@@ -223,78 +263,85 @@ class Conversation:
         same = (clock.policy, clock.policy_version, clock.priority) == (policy.id, policy.version, state.priority)
         if same or mode == "keep":
             return
-        old = (clock.due_at, clock.target_us, clock.business_days, clock.policy)
-        self._close_pause(clock, at)
+        before = (clock.due_at, clock.target_us, clock.business_days, clock.policy)
+        clocks.settle_pause(clock, self._terms(clock), at)
         if mode in {"forward", "reset"}:
             clock.base_at, clock.base_paused_us = at, clock.paused_us
         if mode == "reset":
             clock.started_at, clock.paused_us, clock.base_paused_us, clock.base_at = at, 0, 0, None
         clock.policy, clock.policy_version, clock.priority = policy.id, policy.version, state.priority
         clocks.set_target(clock, promise.duration(state.priority))
-        if promise.pauses(state):
-            clock.paused_since = at
-        clocks.schedule(clock, promise, policy)
-        if old != (clock.due_at, clock.target_us, clock.business_days, clock.policy):
+        terms = self._terms(clock)
+        clocks.schedule(clock, terms)
+        if before != (clock.due_at, clock.target_us, clock.business_days, clock.policy):
             self.narrator.clock(state, clock, "retargeted", at, reason=mode)
-        self._breach_if_late(clock, at)
+            self._deadline_moved(clock, terms, at)
+        else:
+            self.narrator.shown(state, clock, at)
 
-    def _close_pause(self, clock: ClockState, at: Instant) -> None:
-        """Settle the running pause under the calendar that it ran under, before another one applies."""
-        if clock.paused_since is not None:
-            clock.paused_us += self._promise_of(clock).calendar.open_between(clock.paused_since, at)
-            clock.paused_since = None
-
-    def _breach_if_late(self, clock: ClockState, at: Instant) -> None:
-        """A breach that appears by a change carries the time of the change: nobody is accused of the past."""
-        if clock.due_at is not None and clock.due_at < at and clock.outcome == "open":
+    def _deadline_moved(self, clock: ClockState, terms: Terms, at: Instant) -> None:
+        """What appears by a change carries the time of the change: nobody is accused of the past."""
+        if clocks.is_late(clock, terms, at):
             self._breach(clock, at, timed=False)
+            return
+        warning = clocks.pass_warnings(clock, terms, at)
+        if warning is not None:
+            self.narrator.clock(self.state, clock, "warned", at, warning=warning)
 
     # clocks
 
-    def _start(self, metric: str, at: Instant) -> None:
+    def _start(self, metric: str, started_at: Instant, at: Instant) -> None:
+        """Open the next instance of a clock. It may count from before the event that opens it: a due date set late."""
         state = self.state
         policy = self.book.policy(state.policy_version, state.policy)
         promise = policy.promises.get(metric) if policy is not None else None
-        by_hand = state.hand_set.pop(metric, None)
-        if promise is None and by_hand is None:
+        by_hand = state.hand_set.pop(metric, None) if state.hand_set else None
+        if (promise is None and by_hand is None) or state.status in DISCOUNTED:
             return
         instance = state.instances.get(metric, 0) + 1
         state.instances[metric] = instance
-        clock = ClockState(metric=metric, instance=instance, started_at=at, priority=state.priority)
+        clock = ClockState(metric=metric, instance=instance, started_at=started_at, priority=state.priority)
         state.clocks.append(clock)
         if policy is not None and promise is not None:
             clock.policy, clock.policy_version = policy.id, policy.version
             clocks.set_target(clock, promise.duration(state.priority))
         if by_hand is not None:
             clock.set_by_hand, clock.due_at = True, by_hand
-        promise = self._promise_of(clock)
-        paused = promise.pauses(state)
+        terms = self._terms(clock)
+        paused = terms.promise.pauses(state)
         if paused:
             clock.paused_since = at
-        clocks.schedule(clock, promise, policy)
-        self.narrator.clock(state, clock, "activated", at)
+        clocks.schedule(clock, terms)
+        self.narrator.clock(state, clock, "activated", started_at)
         if paused:
             self.narrator.clock(state, clock, "paused", at, reason=state.status)
+        if by_hand is not None:
+            self._deadline_moved(clock, terms, at)
 
     def _running(self, metric: str) -> list[ClockState]:
         return [clock for clock in self.state.clocks if clock.metric == metric and clocks.is_running(clock)]
 
     def _hold_or_run(self, at: Instant) -> None:
-        for clock in self.state.clocks:
+        state = self.state
+        for clock in state.clocks:
             if not clocks.is_running(clock):
                 continue
-            promise = self._promise_of(clock)
-            wants_pause = promise.pauses(self.state)
-            if wants_pause and clock.paused_since is None:
-                clocks.pause(clock, promise, self._policy_of(clock), at)
-                self.narrator.clock(self.state, clock, "paused", at, reason=self.state.status)
-            elif not wants_pause and clock.paused_since is not None:
-                clocks.resume(clock, promise, self._policy_of(clock), at)
-                self.narrator.clock(self.state, clock, "resumed", at, reason=self.state.status)
+            terms = self._terms(clock)
+            wants_pause = terms.promise.pauses(state)
+            if wants_pause == (clock.paused_since is not None):
+                continue
+            if wants_pause:
+                clocks.pause(clock, terms, at)
+                self.narrator.clock(state, clock, "paused", at, reason=state.status)
+                continue
+            clocks.resume(clock, terms, at)
+            self.narrator.clock(state, clock, "resumed", at, reason=state.status)
+            if clock.next_warning_at is not None and clock.next_warning_at < at:
+                self._deadline_moved(clock, terms, at)
 
     def _satisfy(self, clock: ClockState, at: Instant, agent: str | None) -> None:
         late = clock.outcome == "breached"
-        clock.elapsed_us = clocks.used_us(clock, self._promise_of(clock).calendar, at)
+        clock.elapsed_us = clocks.used_us(clock, self._terms(clock).promise.calendar, at)
         clock.outcome = "satisfied_late" if late else "met"
         clock.satisfied_at = at
         clock.agent = agent
@@ -302,34 +349,27 @@ class Conversation:
         self.narrator.clock(self.state, clock, clock.outcome, at)
 
     def _end(self, clock: ClockState, outcome: str, at: Instant, reason: str) -> None:
-        previous = clock.outcome
-        if clock.satisfied_at is None:  # an answer that is taken back later took no longer for that
-            clock.elapsed_us = clocks.used_us(clock, self._promise_of(clock).calendar, at)
+        before: dict[str, Any] = {"previous_outcome": clock.outcome}
+        if outcome == "retracted":
+            before["previous_decided_at"] = optional_datetime(clocks.counted_at(clock))
+        if clock.elapsed_us is None:  # an answer that is taken back later took no longer for that
+            clock.elapsed_us = clocks.used_us(clock, self._terms(clock).promise.calendar, at)
         clock.outcome = outcome  # type: ignore[assignment]  # one of the three endings
         clock.ended_at = at
         clock.reason = reason
         clock.next_warning_at = None
-        self.narrator.clock(self.state, clock, outcome, at, reason=reason, previous_outcome=previous)
+        self.narrator.clock(self.state, clock, outcome, at, reason=reason, **before)
 
     def _leave_the_ratio(self, at: Instant, reason: str) -> None:
         """Spam and deleted conversations promise nothing: what was published about them is taken back."""
         for clock in self.state.clocks:
             if clock.outcome == "open":
                 self._end(clock, "cancelled", at, reason)
-            elif clock.outcome in {"met", "breached", "satisfied_late"}:
+            elif clocks.has_standing(clock):
                 self._end(clock, "retracted", at, reason)
 
-    def _policy_of(self, clock: ClockState) -> CompiledPolicy | None:
-        return self.book.policy(clock.policy_version, clock.policy)
-
-    def _promise_of(self, clock: ClockState) -> Promise:
-        """What the clock runs under.
-
-        A due date set by hand where no policy promises anything counts around the clock.
-        """
-        policy = self._policy_of(clock)
-        promise = policy.promises.get(clock.metric) if policy is not None else None
-        return promise if promise is not None else self.book.bare_promise(clock.metric)
+    def _terms(self, clock: ClockState) -> Terms:
+        return self.book.terms(clock.policy_version, clock.policy, clock.metric)
 
 
 _HANDLERS = {

@@ -7,10 +7,10 @@ Policy files come from `streams.policy_files` (read there into `schemas.policy.P
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import NamedTuple, Self
 
-from agents.domain.calendar import Calendar, compile_calendars
-from agents.domain.instant import SECOND_US, Instant
+from agents.domain.calendar import Calendar, Edge, compile_calendars
+from agents.domain.instant import Instant
 from schemas.conversation_state import ConversationState
 from schemas.policy import (
     DEFAULT_PAUSE_STATUSES,
@@ -73,7 +73,7 @@ class Promise:
 
     metric: str
     calendar: Calendar
-    edge: Literal["close", "next_open"]
+    edge: Edge
     target: Duration | None
     by_priority: Mapping[str, Duration]
     pauses: Predicate
@@ -95,16 +95,27 @@ class CompiledPolicy:
     promises: Mapping[str, Promise]
     warn_at: tuple[WarningThreshold, ...]
     on_change: str
-    edge: str
+    applies_to_changes: str
     objective_ratio: float | None
+
+
+class Terms(NamedTuple):
+    """What a clock runs under.
+
+    Without a policy (a due date set by hand where nothing is promised) time counts around the clock, without pauses.
+    """
+
+    policy: CompiledPolicy | None
+    promise: Promise
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy file in force from an instant on."""
+    """A policy file in force from an instant on. `number` counts the activations, from 1."""
 
     version: str
     in_force_from: Instant
+    number: int
     policies: tuple[CompiledPolicy, ...]
 
     def match(self, conversation: ConversationState) -> CompiledPolicy | None:
@@ -121,7 +132,9 @@ class PolicyBook:
     def __init__(self) -> None:
         self._versions: list[PolicyVersion] = []
         self._starts: list[Instant] = []
-        self._by_name: dict[tuple[str, str], CompiledPolicy] = {}
+        self._by_name: dict[str, PolicyVersion] = {}
+        self._policies: dict[tuple[str | None, str | None], CompiledPolicy] = {}
+        self._terms: dict[tuple[str | None, str | None, str], Terms] = {}
         self._always = compile_calendars({})["always"]
 
     @classmethod
@@ -132,28 +145,57 @@ class PolicyBook:
         return book
 
     def activate(self, policy_file: PolicyFile, in_force_from: Instant) -> None:
-        """Add a version. Of two that begin at the same instant the one activated later wins."""
+        """Add a version. Of two that begin at the same instant the one activated later wins.
+
+        Raises:
+            CalendarMistake: a calendar of the file is impossible; nothing is activated then.
+            KeyError: a policy names a calendar that the file does not have; nothing is activated then.
+        """
         calendars = compile_calendars(policy_file.calendars)
         policies = tuple(_compile(policy, policy_file.version, calendars) for policy in policy_file.policies)
         place = bisect_right(self._starts, in_force_from)
+        version = PolicyVersion(policy_file.version, in_force_from, self.activations + 1, policies)
         self._starts.insert(place, in_force_from)
-        self._versions.insert(place, PolicyVersion(policy_file.version, in_force_from, policies))
-        self._by_name.update({(policy_file.version, policy.id): policy for policy in policies})
+        self._versions.insert(place, version)
+        self._by_name[version.version] = version
+        self._policies.update({(policy.version, policy.id): policy for policy in policies})
+        self._terms.clear()
 
-    def at(self, instant: Instant) -> PolicyVersion | None:
-        """The version in force at an instant; null before the first one."""
+    @property
+    def activations(self) -> int:
+        """How many versions were activated so far: what an event could know of when it was first applied."""
+        return len(self._versions)
+
+    def at(self, instant: Instant, known: int | None = None) -> PolicyVersion | None:
+        """The version in force at an instant, of the first `known` activations (default: all).
+
+        Null before the first one.
+        """
         place = bisect_right(self._starts, instant)
+        if known is not None and known < len(self._versions):
+            while place and self._versions[place - 1].number > known:
+                place -= 1
         return self._versions[place - 1] if place else None
+
+    def version(self, name: str | None) -> PolicyVersion | None:
+        """A version by its name, whether or not it is in force."""
+        return None if name is None else self._by_name.get(name)
 
     def policy(self, version: str | None, policy_id: str | None) -> CompiledPolicy | None:
         """A policy by the names that a clock carries; null for a clock without a policy."""
-        if version is None or policy_id is None:
-            return None
-        return self._by_name.get((version, policy_id))
+        return self._policies.get((version, policy_id))
 
-    def bare_promise(self, metric: str) -> Promise:
-        """What a due date set by hand runs under where no policy promises anything: around the clock, no pauses."""
-        return Promise(metric, self._always, "close", None, {}, _never, "continue")
+    def terms(self, version: str | None, policy_id: str | None, metric: str) -> Terms:
+        """What a clock with these names runs under."""
+        key = (version, policy_id, metric)
+        found = self._terms.get(key)
+        if found is None:
+            policy = self.policy(version, policy_id)
+            promise = policy.promises.get(metric) if policy is not None else None
+            if promise is None:
+                promise = Promise(metric, self._always, "close", None, {}, _never, "continue")
+            found = self._terms[key] = Terms(policy, promise)
+        return found
 
     def __bool__(self) -> bool:
         """Whether any policy was ever activated."""
@@ -181,7 +223,7 @@ def _compile(policy: Policy, version: str, calendars: Mapping[str, Calendar]) ->
         },
         warn_at=policy.warn_at,
         on_change=policy.on_change,
-        edge=policy.edge,
+        applies_to_changes=policy.applies_to_changes,
         objective_ratio=policy.objective.ratio if policy.objective else None,
     )
 
@@ -193,8 +235,3 @@ def _pauses(target: MetricTarget) -> Predicate:
     if target.metric in RESOLUTION_METRICS:
         return compile_condition(Condition({"status": DEFAULT_PAUSE_STATUSES}))
     return _never
-
-
-def target_us(duration: Duration | None) -> int | None:
-    """A duration's open time; null without a target or for business days."""
-    return None if duration is None or duration.seconds is None else duration.seconds * SECOND_US

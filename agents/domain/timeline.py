@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from agents.domain.clock import has_standing, is_running
 from agents.domain.conversation import FINISHED, Conversation
 from agents.domain.instant import DAY_US, Instant, from_datetime
 from agents.domain.narration import Narrator, Silence
 from agents.domain.policy_book import PolicyBook
-from schemas.conversation_state import ConversationState, TimelineEntry
+from schemas.clock_view import ClockView
+from schemas.conversation_state import ClockState, ConversationState, TimelineEntry
 from schemas.interaction import Interaction
 
 LATENESS_BOUND_US = 7 * DAY_US
@@ -25,6 +27,12 @@ What is older changes nothing any more.
 
 MAX_ENTRIES = 128
 """Entries that can be re-evaluated. Longer conversations fold their oldest half away, so that state stays bounded."""
+
+DECIDED_CLOCKS = 64
+"""Decided clocks that are remembered behind the horizon: as many as the entries of that half could decide.
+
+What is older can no longer be taken back.
+"""
 
 REMEMBERED_IDS = 1024
 """Ids of folded events by which a repeated delivery is still called a duplicate.
@@ -37,6 +45,17 @@ LASTING = ("id", "source", "clock", "channel", "language", "conversation_type")
 
 CHANGING = ("account_id", "tier", "segment", "contract", "inbox", "team", "agent", "priority", "tags")
 """What later events may change, so that folding again needs to know how it began."""
+
+SHOWN = ("tier", "segment", "team", "inbox", "channel", "source")
+"""What every clock shows of its conversation, besides the account."""
+
+OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions")
+"""What does not follow from the entries, so that folding again leaves it alone."""
+
+DEFAULT_WORDS_IN = ("clock", "channel", "source")
+DEFAULT_WORDS = {
+    each.default: each.default for each in msgspec.structs.fields(ClockView) if each.name in DEFAULT_WORDS_IN
+}
 
 CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "account_changed"})
 
@@ -53,7 +72,20 @@ def encode_state(state: ConversationState) -> bytes:
 
 def decode_state(data: bytes) -> ConversationState:
     """The conversation in a changelog value."""
-    return _decoder.decode(data)
+    state = _decoder.decode(data)
+    _use_default_words(state)
+    return state
+
+
+def _use_default_words(state: ConversationState) -> None:
+    """One string object for one word.
+
+    msgspec leaves out a default by its identity, so a remembered `wall` would be written where a fresh one is not, and
+    a replay would differ from the first time by its bytes.
+    """
+    for name in DEFAULT_WORDS_IN:
+        word = getattr(state, name)
+        setattr(state, name, DEFAULT_WORDS.get(word, word))
 
 
 def entry_of(interaction: Interaction) -> TimelineEntry:
@@ -69,7 +101,7 @@ def entry_of(interaction: Interaction) -> TimelineEntry:
     )
 
 
-def _facts(interaction: Interaction) -> dict[str, Any] | None:
+def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: PLR0911 - a table, one row for each type
     match interaction.type:
         case "message":
             return (
@@ -97,6 +129,8 @@ def _facts(interaction: Interaction) -> dict[str, Any] | None:
             return {"metric": interaction.metric, "due_at": from_datetime(interaction.due_at)}  # type: ignore[arg-type]
         case "merged":
             return {"into": interaction.into}
+        case "no_reply_needed":
+            return {"reason": interaction.automated} if interaction.automated else None
         case _:
             return None
 
@@ -118,7 +152,7 @@ _NEEDED = {
 
 def new_conversation(interaction: Interaction) -> ConversationState:
     """A conversation as its first event describes it."""
-    return ConversationState(
+    state = ConversationState(
         id=interaction.conversation_id,
         source=interaction.source,
         account_id=interaction.account_id or f"conversation:{interaction.conversation_id}",
@@ -135,93 +169,126 @@ def new_conversation(interaction: Interaction) -> ConversationState:
         priority=interaction.priority or "normal",
         tags=interaction.tags,
     )
+    _use_default_words(state)
+    return state
 
 
 class Timeline:
     """Takes events into one conversation. `state` is replaced when a late event makes it fold again."""
 
-    __slots__ = ("book", "state")
+    __slots__ = ("_before", "book", "state")
 
     def __init__(self, state: ConversationState, book: PolicyBook) -> None:
         self.state = state
         self.book = book
+        self._before = state.advanced_to, state.revisions
 
-    def take(self, entry: TimelineEntry, narrator: Narrator) -> Verdict:
-        """Apply an entry in its place, or say why it changes nothing."""
+    def take(self, interaction: Interaction, entry: TimelineEntry, narrator: Narrator) -> Verdict:
+        """Apply an interaction in its place, or say why it changes nothing. `entry` is what it means to the clocks."""
         state = self.state
         if self._is_known(entry.id):
             return "duplicate"
+        if state.created_at is not None and entry.at < state.advanced_to:
+            return self._take_late(interaction, entry, narrator)
+        entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
-            state.initial = {name: getattr(state, name) for name in CHANGING}
-        if entry.at >= state.advanced_to or state.created_at is None:
-            if state.base is None and state.horizon_at is not None and not state.entries:
-                state.base = _snapshot(state)
-            state.entries.append(entry)
-            Conversation(state, self.book, narrator).apply(entry)
-            self._bound()
-            return "applied"
-        return self._take_late(entry, narrator)
+            state.initial = _attributes(state)
+        if state.horizon_at is not None and state.base is None:
+            state.base = _snapshot(state)
+        state.entries.append(entry)
+        Conversation(state, self.book, narrator).apply(entry)
+        if len(state.entries) > MAX_ENTRIES:
+            self._fold_away()
+        return "applied"
 
-    def _take_late(self, entry: TimelineEntry, narrator: Narrator) -> Verdict:
+    def _take_late(self, interaction: Interaction, entry: TimelineEntry, narrator: Narrator) -> Verdict:
         state = self.state
         too_old = state.advanced_to - entry.at > LATENESS_BOUND_US
         beyond_horizon = state.horizon_at is not None and entry.at < state.horizon_at
         if too_old or beyond_horizon:
             _forget(state, [entry])
             return "late"
-        again = self._refold([*state.entries, entry])
+        is_first = state.horizon_at is None and entry.at < state.entries[0].at
+        if is_first:
+            # The first event describes the conversation, whichever came first to us.
+            described = new_conversation(interaction)
+            initial, lasting = _attributes(described), {name: getattr(described, name) for name in LASTING}
+        else:
+            initial, lasting = state.initial or _attributes(state), {}
+        entry.policies_known = self._known_at(entry.at)
+        again = self._refold([*state.entries, entry], state.advanced_to, initial | lasting, (entry, narrator))
+        if is_first or entry.type in CHANGES_ATTRIBUTES:
+            again.initial = initial
         _tell_changes(state, again, narrator, entry.at)
         self.state = again
-        self._bound()
+        if len(again.entries) > MAX_ENTRIES:
+            self._fold_away()
         return "applied"
 
-    def _refold(self, entries: list[TimelineEntry]) -> ConversationState:
+    def _known_at(self, at: Instant) -> int | None:
+        """A late event brings no policy into the past that its neighbours were not judged by."""
+        entries = self.state.entries
+        before = [entry for entry in entries if entry.at <= at]
+        if before:
+            return before[-1].policies_known
+        return entries[0].policies_known if entries else self.book.activations
+
+    def _refold(
+        self,
+        entries: list[TimelineEntry],
+        until: Instant,
+        described: dict[str, Any] | None = None,
+        aloud: tuple[TimelineEntry, Narrator] | None = None,
+    ) -> ConversationState:
+        """The conversation after these entries and the time until an instant, from the horizon on."""
         state = self.state
-        again = decode_state(state.base) if state.base is not None else _blank(state)
-        again.forgotten_ids, again.horizon_at, again.base, again.clock = (
-            state.forgotten_ids,
-            state.horizon_at,
-            state.base,
-            state.clock,
-        )
+        again = decode_state(state.base) if state.base is not None else _blank(state, described or {})
         silent = Silence(self.book)
         conversation = Conversation(again, self.book, silent)
         for entry in sorted(entries, key=_time_of):
             silent.event_id = entry.id
+            silent.aloud = aloud[1] if aloud is not None and entry is aloud[0] else None
             again.entries.append(entry)
             conversation.apply(entry)
-        conversation.advance(state.advanced_to)
+        conversation.advance(until)
+        for name in OUTSIDE_THE_FOLD:
+            setattr(again, name, getattr(state, name))
         return again
 
     def without(self, entry: TimelineEntry) -> ConversationState:
         """The conversation as if an entry that cannot be computed had never come."""
-        return self._refold([known for known in self.state.entries if known is not entry])
+        advanced_to, revisions = self._before
+        again = self._refold([known for known in self.state.entries if known is not entry], advanced_to)
+        again.revisions = revisions
+        return again
 
     def _is_known(self, event_id: str) -> bool:
         state = self.state
-        if any(known.id == event_id for known in state.entries):
-            return True
-        if not state.forgotten_ids:
+        for known in state.entries:
+            if known.id == event_id:
+                return True
+        forgotten = state.forgotten_ids
+        if not forgotten:
             return False
         digest = _digest(event_id)
-        forgotten = state.forgotten_ids
-        return any(forgotten[at : at + 8] == digest for at in range(0, len(forgotten), 8))
+        at = forgotten.find(digest)
+        while at % 8 and at >= 0:  # a match across two digests is none
+            at = forgotten.find(digest, at + 1)
+        return at >= 0
 
-    def _bound(self) -> None:
-        if len(self.state.entries) > MAX_ENTRIES:
-            half = self.state.entries[: MAX_ENTRIES // 2]
-            rest = self.state.entries[MAX_ENTRIES // 2 :]
-            before = self._refold_until(half)
-            _forget(self.state, half)
-            self.state.horizon_at = half[-1].at
-            self.state.base = before
-            self.state.entries = rest
-
-    def _refold_until(self, entries: list[TimelineEntry]) -> bytes:
-        advanced_to, self.state.advanced_to = self.state.advanced_to, entries[-1].at
-        folded = self._refold(entries)
-        self.state.advanced_to = advanced_to
-        return _snapshot(folded)
+    def _fold_away(self) -> None:
+        """Move the horizon over the older half of the entries. Decided clocks of long ago go with them."""
+        state = self.state
+        half, rest = state.entries[: MAX_ENTRIES // 2], state.entries[MAX_ENTRIES // 2 :]
+        before = self._refold(half, half[-1].at)
+        decided = [(clock.metric, clock.instance) for clock in before.clocks if not is_running(clock)]
+        gone = set(decided[:-DECIDED_CLOCKS])
+        for folded in (before, state):
+            folded.clocks = [clock for clock in folded.clocks if (clock.metric, clock.instance) not in gone]
+        _forget(state, half)
+        state.horizon_at = half[-1].at
+        state.base = _snapshot(before)
+        state.entries = rest
 
 
 def shrink(state: ConversationState) -> None:
@@ -230,7 +297,7 @@ def shrink(state: ConversationState) -> None:
     state.horizon_at = state.advanced_to
     state.entries = []
     state.base = None
-    state.clocks = [clock for clock in state.clocks if clock.outcome in {"open", "breached"}]
+    state.clocks = [clock for clock in state.clocks if is_running(clock)]
 
 
 def wake_at(state: ConversationState) -> Instant | None:
@@ -242,30 +309,59 @@ def wake_at(state: ConversationState) -> Instant | None:
     return None
 
 
-def _blank(state: ConversationState) -> ConversationState:
+def _blank(state: ConversationState, described: dict[str, Any]) -> ConversationState:
     """The conversation before its first event."""
-    lasting = {name: getattr(state, name) for name in LASTING}
-    changing = state.initial or {name: getattr(state, name) for name in CHANGING}
-    return ConversationState(**lasting, **changing, initial=state.initial)
+    known = {name: getattr(state, name) for name in LASTING} | (state.initial or _attributes(state))
+    return ConversationState(**(known | described))
+
+
+def _attributes(state: ConversationState) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in CHANGING}
 
 
 def _tell_changes(old: ConversationState, new: ConversationState, narrator: Narrator, at: Instant) -> None:
+    """Say what a late event changed: new clocks from their beginning, others as revised, vanished ones taken back."""
+    if old.account_id != new.account_id:
+        _tell_under_another_account(old, new, narrator, at)
+        return
     before = {(clock.metric, clock.instance): clock for clock in old.clocks}
-    for clock in new.clocks:
-        previous = before.pop((clock.metric, clock.instance), None)
+    pairs = [(before.pop((clock.metric, clock.instance), None), clock) for clock in new.clocks]
+    if before or any(previous != clock for previous, clock in pairs):
+        new.revisions = old.revisions + 1
+    for previous, clock in pairs:
         if previous is None:
-            narrator.stated_again(new, clock)
-        elif (previous.outcome, previous.due_at, previous.satisfied_at, previous.breached_at, previous.elapsed_us) != (
-            clock.outcome,
-            clock.due_at,
-            clock.satisfied_at,
-            clock.breached_at,
-            clock.elapsed_us,
-        ):
+            narrator.stated_again(new, clock, "late event")
+        elif previous != clock:
             narrator.revised(new, clock, previous, at)
     for gone in before.values():
-        narrator.taken_back(old, gone, at)
-        gone.outcome = "cancelled" if gone.outcome == "open" else "retracted"
+        _take_back(old, gone, narrator, at)
+    if any(getattr(old, name) != getattr(new, name) for name in SHOWN):
+        narrator.shown_anew(new, at)
+
+
+def _tell_under_another_account(
+    old: ConversationState, new: ConversationState, narrator: Narrator, at: Instant
+) -> None:
+    new.revisions = old.revisions + 1
+    kept = {(clock.metric, clock.instance) for clock in new.clocks}
+    for clock in old.clocks:
+        if (clock.metric, clock.instance) not in kept:
+            _take_back(old, clock, narrator, at)
+        elif has_standing(clock):
+            narrator.taken_back(old, clock, at, "reassigned")
+    for clock in new.clocks:
+        if has_standing(clock):
+            narrator.stated_again(new, clock, "reassigned")
+    narrator.shown_anew(new, at)
+
+
+def _take_back(state: ConversationState, clock: ClockState, narrator: Narrator, at: Instant) -> None:
+    """A clock that never was, as is known now."""
+    if has_standing(clock):
+        narrator.taken_back(state, clock, at, "late event")
+    clock.outcome = "cancelled" if clock.outcome == "open" else "retracted"
+    clock.ended_at = at
+    narrator.shown(state, clock, at)
 
 
 def _forget(state: ConversationState, entries: list[TimelineEntry]) -> None:
