@@ -1,4 +1,7 @@
-"""Progress bars for commands that read and send history: on a terminal only, and on standard error, so that pipes stay clean."""
+"""Progress bars for commands that read and send history.
+
+On a terminal only, and on standard error, so that pipes stay clean.
+"""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

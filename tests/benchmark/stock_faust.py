@@ -11,6 +11,7 @@ import sys
 import time
 
 import faust
+from faust.types import StreamT
 
 from schemas.topics import INTERACTIONS
 
@@ -32,7 +33,7 @@ def main(servers: str, group: str, enough: int) -> None:
     began = 0.0
 
     @app.agent(topic)
-    async def count(stream: faust.Stream[dict[str, str]]) -> None:
+    async def count(stream: StreamT[dict[str, str]]) -> None:
         nonlocal seen, began
         async for event in stream:
             if not seen:
