@@ -20,10 +20,18 @@ from streams.sinks.rows import ROW_SCHEMA, Position, Row, Table, insert_group
 Event = TypeVar("Event", bound=Struct)
 
 
-class Intent(Struct, frozen=True, kw_only=True):
-    """What is about to be written: everything from the committed offset up to, and without, `until`."""
+Range = tuple[int, int, int]
+"""A partition, the offset at which a batch begins there, and the one before which it ends."""
+
+
+class Intent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is about to be written: everything from the committed offset up to, and without, `until`.
+
+    `joined` are the ranges of all partitions that are in the same inserts, this one included; empty where it is alone.
+    """
 
     until: int
+    joined: tuple[Range, ...] = ()
 
 
 _intent_decoder = msgspec.json.Decoder(Intent)
@@ -82,6 +90,7 @@ class PartitionBatch(Generic[Event]):
         epoch: The life of the topic, see `topic_epochs`.
         start: The offset at which the batch begins: the committed one.
         promised: Where it must end, when an earlier attempt has promised that.
+        joined: With which ranges it was promised to be written, see `joined_batch`.
     """
 
     table: Table[Event]
@@ -90,6 +99,7 @@ class PartitionBatch(Generic[Event]):
     epoch: int
     start: int
     promised: int | None = None
+    joined: tuple[Range, ...] = ()
     until: int = field(init=False)
     opened_at: float | None = None
     row_count: int = 0
@@ -131,10 +141,6 @@ class PartitionBatch(Generic[Event]):
         if self.opened_at is None:
             return False
         return self.row_count >= limits.rows or now - self.opened_at >= limits.age_seconds
-
-    def intent(self) -> Intent:
-        """What is about to be written."""
-        return Intent(until=self.until)
 
     def inserts(self) -> Sequence[tuple[str, list[Row]]]:
         """The inserts of the batch, each with its deduplication token."""

@@ -11,8 +11,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.insert import InsertContext
 
-from streams.sinks.batch_intent import AnyBatch
 from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
+from streams.sinks.joined_batch import JoinedBatch
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import Row, Table
 
@@ -40,7 +40,7 @@ class ClickHouseWriter:
         self._client: Client | None = None
         self._contexts: dict[str, InsertContext] = {}
 
-    def write(self, batch: AnyBatch) -> dict[str, int]:
+    def write(self, batch: JoinedBatch) -> dict[str, int]:
         """Write all inserts of a batch; those that were written before are dropped by ClickHouse.
 
         Returns:

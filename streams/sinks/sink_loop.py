@@ -26,6 +26,7 @@ from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
 from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, PartitionBatch, read_intent, write_intent
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
+from streams.sinks.joined_batch import JoinedBatch, join
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import Table
 
@@ -81,6 +82,7 @@ class SinkLoop:
         *,
         recorder: Recorder,
         limits: BatchLimits | None = None,
+        join: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the loop; `consumer` belongs to a group, reads committed records only and commits nothing by itself.
@@ -91,6 +93,7 @@ class SinkLoop:
             topics: The tables by physical topic name.
             recorder: Told what happens.
             limits: When batches are cut.
+            join: Whether the partitions of a topic share inserts: only where no other sink ever owns any of them.
             clock: Steady seconds.
         """
         self.counts = SinkCounts()
@@ -99,6 +102,7 @@ class SinkLoop:
         self._topics = topics
         self._recorder = recorder
         self._limits = self._limits_now = limits or BatchLimits()
+        self._join = join
         self._clock = clock
         self._batches: dict[TopicPartition, AnyBatch] = {}
         self._lag_told_at = 0.0
@@ -119,7 +123,10 @@ class SinkLoop:
         filled = [batch for batch in self._batches.values() if _has_something(batch)]
         now, limits = self._clock(), self._limits_now
         crowded = sum(batch.row_count for batch in filled) >= limits.rows_in_memory
-        return filled if crowded or any(batch.is_due(now, limits) for batch in filled) else []
+        return filled if crowded or any(self._is_due(batch, now, limits) for batch in filled) else []
+
+    def _is_due(self, batch: AnyBatch, now: float, limits: BatchLimits) -> bool:
+        return batch.is_due(now, limits) and (batch.promised is None or self._repeated(batch) is not None)
 
     def _take_in(self, seconds: float) -> None:
         polled = self._consumer.poll(timeout_ms=int(seconds * 1000), max_records=self._limits.rows)
@@ -132,9 +139,16 @@ class SinkLoop:
                 if not batch.accepts(record.offset):
                     break
                 self._add(batch, record, now)
+        for owned in self._partners_to_begin():
+            self._begin(owned, self._consumer.position(owned))
         for owned, batch in self._batches.items():
             if batch.promised is not None:
                 self._read_to_promise(owned, batch)
+
+    def _partners_to_begin(self) -> set[TopicPartition]:
+        """What was promised together with a batch; it may have no record any more that would begin it."""
+        named = {owned for batch in self._batches.values() for owned in _partners(batch)}
+        return (named & self._consumer.assignment()) - self._batches.keys() if named else named
 
     def _begin(self, owned: TopicPartition, first_offset: int) -> AnyBatch | None:
         """The batch that begins at the committed offset; null when its records have to be read first."""
@@ -147,8 +161,9 @@ class SinkLoop:
         if intent is not None:
             logger.info("%s[%d]: repeating the batch %d..%d", *owned, start, intent.until - 1)
         topic = self._topics[owned.topic]
-        promised = intent.until if intent is not None else None
-        batch: AnyBatch = PartitionBatch(topic.table, owned.topic, owned.partition, topic.epoch, start, promised)
+        batch: AnyBatch = PartitionBatch(topic.table, owned.topic, owned.partition, topic.epoch, start)
+        if intent is not None:
+            batch.promised, batch.joined = intent.until, intent.joined
         self._batches[owned] = batch
         if first_offset == start:
             return batch
@@ -187,18 +202,56 @@ class SinkLoop:
         logger.warning("%s[%d]@%d left out: %s", batch.topic, batch.partition, offset, violation.detail)
 
     def _write(self, batches: list[AnyBatch], stop: threading.Event) -> None:
-        complete = [batch for batch in batches if batch.promised is None or batch.is_complete()]
-        if not complete or not self._commit({_owned(b): _intended(b) for b in complete if b.promised is None}, stop):
+        ready = self._sets(batches)
+        promises = {_owned(b): _intended(b, each) for each in ready for b in each.members if b.promised is None}
+        if not ready or not self._commit(promises, stop):
             return
         written: Offsets = {}
         self._writing_seconds = 0.0
-        for batch in complete:
-            if self._batches.get(_owned(batch)) is batch and self._insert(batch, stop):
-                written[_owned(batch)] = OffsetAndMetadata(batch.until, "", -1)
+        for each in ready:
+            if self._holds(each) and self._insert(each, stop):
+                written |= {_owned(batch): OffsetAndMetadata(batch.until, "", -1) for batch in each.members}
+            elif not self._holds(each):
+                self._begin_anew(each.members)
         self._limits_now = self._limits.after(self._writing_seconds)
         self._consumer.resume(*self._consumer.paused())
         if self._commit({owned: offset for owned, offset in written.items() if owned in self._batches}, stop):
             self._begin_next(written)
+
+    def _sets(self, batches: list[AnyBatch]) -> list[JoinedBatch]:
+        """What is written in the same inserts: as it was promised, or as it is about to be."""
+        fresh = [batch for batch in batches if batch.promised is None]
+        sets = join(fresh) if self._join else [JoinedBatch((batch,)) for batch in fresh]
+        repeated = [self._repeated(batch) for batch in batches if batch.is_complete()]
+        return sets + list({_owned(each.members[0]): each for each in repeated if each is not None}.values())
+
+    def _repeated(self, batch: AnyBatch) -> JoinedBatch | None:
+        """The set that a batch was promised in; null while part of it is still to be read.
+
+        A partner with another owner, or whose offset somebody has set by hand, can not be had: the batch is alone then.
+        """
+        members: list[AnyBatch] = []
+        for owned in _partners(batch):
+            partner = self._batches.get(owned)
+            if partner is None and owned in self._consumer.assignment():
+                return None
+            if partner is None or partner.joined != batch.joined:
+                return JoinedBatch((batch,))
+            members.append(partner)
+        if not all(partner.is_complete() for partner in members):
+            return None
+        return JoinedBatch(tuple(members or (batch,)))
+
+    def _holds(self, joined: JoinedBatch) -> bool:
+        return all(self._batches.get(_owned(batch)) is batch for batch in joined.members)
+
+    def _begin_anew(self, batches: Iterable[AnyBatch]) -> None:
+        """Forget what was not written, and read it again where the partition is still ours: as promised, if it was."""
+        for batch in list(batches):
+            if self._batches.get(_owned(batch)) is batch:
+                del self._batches[_owned(batch)]
+                if _owned(batch) in self._consumer.assignment():
+                    self._consumer.seek(_owned(batch), batch.start)
 
     def _begin_next(self, written: Iterable[TopicPartition]) -> None:
         for owned in written:
@@ -206,8 +259,8 @@ class SinkLoop:
             if batch is not None:
                 self._batches[owned] = batch.next_batch()
 
-    def _insert(self, batch: AnyBatch, stop: threading.Event) -> bool:
-        """Write one batch, waiting for ClickHouse as long as it takes; false when it was given up."""
+    def _insert(self, batch: JoinedBatch, stop: threading.Event) -> bool:
+        """Write one set, waiting for ClickHouse as long as it takes; false when it was given up."""
         retry_seconds = FIRST_RETRY_SECONDS
         away_since = said_at = self._clock()
         first = True
@@ -239,11 +292,11 @@ class SinkLoop:
         for table, count in rows.items():
             self.counts.rows[table] = self.counts.rows.get(table, 0) + count
 
-    def _wait(self, seconds: float, batch: AnyBatch, stop: threading.Event) -> bool:
-        """Stay a member of the group without reading; false when stopping, or when the partition went elsewhere."""
+    def _wait(self, seconds: float, batch: JoinedBatch, stop: threading.Event) -> bool:
+        """Stay a member of the group without reading; false when stopping, or when a partition went elsewhere."""
         until = self._clock() + seconds
         while self._clock() < until:
-            if stop.is_set() or self._batches.get(_owned(batch)) is not batch:
+            if stop.is_set() or not self._holds(batch):
                 return False
             self._consumer.pause(*self._consumer.assignment())
             self._take_in(min(POLL_SECONDS, seconds))
@@ -256,7 +309,7 @@ class SinkLoop:
                 self._consumer.commit(offsets, timeout_ms=KAFKA_ANSWER_MS)
             except (CommitFailedError, RebalanceInProgressError, IllegalStateError):
                 logger.info("the partitions have moved; their next owner repeats the open batches")
-                self._batches.clear()
+                self._begin_anew(self._batches.values())
                 return False
             except KafkaError as error:
                 logger.warning("Kafka does not take a commit, trying again: %s", error)
@@ -313,8 +366,12 @@ def _owned(batch: AnyBatch) -> TopicPartition:
     return TopicPartition(batch.topic, batch.partition)
 
 
-def _intended(batch: AnyBatch) -> OffsetAndMetadata:
-    return OffsetAndMetadata(batch.start, write_intent(batch.intent()), -1)
+def _partners(batch: AnyBatch) -> list[TopicPartition]:
+    return [TopicPartition(batch.topic, partition) for partition, _, _ in batch.joined]
+
+
+def _intended(batch: AnyBatch, joined: JoinedBatch) -> OffsetAndMetadata:
+    return OffsetAndMetadata(batch.start, write_intent(joined.intent_of(batch)), -1)
 
 
 def _has_something(batch: AnyBatch) -> bool:

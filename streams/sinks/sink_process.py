@@ -95,7 +95,9 @@ def run_sink(
         consumer = _consumer(options)
         parts.callback(consumer.close)
         announce(f"writing {len(topics)} topics into {options.target}")
-        loop = SinkLoop(consumer, writer, topics, recorder=recorder, limits=options.limits)
+        loop = SinkLoop(
+            consumer, writer, topics, recorder=recorder, limits=options.limits, join=options.target.embedded
+        )
         loop.run(stop)
         return loop.counts
     return SinkCounts()

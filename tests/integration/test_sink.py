@@ -11,15 +11,17 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CommitFailedError
+from kafka.structs import OffsetAndMetadata
 from typing_extensions import override
 
 from schemas.codec import EVENT_TYPES, decode, encode, headers_of
 from schemas.sla_event import Cause, SlaEvent
 from schemas.topics import SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka
-from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, read_intent
+from streams.sinks.batch_intent import BatchLimits, read_intent
 from streams.sinks.clickhouse_connection import ClickHouseTarget
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
+from streams.sinks.joined_batch import JoinedBatch
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import TABLES
 from streams.sinks.sink_loop import SinkCounts, SinkLoop, TopicTable
@@ -50,7 +52,7 @@ class WatchedWriter(ClickHouseWriter):
         self._left = stop_after
 
     @override
-    def write(self, batch: AnyBatch) -> dict[str, int]:
+    def write(self, batch: JoinedBatch) -> dict[str, int]:
         if self.crash == "before the insert":
             raise CrashError
         if self.failures:
@@ -108,6 +110,7 @@ class Sink:
         failures: int = 0,
         crash: str | None = None,
         refused: frozenset[int] = frozenset(),
+        join: bool = False,
     ) -> WatchedWriter:
         stop = threading.Event()
         self._stops.append(stop)
@@ -118,7 +121,7 @@ class Sink:
         consumer = self.consumer(refused)
         topics = {self.prefix + table.topic.name: TopicTable(table, epoch=1) for table in TABLES}
         try:
-            SinkLoop(consumer, writer, topics, recorder=Recorder(), limits=limits).run(stop)
+            SinkLoop(consumer, writer, topics, recorder=Recorder(), limits=limits, join=join).run(stop)
         finally:
             patience.cancel()
             self.commits = consumer.commits
@@ -219,32 +222,52 @@ def test_crash_repeats_the_same_batch_and_stores_it_once(
     assert read_intent(sink.committed(0).metadata) is None
 
 
+@pytest.mark.parametrize("join", [False, True])
 @pytest.mark.parametrize("moment", ["before the insert", "after the insert"])
 def test_crash_repeats_the_batches_of_all_partitions(
-    sink: Sink, producer: KafkaProducer, clickhouse: Client, moment: str
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, moment: str, join: bool
 ) -> None:
     send_all(producer, sink, range(40), partitions=2)
-    with pytest.raises(CrashError):  # with the batch of one partition written, or none
-        sink.run(40, ALL_AT_ONCE, crash=moment)
+    with pytest.raises(CrashError):  # apart: with the batch of one partition written, or none
+        sink.run(40, ALL_AT_ONCE, crash=moment, join=join)
     assert sink.commits == 1
     for partition in (0, 1):
-        committed = sink.committed(partition)
-        assert (committed.offset, read_intent(committed.metadata)) == (0, Intent(until=20))
+        intent = read_intent(sink.committed(partition).metadata)
+        assert sink.committed(partition).offset == 0
+        assert intent is not None
+        assert (intent.until, intent.joined) == (20, ((0, 0, 20), (1, 0, 20)) if join else ())
 
     send_all(producer, sink, range(40, 60), partitions=2)
-    writer = sink.run(60, BatchLimits(rows=1000, age_seconds=0.1))
-    for partition in (0, 1):
-        ranges = [token.split(":")[2] for token in writer.tokens if token.split(":")[1] == str(partition)]
-        assert ranges[0] == "0-19"
+    writer = sink.run(60, BatchLimits(rows=1000, age_seconds=0.1), join=join)
+    prefix = sink.prefix + SLA_EVENTS.name
+    promised = {"0:0-19,1:0-19"} if join else {"0:0-19", "1:0-19"}
+    written = [token.removeprefix(f"{prefix}:").partition(":epoch")[0] for token in writer.tokens]
+    assert set(written[: len(promised)]) <= promised <= set(written)
     assert stored(clickhouse) == (60, 60)
     assert [sink.committed(partition).offset for partition in (0, 1)] == [30, 30]
 
 
-def test_round_of_writing_costs_two_commits_for_all_partitions(
+def test_what_was_promised_jointly_is_written_by_whoever_has_only_a_part(
     sink: Sink, producer: KafkaProducer, clickhouse: Client
 ) -> None:
     send_all(producer, sink, range(40), partitions=2)
-    sink.run(40, ALL_AT_ONCE)
+    with pytest.raises(CrashError):
+        sink.run(40, ALL_AT_ONCE, crash="before the insert", join=True)
+    other = sink.consumer()
+    other.assign([TopicPartition(sink.prefix + SLA_EVENTS.name, 1)])
+    other.commit({TopicPartition(sink.prefix + SLA_EVENTS.name, 1): OffsetAndMetadata(5, "by hand", -1)})
+    other.close()
+    writer = sink.run(35, BatchLimits(rows=1000, age_seconds=0.1), join=True)
+    assert stored(clickhouse) == (35, 35)
+    assert any(":0:0-19:epoch" in token for token in writer.tokens)
+
+
+@pytest.mark.parametrize("join", [False, True])
+def test_round_of_writing_costs_two_commits_for_all_partitions(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, join: bool
+) -> None:
+    send_all(producer, sink, range(40), partitions=2)
+    sink.run(40, ALL_AT_ONCE, join=join)
     assert stored(clickhouse) == (40, 40)
     assert sink.commits == 2
 
@@ -263,16 +286,17 @@ def test_stopping_writes_what_was_read(sink: Sink, producer: KafkaProducer, clic
     assert sink.committed(0).offset == stored(clickhouse)[0] > 0
 
 
+@pytest.mark.parametrize("join", [False, True])
 @pytest.mark.parametrize("refused", [{1}, {2}, {3}, {4}, {1, 2, 3}, {2, 4}])
 def test_refused_commit_loses_and_doubles_nothing(
-    sink: Sink, producer: KafkaProducer, clickhouse: Client, refused: set[int]
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, refused: set[int], join: bool
 ) -> None:
     send_all(producer, sink, range(16), partitions=2)
-    sink.run(16, BatchLimits(rows=4, age_seconds=0.05), refused=frozenset(refused))
+    sink.run(16, BatchLimits(rows=4, age_seconds=0.05), refused=frozenset(refused), join=join)
     send_all(producer, sink, range(16, 20), partitions=2)
     for _ in range(4):
         if any(at is None or at.offset < 10 for at in map(sink.committed, (0, 1))):
-            sink.run(1, BatchLimits(age_seconds=0.05))
+            sink.run(1, BatchLimits(age_seconds=0.05), join=join)
     assert stored(clickhouse) == (20, 20)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.sla_event import Cause, SlaEvent
 from streams.sinks.batch_intent import BatchLimits, Intent, PartitionBatch, read_intent, write_intent
+from streams.sinks.joined_batch import MOST_MEMBERS, JoinedBatch, join
 from streams.sinks.rows import TABLES, Table
 
 TABLE: Table[Any] = next(table for table in TABLES if table.name == "sla_events")
@@ -46,7 +47,7 @@ def fill(batch: PartitionBatch[SlaEvent], offsets: list[int], times: list[float]
 def test_retry_repeats_the_batch_whatever_the_time(offsets: list[int], gaps: list[float], other: list[float]) -> None:
     first = PartitionBatch(TABLE, "t", 0, 1, start=offsets[0])
     fill(first, offsets, [sum(gaps[:index]) for index in range(len(gaps))])
-    promised = read_intent(write_intent(first.intent()))
+    promised = read_intent(write_intent(JoinedBatch((first,)).intent_of(first)))
     assert promised is not None
 
     retry = PartitionBatch(TABLE, "t", 0, 1, start=offsets[0], promised=promised.until)
@@ -89,6 +90,35 @@ def test_token_tells_topics_lives_and_ranges_apart() -> None:
 
     tokens = {token(), token(topic="u"), token(partition=1), token(epoch=2), token(start=6)}
     assert len(tokens) == 5
+
+
+def batch_of(partition: int, offsets: list[int], topic: str = "t") -> PartitionBatch[SlaEvent]:
+    batch: PartitionBatch[SlaEvent] = PartitionBatch(TABLE, topic, partition, 1, start=offsets[0])
+    for offset in offsets:
+        batch.add(offset, event(offset), 0.0)
+    return batch
+
+
+def test_joined_batches_are_one_insert_under_the_ranges_of_all() -> None:
+    apart = [batch_of(1, [7]), batch_of(0, [0, 3]), batch_of(0, [5], "u")]
+    joined, alone = join(apart)
+    assert joined.members == (apart[1], apart[0])
+    assert alone.inserts() == apart[2].inserts()
+    assert alone.intent_of(apart[2]) == Intent(until=6)
+    assert {joined.intent_of(member).joined for member in joined.members} == {((0, 0, 4), (1, 7, 8))}
+    (group,) = apart[0].groups
+    assert sum(len(rows) for _, rows in joined.inserts()) == joined.row_count == 3
+    assert (f"t:0:0-3,1:7-7:epoch1:v1:{group}", apart[0].groups[group]) in [
+        (token, rows[-1:]) for token, rows in joined.inserts()
+    ]
+    longer = join([batch_of(1, [7, 8]), batch_of(0, [0, 3])])[0]
+    assert not {token for token, _ in longer.inserts()} & {token for token, _ in joined.inserts()}
+
+
+def test_promise_of_the_largest_set_fits_into_the_metadata_of_a_commit() -> None:
+    sets = join(batch_of(10_000 + number, [10**12]) for number in range(MOST_MEMBERS + 1))
+    assert [len(each.members) for each in sets] == [MOST_MEMBERS, 1]
+    assert len(write_intent(sets[0].intent_of(sets[0].members[0]))) < 4096
 
 
 def test_batches_grow_while_writing_is_slow() -> None:
