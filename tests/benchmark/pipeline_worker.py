@@ -41,10 +41,10 @@ class _Watch(Recorder):
             self.transactions.append(seconds)
 
 
-def main(servers: str, group: str, agents: str, enough: int) -> None:
+def main(servers: str, prefix: str, agents: str, enough: int) -> None:
     """Work, then print one line of JSON."""
     watch = _Watch(agents.split(",", maxsplit=1)[0], enough)
-    worker = Worker(Settings(kafka_servers=servers, group=group), watch, agents=frozenset(agents.split(",")))
+    worker = Worker(Settings(kafka_servers=servers, topic_prefix=prefix), watch, agents=frozenset(agents.split(",")))
     watch.worker = worker
     cpu = time.process_time()
     asyncio.run(worker.run())

@@ -16,19 +16,19 @@ from faust.types import StreamT
 from schemas.topics import INTERACTIONS
 
 
-def main(servers: str, group: str, enough: int) -> None:
+def main(servers: str, prefix: str, enough: int) -> None:
     """Consume so many events, then print one line of JSON."""
     logging.disable(logging.WARNING)
     app = faust.App(
-        group,
+        "stock",
         broker=f"kafka://{servers}",
         web_enabled=False,
         topic_disable_leader=True,
         topic_partitions=4,
         autodiscover=False,
     )
-    topic = app.topic(INTERACTIONS.name, value_serializer="json", key_serializer="raw")
-    table = app.Table(f"{group}-state", partitions=4)
+    topic = app.topic(prefix + INTERACTIONS.name, value_serializer="json", key_serializer="raw")
+    table = app.Table("state", partitions=4)
     seen = 0
     began = 0.0
 
