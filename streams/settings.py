@@ -7,7 +7,7 @@ is needed.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
@@ -24,8 +24,38 @@ class SettingsMistake(ValueError):  # noqa: N818 - the user's mistake, in the us
         self.problems = problems
 
 
-def _setting(default: Any, variable: str, meaning: str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"variable": variable, "meaning": meaning, "secret": secret})
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _setting(
+    default: Any, variable: str, meaning: str, *, secret: bool = False, check: Callable[[Any], Any] | None = None
+) -> Any:
+    """A field with its variable. `check` takes the value as read and gives the one to keep, or raises ValueError."""
+    return field(default=default, metadata={"variable": variable, "meaning": meaning, "secret": secret, "check": check})
+
+
+def _one_or_more(value: int) -> int:
+    if value < 1:
+        raise ValueError(f"{value} is less than 1")
+    return value
+
+
+def _some_seconds(value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{value} is no length of time")
+    return value
+
+
+def _ratio(value: float) -> float:
+    if not 0 < value <= 1:
+        raise ValueError(f"{value} is not a share above 0 and up to 1")
+    return value
+
+
+def _log_level(text: str) -> str:
+    if text.strip().upper() not in LOG_LEVELS:
+        raise ValueError(f"{text!r} is none of {', '.join(LOG_LEVELS)}")
+    return text.strip().upper()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +70,13 @@ class Settings:
         8,
         "CARELINE_PARTITIONS",
         "Partitions of new topics: the most workers that can share the load; cannot change later",
+        check=_one_or_more,
     )
     replication_factor: int = _setting(
-        1, "CARELINE_REPLICATION_FACTOR", "Copies of new topics; 3 in production, 1 where there is one broker"
+        1,
+        "CARELINE_REPLICATION_FACTOR",
+        "Copies of new topics; 3 in production, 1 where there is one broker",
+        check=_one_or_more,
     )
     group: str = _setting("careline", "CARELINE_GROUP", "Name of the consumer group that the workers share")
     instance_id: str | None = _setting(
@@ -51,7 +85,10 @@ class Settings:
         "Lasting name of this worker: a restart within the session time-out moves no partition",
     )
     session_timeout_seconds: float = _setting(
-        20.0, "CARELINE_SESSION_TIMEOUT_SECONDS", "After this long without a sign of life a worker's partitions move on"
+        20.0,
+        "CARELINE_SESSION_TIMEOUT_SECONDS",
+        "After this long without a sign of life a worker's partitions move on",
+        check=_some_seconds,
     )
     clickhouse_url: str = _setting(
         "chdb://",
@@ -81,12 +118,13 @@ class Settings:
         "Secret (whsec_...) of the generic webhook where no connectors.yaml is given",
         secret=True,
     )
-    log_level: str = _setting("INFO", "CARELINE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")
+    log_level: str = _setting("INFO", "CARELINE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", check=_log_level)
     rejected_limit_ratio: float = _setting(
         0.5,
         "CARELINE_REJECTED_LIMIT_RATIO",
         "A worker stops when more than this share of its last 1,000 records is rejected: a bad deployment, "
         "not bad data",
+        check=_ratio,
     )
 
     @classmethod
@@ -101,10 +139,13 @@ class Settings:
         problems: list[str] = []
         for setting in fields(cls):
             variable = setting.metadata["variable"]
-            if variable not in environment:
+            # Empty is what Compose and many scripts pass on for "not set".
+            if not environment.get(variable, "").strip():
                 continue
             try:
-                values[setting.name] = _parse(environment[variable], hints[setting.name])
+                value = _parse(environment[variable], hints[setting.name])
+                check = setting.metadata["check"]
+                values[setting.name] = value if check is None else check(value)
             except ValueError as error:
                 problems.append(f"{variable}: {error}")
         if problems:
