@@ -30,10 +30,9 @@ def main() -> None:
     """Fill the topic once, then let each contender read it from the beginning."""
     runtime = KafkaRuntime.from_environment(os.environ, Path.home())
     with EmbeddedKafka(runtime, profile=THROUGHPUT) as broker:
-        # Each contender has topics of its own: a second one would recover the first one's memory and have nothing to do.
-        for prefix in ("alone.", "both."):
-            create_topics(broker.bootstrap, prefix, PARTITIONS, replication_factor=1)
-            events = _fill(broker.bootstrap, prefix)
+        # Each contender has topics of its own: a second one would recover the first one's memory and be done.
+        events = _fill(broker.bootstrap, "alone.")
+        _fill(broker.bootstrap, "both.")
         say(f"{events:,} interactions of {CONVERSATIONS:,} conversations in {PARTITIONS} partitions")
         alone = _run("pipeline_worker", broker.bootstrap, "alone.", "conversation", str(events))
         say(f"conversation agent: {_told(alone)}")
@@ -51,6 +50,7 @@ def say(line: str) -> None:
 
 
 def _fill(servers: str, prefix: str) -> int:
+    create_topics(servers, prefix, PARTITIONS, replication_factor=1)
     producer = KafkaProducer(
         bootstrap_servers=servers, acks="all", linger_ms=50, batch_size=400_000, compression_type="lz4"
     )
