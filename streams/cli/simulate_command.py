@@ -6,6 +6,7 @@ done in `streams.simulation`.
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 from dataclasses import dataclass, replace
@@ -75,6 +76,8 @@ def simulate(
     """
     from streams.simulation.event_delivery import DeliveryFailed
 
+    # The client tells a failure many times over; the command says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings: Settings = context.obj
     plan = _plan(seed, scenario, rate / warp, start)
     door = None if url is None else (url, _secret(secret_env))

@@ -21,6 +21,8 @@ from streams.simulation.story import key_of
 
 SOURCE = "careline/simulation"
 ACKNOWLEDGED_WITHIN_SECONDS = 60.0
+OPENED_WITHIN_SECONDS = 10.0
+"""aiokafka asks again and again for a topic that does not exist; one that does is known within milliseconds."""
 
 
 class KafkaDelivery:
@@ -47,18 +49,20 @@ class KafkaDelivery:
             linger_ms=2,
             retry_backoff_ms=20,
         )
+        wanted = [self._topic_name(topic.name) for topic in (INTERACTIONS, SIGNALS)]
         try:
-            await producer.start()
-            self._producer = producer
-            for topic in (INTERACTIONS, SIGNALS):
-                name = self._topic_name(topic.name)
-                self._partitions[name] = sorted(await producer.partitions_for(name))
-        except KafkaError as error:
+            async with asyncio.timeout(OPENED_WITHIN_SECONDS):
+                await producer.start()
+                for name in wanted:
+                    self._partitions[name] = sorted(await producer.partitions_for(name))
+        except (KafkaError, TimeoutError) as error:
             await producer.stop()
+            cause = str(error) or f"{' and '.join(wanted)} did not answer within {OPENED_WITHIN_SECONDS:.0f} s"
             raise DeliveryFailed(
-                f"Kafka at {self._servers} cannot be used: {error}; is it running, and are the topics there "
+                f"Kafka at {self._servers} cannot be used: {cause}; is it running, and are the topics there "
                 f"(`careline topics create`)?"
             ) from None
+        self._producer = producer
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Append events under their keys and wait until Kafka has all of them.
