@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from agents.domain.clock import UNCOUNTED, counted_at, is_running, next_change, overrun_us, used_us
 from agents.domain.instant import Instant, optional_datetime, to_datetime, to_seconds
-from agents.domain.policy_book import PolicyBook
+from agents.domain.policy_book import PolicyBook, Promise
 from schemas.clock_view import ClockView
 from schemas.conversation_state import ClockState, ConversationState
 from schemas.sla_event import Cause, Outcome, SlaEvent
@@ -154,14 +154,9 @@ class Narrator:
         if until is None:
             until = at
         policy, promise = self._book.terms(clock.policy_version, clock.policy, clock.metric)
-        started_at, due_at, elapsed_us = clock.started_at, clock.due_at, clock.elapsed_us
+        started_at, due_at = clock.started_at, clock.due_at
         wall_us = until - started_at if until > started_at else 0
-        if wall_us == 0:
-            elapsed_us = 0
-        elif elapsed_us is None or kind == "breached":
-            elapsed_us = used_us(clock, promise.calendar, until)
-        if elapsed_us and (beyond_us := overrun_us(clock, promise.calendar, elapsed_us)):
-            more["overrun_seconds"] = to_seconds(beyond_us)
+        elapsed_us = _elapsed(clock, promise, kind, until, more) if wall_us else 0
         if due_at is not None and until > due_at:
             more["wall_overrun_seconds"] = to_seconds(until - due_at)
         if "outcome" not in more:
@@ -202,8 +197,7 @@ class Narrator:
                 **more,
             )
         )
-        as_of = state.advanced_to
-        self.views.append(Shown(state, clock, cause, max(as_of, at)))
+        self.views.append(Shown(state, clock, cause, max(state.advanced_to, at)))
 
     def _fact_event(self, state: ConversationState, event_id: str, kind: str, at: Instant, author: str | None) -> None:
         self.events.append(
@@ -265,6 +259,16 @@ class Silence(Narrator):
     @override
     def shown(self, state: ConversationState, clock: ClockState, at: Instant) -> None:
         """Nothing."""
+
+
+def _elapsed(clock: ClockState, promise: Promise, kind: str, until: Instant, more: dict[str, Any]) -> int:
+    """Open time used until an instant, in microseconds; what is beyond the target goes among the fields to be told."""
+    elapsed_us = clock.elapsed_us
+    if elapsed_us is None or kind == "breached":
+        elapsed_us = used_us(clock, promise.calendar, until)
+    if elapsed_us and (beyond_us := overrun_us(clock, promise.calendar, elapsed_us)):
+        more["overrun_seconds"] = to_seconds(beyond_us)
+    return elapsed_us
 
 
 def view_of(state: ConversationState, clock: ClockState, book: PolicyBook, as_of: Instant, cause: Cause) -> ClockView:
