@@ -6,6 +6,7 @@ A command family is a file beside this one; it imports what it needs when it run
 """
 
 import sys
+from dataclasses import fields
 from typing import Annotated
 
 import typer
@@ -26,6 +27,16 @@ from streams.settings import Settings, SettingsMistake, process_environment
 
 WRONG_SETTINGS = 2
 
+
+def _told_settings() -> str:
+    """Every variable with its meaning and default, for `careline --help`: an installation has no docs/ beside it."""
+    told = ["Settings, from the environment:"]
+    for setting in fields(Settings):
+        default = "" if setting.default in (None, "") else f" Default: {setting.default}."
+        told.append(f"{setting.metadata['variable']}: {setting.metadata['meaning']}.{default}")
+    return "\n\n".join(told)
+
+
 app = typer.Typer(
     name="careline",
     no_args_is_help=True,
@@ -33,7 +44,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Measure live how well a company keeps its promises to its customers.\n\n"
     "Start with [bold]careline demo[/bold]: everything on this machine, nothing to install. Settings come from "
-    "CARELINE_* variables; docs/settings.md lists them.",
+    "CARELINE_* variables, listed below.",
+    epilog=_told_settings(),
 )
 app.command("demo", rich_help_panel="Try")(demo)
 app.command("simulate", rich_help_panel="Try")(simulate)
