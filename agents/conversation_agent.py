@@ -70,6 +70,7 @@ class ConversationAgent:
         self._states = states
         self._effects = effects
         self._open: dict[str, ConversationState] = {}
+        self._detections: dict[str, Detection] = {}
         self._before: dict[str, list[str]] = {}
         self._touched: dict[tuple[str, str, int], Shown] = {}
         remembered = states.get(LEDGER_KEY)
@@ -80,6 +81,7 @@ class ConversationAgent:
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:
         """Apply a batch: every record once, in the order of the log; then remember what changed."""
+        self._detections.clear()
         for record in records:
             if record.offset < self.ledger.next_offset:
                 continue
@@ -161,6 +163,7 @@ class ConversationAgent:
                     raise ContractViolation("contract_violation", f"a clock cannot run at the rate {control.rate}")
                 as_of = min(as_of, record.appended_at) if control.clock == WALL else as_of
                 self.ledger.anchors[control.clock] = ClockAnchor(as_of, record.appended_at, control.rate)
+                self._detections.clear()
                 failed = self._sweep(control.clock, as_of, record, observed_at)
                 self._pass_on(control)
                 if failed:
@@ -244,11 +247,19 @@ class ConversationAgent:
                 for each in filter(is_running, state.clocks):
                     self._touched[key, each.metric, each.instance] = Shown(state, each, cause, state.advanced_to)
         self.ledger.anchors.pop(clock, None)
+        self._detections.clear()
 
     def _narrator(self, record: Record, event_id: str | None, clock: str, observed_at: Instant) -> Narrator:
         return Narrator(self._book, record.partition, record.offset, event_id, self._detection(clock, observed_at))
 
     def _detection(self, clock: str, observed_at: Instant) -> Detection:
+        """When this batch sees things, on a clock: the same for all of its records, until a tick moves the clock."""
+        detection = self._detections.get(clock)
+        if detection is None:
+            detection = self._detections[clock] = self._detection_now(clock, observed_at)
+        return detection
+
+    def _detection_now(self, clock: str, observed_at: Instant) -> Detection:
         if clock == WALL:
             return Detection(observed_at)
         anchor = self.ledger.anchors.get(clock)

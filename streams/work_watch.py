@@ -6,6 +6,7 @@ a crash took back.
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from agents.conversation_agent import ConversationAgent
 from schemas.sla_event import SlaEvent
@@ -17,6 +18,9 @@ ENOUGH_RECORDS = 1_000
 """A share of fewer records says nothing about a deployment."""
 
 DECIDED = frozenset({"met", "breached", "satisfied_late", "cancelled", "merged", "retracted"})
+
+TOLD = DECIDED | {"outcome_revised"}
+"""Kinds that say more than that they happened."""
 
 
 class TooManyRejections(RuntimeError):  # noqa: N818 - says what is wrong in the log line
@@ -48,9 +52,14 @@ class WorkWatch:
                 self._recorder.events_judged(stage, judgement, count)
         for rejection in batch.rejections:
             self._recorder.rejected(stage, rejection.reason)
+        kinds: Counter[Any] = Counter()
         for event in batch.events:
             if isinstance(event, SlaEvent):
-                self._sla_event(event)
+                kinds[event.kind] += 1
+                if event.metric is not None and event.kind in TOLD:
+                    self._sla_event(event, event.metric)
+        for kind, count in kinds.items():
+            self._recorder.sla_event(kind, count)
         self._recorder.state_keys(stage, self.lanes.keys_of(stage) if self.lanes is not None else 0)
         self._share_of_rejections(batch)
 
@@ -65,14 +74,11 @@ class WorkWatch:
             metric, _, stage = place.rpartition("/")
             self._recorder.clocks_open(metric, stage, count)
 
-    def _sla_event(self, event: SlaEvent) -> None:
-        self._recorder.sla_event(event.kind)
-        if event.metric is None:
-            return
+    def _sla_event(self, event: SlaEvent, metric: str) -> None:
         if event.kind in DECIDED and event.due_at is not None:
-            self._recorder.outcome(event.metric, event.outcome or "open", event.channel, event.priority)
+            self._recorder.outcome(metric, event.outcome or "open", event.channel, event.priority)
         if event.satisfied_at is not None and event.target_seconds and event.elapsed_seconds is not None:
-            self._recorder.target_used(event.metric, event.priority, event.elapsed_seconds / event.target_seconds)
+            self._recorder.target_used(metric, event.priority, event.elapsed_seconds / event.target_seconds)
         if event.kind == "breached" and event.lateness_seconds is not None:
             self._recorder.breach_noticed(event.lateness_seconds)
 

@@ -137,7 +137,9 @@ def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: PLR0911 
 
 def missing_in(interaction: Interaction) -> str | None:
     """The field that an interaction of this type cannot do without and does not have; null when it is whole."""
-    needed = _NEEDED.get(interaction.type, ())
+    needed = _NEEDED.get(interaction.type)
+    if needed is None:
+        return None
     return next((name for name in needed if getattr(interaction, name) is None), None)
 
 

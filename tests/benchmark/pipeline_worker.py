@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 
+import uvloop
 from typing_extensions import override
 
 from streams.settings import Settings
@@ -47,7 +48,8 @@ def main(servers: str, prefix: str, agents: str, enough: int) -> None:
     worker = Worker(Settings(kafka_servers=servers, topic_prefix=prefix), watch, agents=frozenset(agents.split(",")))
     watch.worker = worker
     cpu = time.process_time()
-    asyncio.run(worker.run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(worker.run())
     seconds = watch.ended - (watch.began or watch.ended)
     report = {
         "records": watch.records,
