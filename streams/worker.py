@@ -17,6 +17,7 @@ from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError, ProducerFenced
+from typing_extensions import override
 
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
@@ -155,12 +156,20 @@ def lane_kinds() -> tuple[LaneKind, LaneKind]:
     )
 
 
+class LaneApp(faust.App):
+    """A Faust app that makes no folder: nothing of ours is kept on a worker's disk."""
+
+    @override
+    def _create_directories(self) -> None:
+        """Faust would make `<app id>-data` where the program was started, for tables that we do not have."""
+
+
 def create_app(settings: Settings, lanes: Lanes, kinds: Iterable[LaneKind]) -> faust.App:
     """A Faust app whose agents hand each batch to its lane.
 
     Nothing of it outlives the call's owner; two may live in one process.
     """
-    app = faust.App(
+    app = LaneApp(
         settings.topic(settings.group),
         broker=[f"kafka://{server}" for server in settings.kafka_servers.split(",")],
         autodiscover=False,

@@ -149,6 +149,7 @@ class DemoHouse:
         self.say(
             f"ClickHouse  embedded, answers SQL at {parts.settings.sql_address}; metrics http://{parts.sink_metrics}/metrics"
         )
+        self.say(f'ask         CARELINE_SQL_ADDRESS={parts.settings.sql_address} careline sql "SHOW TABLES"')
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         while not await asyncio.to_thread(is_so):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import streams
 from agents.domain.instant import Instant, to_datetime
-from streams.embedded_kafka.broker_probe import find_free_port
-from streams.settings import Settings
+from streams.embedded_kafka.broker_probe import find_free_port, is_free
+from streams.settings import Settings, split_address
 from streams.simulation.story import DEFAULT_START
 
 HOST = "127.0.0.1"
@@ -59,6 +59,12 @@ def _address() -> str:
     return f"{HOST}:{find_free_port()}"
 
 
+def _preferred(address: str) -> str:
+    """The usual address, where `careline sql` asks by itself, or any free one while something else listens there."""
+    host, port = split_address(address)
+    return address if host == HOST and is_free(port) else _address()
+
+
 @dataclass(slots=True)
 class DemoParts:
     """The programs of one demo.
@@ -86,7 +92,7 @@ class DemoParts:
             partitions=max(PARTITIONS, self.options.workers),
             clickhouse_url="chdb://",
             data_dir=self.folder,
-            sql_address=_address(),
+            sql_address=_preferred(self.settings.sql_address),
         )
         self.worker_metrics = tuple(_address() for _ in range(self.options.workers))
         self._secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
