@@ -6,6 +6,7 @@ transaction. Deciding itself is `agents.domain.timeline` and below; this file de
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +14,7 @@ from msgspec import Struct
 from agents.domain.clock import is_running, stage
 from agents.domain.conversation import Conversation
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
-from agents.domain.narration import Detection, Narrator, Shown, view_of
+from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import (
     DEFAULT_WORDS,
@@ -70,51 +71,57 @@ class ConversationAgent:
         self._states = states
         self._effects = effects
         self._open: dict[str, ConversationState] = {}
-        self._detections: dict[str, Detection] = {}
         self._before: dict[str, list[str]] = {}
-        self._touched: dict[tuple[str, str, int], Shown] = {}
+        self._touched: dict[str, Shown] = {}
+        self._detections: dict[str, Detection] = {}
+        self._observed_at: Instant = 0
         remembered = states.get(LEDGER_KEY)
         self.ledger = _ledger_decoder.decode(remembered) if remembered is not None else PartitionLedger()
         self._book = PolicyBook()
+        self._narrator = Narrator(self._book)
+        self._timeline = Timeline(self._book, self._narrator)
         for policy in self.ledger.policies:
             self._book.activate(from_published(policy.text), policy.in_force_from)
 
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:
         """Apply a batch: every record once, in the order of the log; then remember what changed."""
+        self._observed_at = observed_at
         self._detections.clear()
+        ledger = self.ledger
         for record in records:
-            if record.offset < self.ledger.next_offset:
+            if record.offset < ledger.next_offset:
                 continue
-            self._take(record, observed_at)
-            self.ledger.next_offset = record.offset + 1
+            self._take(record)
+            ledger.next_offset = record.offset + 1
         self._publish_clocks()
         self._count_clocks()
         for key, state in self._open.items():
             self._states.put(key, encode_state(state), state.clock, _wake_of(state))
         self._open.clear()
         self._before.clear()
-        self._states.put(LEDGER_KEY, msgspec.msgpack.encode(self.ledger))
+        self._states.put(LEDGER_KEY, msgspec.msgpack.encode(ledger))
 
-    def _take(self, record: Record, observed_at: Instant) -> None:
+    def _take(self, record: Record) -> None:
         try:
             contract = contract_in(record.headers, Interaction)
             if contract is Control:
-                self._control(decode(Control, record.value), record, observed_at)
+                self._control(decode(Control, record.value), record)
                 self.ledger.controls += 1
                 return
-            interaction, entry = _read(contract, record)
+            if contract is not Interaction:
+                _refuse(contract)
+            interaction = decode(Interaction, record.value)
+            entry = _checked(interaction, record)
         except ContractViolation as violation:
             self._reject(record, violation)
             return
-        self._interaction(interaction, entry, record, observed_at)
+        self._interaction(interaction, entry, record)
 
     def _reject(self, record: Record, violation: ContractViolation) -> None:
         self._effects.reject(record, violation.reason, violation.detail)
         self.ledger.rejected += 1
 
-    def _interaction(
-        self, interaction: Interaction, entry: TimelineEntry, record: Record, observed_at: Instant
-    ) -> None:
+    def _interaction(self, interaction: Interaction, entry: TimelineEntry, record: Record) -> None:
         key = interaction.conversation_id
         state = self._load(key)
         if state is None:
@@ -123,20 +130,20 @@ class ConversationAgent:
         if moved_by != WALL:
             # What lives by the wall stays there: history that is sent again must not stop live deadlines.
             state.clock = DEFAULT_WORDS.get(interaction.clock, interaction.clock)
-        narrator = self._narrator(record, entry.id, state.clock, observed_at)
-        timeline = Timeline(state, self._book)
+        detection = self._detections.get(state.clock) or self._detection(state.clock)
+        self._narrator.begin(record.partition, record.offset, entry.id, detection)
         try:
-            verdict = timeline.take(interaction, entry, narrator)
+            verdict = self._timeline.take(state, interaction, entry)
         except Exception as error:  # noqa: BLE001 - one event that cannot be computed must not stop its neighbours
             self._reject(record, _failure(error))
             state.clock = moved_by
             if key in self._open:
-                self._put_back(timeline.without(entry))
+                self._put_back(self._timeline.without(entry))
             return
         if verdict == "applied":
             self.ledger.applied += 1
-            self._open[key] = timeline.state
-            self._tell(narrator)
+            self._open[key] = self._timeline.state
+            self._tell()
             return
         state.clock = moved_by
         if verdict == "duplicate":
@@ -148,23 +155,24 @@ class ConversationAgent:
     def _put_back(self, state: ConversationState) -> None:
         """A conversation as it was before an event failed in the middle; what is to be shown of it follows."""
         self._open[state.id] = state
-        clocks = {(state.id, clock.metric, clock.instance): clock for clock in state.clocks}
-        for name, shown in self._touched.items():
-            if name in clocks:
-                self._touched[name] = shown._replace(state=state, clock=clocks[name])
+        for clock in state.clocks:
+            name = clock_id(state, clock)
+            shown = self._touched.get(name)
+            if shown is not None:
+                self._touched[name] = Shown(state, clock, shown.cause, shown.as_of)
 
-    def _control(self, control: Control, record: Record, observed_at: Instant) -> None:
+    def _control(self, control: Control, record: Record) -> None:
         if control.as_of.tzinfo is None or not EARLIEST <= control.as_of < LATEST:
             raise ContractViolation("impossible_time", f"as_of {control.as_of.isoformat()}")
         as_of = from_datetime(control.as_of)
+        self._detections.clear()
         match control.kind:
             case "tick":
                 if not 0 < control.rate <= FASTEST_RATE:
                     raise ContractViolation("contract_violation", f"a clock cannot run at the rate {control.rate}")
                 as_of = min(as_of, record.appended_at) if control.clock == WALL else as_of
                 self.ledger.anchors[control.clock] = ClockAnchor(as_of, record.appended_at, control.rate)
-                self._detections.clear()
-                failed = self._sweep(control.clock, as_of, record, observed_at)
+                failed = self._sweep(control.clock, as_of, record)
                 self._pass_on(control)
                 if failed:
                     raise ContractViolation("calculation_failed", "; ".join(failed[:10]))
@@ -199,9 +207,9 @@ class ConversationAgent:
         if self._book.version(version) is not None:
             raise ContractViolation("contract_violation", f"policy version {version} stands for other content already")
 
-    def _sweep(self, clock: str, as_of: Instant, record: Record, observed_at: Instant) -> list[str]:
+    def _sweep(self, clock: str, as_of: Instant, record: Record) -> list[str]:
         """Decide what was due; what could not be computed is returned in words."""
-        narrator = self._narrator(record, None, clock, observed_at)
+        self._narrator.begin(record.partition, record.offset, None, self._detection(clock))
         failed: list[str] = []
         for _, key, state in sorted(self._due(clock, as_of), key=_by_wake):
             self._open[key] = state
@@ -209,11 +217,11 @@ class ConversationAgent:
                 shrink(state)
                 continue
             try:
-                Conversation(state, self._book, narrator).advance(as_of)
+                Conversation(state, self._book, self._narrator).advance(as_of)
             except Exception as error:  # noqa: BLE001 - as for events; it is looked at again at its next event
                 state.next_change_at = None
                 failed.append(f"{key}: {type(error).__name__}: {error}")
-        self._tell(narrator)
+        self._tell()
         return failed
 
     def _due(self, clock: str, as_of: Instant) -> Iterator[tuple[Instant, str, ConversationState]]:
@@ -245,21 +253,16 @@ class ConversationAgent:
                 state.clock = WALL
                 self._open[key] = state
                 for each in filter(is_running, state.clocks):
-                    self._touched[key, each.metric, each.instance] = Shown(state, each, cause, state.advanced_to)
+                    self._touched[clock_id(state, each)] = Shown(state, each, cause, state.advanced_to)
         self.ledger.anchors.pop(clock, None)
-        self._detections.clear()
 
-    def _narrator(self, record: Record, event_id: str | None, clock: str, observed_at: Instant) -> Narrator:
-        return Narrator(self._book, record.partition, record.offset, event_id, self._detection(clock, observed_at))
-
-    def _detection(self, clock: str, observed_at: Instant) -> Detection:
-        """When this batch sees things, on a clock: the same for all of its records, until a tick moves the clock."""
-        detection = self._detections.get(clock)
-        if detection is None:
-            detection = self._detections[clock] = self._detection_now(clock, observed_at)
+    def _detection(self, clock: str) -> Detection:
+        """When this batch sees it, on a clock."""
+        detection = self._detections[clock] = self._detection_now(clock)
         return detection
 
-    def _detection_now(self, clock: str, observed_at: Instant) -> Detection:
+    def _detection_now(self, clock: str) -> Detection:
+        observed_at = self._observed_at
         if clock == WALL:
             return Detection(observed_at)
         anchor = self.ledger.anchors.get(clock)
@@ -290,17 +293,16 @@ class ConversationAgent:
             for place in after:
                 running[place] = running.get(place, 0) + 1
 
-    def _tell(self, narrator: Narrator) -> None:
+    def _tell(self) -> None:
+        """Take away what the narrator wrote."""
         emit = self._effects.emit
-        for event in narrator.events:
+        for event in self._narrator.events:
             emit(SLA_EVENTS, event.account_id, event)
-        for shown in narrator.views:
-            clock = shown.clock
-            self._touched[shown.state.id, clock.metric, clock.instance] = shown
+        self._touched.update(self._narrator.views)
 
     def _publish_clocks(self) -> None:
-        for state, clock, cause, as_of in self._touched.values():
-            view = view_of(state, clock, self._book, as_of, cause)
+        for shown in self._touched.values():
+            view = view_of(shown.state, shown.clock, self._book, shown.as_of, shown.cause)
             self._effects.emit(CLOCKS, view.id, view)
         self._touched.clear()
 
@@ -312,11 +314,8 @@ def _wake_of(state: ConversationState) -> Instant | None:
     return wake
 
 
-def _read(contract: type[Struct], record: Record) -> tuple[Interaction, TimelineEntry]:
-    if contract is not Interaction:
-        raise ContractViolation("unknown_type", f"{contract.__name__} does not belong into this topic")
-    interaction = decode(Interaction, record.value)
-    return interaction, _checked(interaction, record)
+def _refuse(contract: type[Struct]) -> NoReturn:
+    raise ContractViolation("unknown_type", f"{contract.__name__} does not belong into this topic")
 
 
 def _checked(interaction: Interaction, record: Record) -> TimelineEntry:
@@ -330,14 +329,13 @@ def _checked(interaction: Interaction, record: Record) -> TimelineEntry:
         raise ContractViolation("missing_key", "an interaction is keyed by its conversation")
     if key != conversation.encode() or conversation.startswith(LEDGER_PREFIX):
         raise ContractViolation("key_mismatch", "the key is not the conversation id, or one that no conversation has")
-    if interaction.occurred_at.tzinfo is None:
-        raise ContractViolation("impossible_time", "occurred_at has no time zone")
     missing = missing_in(interaction)
     if missing is not None:
         raise ContractViolation("contract_violation", f"{interaction.type} needs {missing}")
-    if interaction.due_at is not None and interaction.due_at.tzinfo is None:
-        raise ContractViolation("impossible_time", "due_at has no time zone")
-    entry = entry_of(interaction)
+    try:
+        entry = entry_of(interaction)
+    except ValueError as error:
+        raise ContractViolation("impossible_time", str(error)) from None
     if interaction.clock == WALL:
         _check_skew(interaction, entry.at, record.appended_at)
     if len(record.value or b"") > LARGEST_ENTRY_BYTES:
@@ -348,8 +346,9 @@ def _checked(interaction: Interaction, record: Record) -> TimelineEntry:
 
 
 def _check_skew(interaction: Interaction, at: Instant, received: Instant) -> None:
-    if interaction.received_at is not None and interaction.received_at.tzinfo is not None:
-        received = min(received, from_datetime(interaction.received_at))
+    said = interaction.received_at
+    if said is not None and said.tzinfo is not None and said < interaction.occurred_at:
+        received = min(received, from_datetime(said))
     if at > received + SKEW_US:
         when = interaction.occurred_at.isoformat()
         raise ContractViolation("from_the_future", f"occurred_at {when} is more than 5 minutes ahead")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from schemas.sla_event import Cause, Outcome
 
 
-class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class ClockView(Struct, frozen=True, omit_defaults=True, gc=False):
     """One (conversation, metric, instance).
 
     Instants are null where unknown or without a target; `due_at` is null while paused.

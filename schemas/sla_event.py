@@ -40,7 +40,7 @@ class Cause(Struct, frozen=True, omit_defaults=True, gc=False):
     event_id: str | None = None
 
 
-class SlaEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class SlaEvent(Struct, frozen=True, omit_defaults=True, gc=False):
     """One step in the life of a clock, or one fact of a conversation (then `metric` is null).
 
     `occurred_at` is the instant at which it became true in event time: a breach carries its due instant. Seconds with

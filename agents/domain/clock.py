@@ -7,7 +7,7 @@ its pauses.
 
 from agents.domain.calendar import Calendar
 from agents.domain.instant import SECOND_US, Instant
-from agents.domain.policy_book import Promise, Terms
+from agents.domain.policy_book import CompiledPolicy, Promise, Terms
 from schemas.conversation_state import ClockState
 from schemas.policy import Duration, WarningThreshold
 
@@ -33,7 +33,7 @@ def schedule(clock: ClockState, terms: Terms) -> None:
         clock.due_at = None if clock.paused_since is not None else _deadline(clock, promise)
     clock.next_warning_at = None
     if policy is not None and policy.warn_at and clock.due_at is not None:
-        _schedule_warning(clock, promise.calendar, policy.warn_at)
+        _schedule_warning(clock, promise.calendar, policy)
 
 
 def _deadline(clock: ClockState, promise: Promise) -> Instant | None:
@@ -47,25 +47,30 @@ def _deadline(clock: ClockState, promise: Promise) -> Instant | None:
     return None
 
 
-def _schedule_warning(clock: ClockState, calendar: Calendar, thresholds: tuple[WarningThreshold, ...]) -> None:
+def _schedule_warning(clock: ClockState, calendar: Calendar, policy: CompiledPolicy) -> None:
     due_at = clock.due_at
-    if due_at is None or clock.warnings_given >= len(thresholds):
+    if due_at is None or clock.warnings_given >= len(policy.warn_at):
         return
-    ahead = _used_at_warnings(clock, calendar, thresholds)
+    ahead = _used_at_warnings(clock, calendar, policy)
     if clock.warnings_given < len(ahead):
         clock.next_warning_at = _warning_instant(clock, calendar, ahead[clock.warnings_given][0], due_at)
 
 
-def _used_at_warnings(
-    clock: ClockState, calendar: Calendar, thresholds: tuple[WarningThreshold, ...]
-) -> list[tuple[int, str]]:
+def _used_at_warnings(clock: ClockState, calendar: Calendar, policy: CompiledPolicy) -> list[tuple[int, str]]:
     """How much open time is used when each threshold is reached, in this order; one beyond the target is left out."""
-    allowed_us = clock.target_us
-    if clock.due_at is not None and (allowed_us is None or clock.set_by_hand):
+    if clock.target_us is None or clock.set_by_hand:
+        if clock.due_at is None:
+            return []
         start = clock.started_at if clock.base_at is None else clock.base_at
         allowed_us = max(0, calendar.open_between(start, clock.due_at) - _moved_by_us(clock))
-    if allowed_us is None:
-        return []
+        return _used_at(policy.warn_at, allowed_us)
+    known = policy.warnings.get(clock.target_us)
+    if known is None:
+        known = policy.warnings[clock.target_us] = _used_at(policy.warn_at, clock.target_us)
+    return known
+
+
+def _used_at(thresholds: tuple[WarningThreshold, ...], allowed_us: int) -> list[tuple[int, str]]:
     found = []
     for threshold in thresholds:
         if threshold.used_ratio is not None:
@@ -94,12 +99,12 @@ def give_warning(clock: ClockState, terms: Terms) -> str | None:
     clock.next_warning_at = None
     if policy is None:
         return None
-    ahead = _used_at_warnings(clock, promise.calendar, policy.warn_at)
+    ahead = _used_at_warnings(clock, promise.calendar, policy)
     if clock.warnings_given >= len(ahead):
         return None
     text = ahead[clock.warnings_given][1]
     clock.warnings_given += 1
-    _schedule_warning(clock, promise.calendar, policy.warn_at)
+    _schedule_warning(clock, promise.calendar, policy)
     return text
 
 
@@ -118,12 +123,12 @@ def pass_warnings(clock: ClockState, terms: Terms, at: Instant) -> str | None:
     given = clock.warnings_given
     behind = [
         text
-        for used_at, text in _used_at_warnings(clock, promise.calendar, policy.warn_at)
+        for used_at, text in _used_at_warnings(clock, promise.calendar, policy)
         if _warning_instant(clock, promise.calendar, used_at, due_at) < at
     ]
     clock.warnings_given = len(behind)
     clock.next_warning_at = None
-    _schedule_warning(clock, promise.calendar, policy.warn_at)
+    _schedule_warning(clock, promise.calendar, policy)
     return behind[-1] if len(behind) > given else None
 
 

@@ -6,7 +6,7 @@ Policy files come from `streams.policy_files` (read there into `schemas.policy.P
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from agents.domain.calendar import Calendar, Edge, compile_calendars
@@ -56,7 +56,8 @@ def _always(_conversation: ConversationState) -> bool:
     return True
 
 
-def _never(_conversation: ConversationState) -> bool:
+def never(_conversation: ConversationState) -> bool:
+    """The pause condition of clocks that do not pause."""
     return False
 
 
@@ -97,6 +98,8 @@ class CompiledPolicy:
     on_change: str
     applies_to_changes: str
     objective_ratio: float | None
+    warnings: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    """What `agents.domain.clock` found out about the warnings of each target."""
 
 
 class Terms(NamedTuple):
@@ -135,6 +138,8 @@ class PolicyBook:
         self._by_name: dict[str, PolicyVersion] = {}
         self._policies: dict[tuple[str | None, str | None], CompiledPolicy] = {}
         self._terms: dict[tuple[str | None, str | None, str], Terms] = {}
+        self.activations = 0
+        """How many versions were activated so far: what an event could know of when it was first applied."""
         self._always = compile_calendars({})["always"]
 
     @classmethod
@@ -154,17 +159,13 @@ class PolicyBook:
         calendars = compile_calendars(policy_file.calendars)
         policies = tuple(_compile(policy, policy_file.version, calendars) for policy in policy_file.policies)
         place = bisect_right(self._starts, in_force_from)
-        version = PolicyVersion(policy_file.version, in_force_from, self.activations + 1, policies)
+        self.activations += 1
+        version = PolicyVersion(policy_file.version, in_force_from, self.activations, policies)
         self._starts.insert(place, in_force_from)
         self._versions.insert(place, version)
         self._by_name[version.version] = version
         self._policies.update({(policy.version, policy.id): policy for policy in policies})
         self._terms.clear()
-
-    @property
-    def activations(self) -> int:
-        """How many versions were activated so far: what an event could know of when it was first applied."""
-        return len(self._versions)
 
     def at(self, instant: Instant, known: int | None = None) -> PolicyVersion | None:
         """The version in force at an instant, of the first `known` activations (default: all).
@@ -172,7 +173,7 @@ class PolicyBook:
         Null before the first one.
         """
         place = bisect_right(self._starts, instant)
-        if known is not None and known < len(self._versions):
+        if known is not None and known < self.activations:
             while place and self._versions[place - 1].number > known:
                 place -= 1
         return self._versions[place - 1] if place else None
@@ -193,7 +194,7 @@ class PolicyBook:
             policy = self.policy(version, policy_id)
             promise = policy.promises.get(metric) if policy is not None else None
             if promise is None:
-                promise = Promise(metric, self._always, "close", None, {}, _never, "continue")
+                promise = Promise(metric, self._always, "close", None, {}, never, "continue")
             found = self._terms[key] = Terms(policy, promise)
         return found
 
@@ -231,7 +232,7 @@ def _compile(policy: Policy, version: str, calendars: Mapping[str, Calendar]) ->
 def _pauses(target: MetricTarget) -> Predicate:
     if target.pause_when is not None:
         written = target.pause_when
-        return compile_condition(written) if written.any_of or written.negated else _never
+        return compile_condition(written) if written.any_of or written.negated else never
     if target.metric in RESOLUTION_METRICS:
         return compile_condition(Condition({"status": DEFAULT_PAUSE_STATUSES}))
-    return _never
+    return never

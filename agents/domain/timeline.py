@@ -52,9 +52,10 @@ SHOWN = ("tier", "segment", "team", "inbox", "channel", "source")
 OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions")
 """What does not follow from the entries, so that folding again leaves it alone."""
 
-DEFAULT_WORDS_IN = ("clock", "channel", "source")
-DEFAULT_WORDS = {
-    each.default: each.default for each in msgspec.structs.fields(ClockView) if each.name in DEFAULT_WORDS_IN
+DEFAULT_WORDS: dict[str, str] = {
+    each.default: each.default
+    for each in msgspec.structs.fields(ClockView)
+    if each.name in {"clock", "channel", "source"}
 }
 
 CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "account_changed"})
@@ -83,32 +84,35 @@ def _use_default_words(state: ConversationState) -> None:
     msgspec leaves out a default by its identity, so a remembered `wall` would be written where a fresh one is not, and
     a replay would differ from the first time by its bytes.
     """
-    for name in DEFAULT_WORDS_IN:
-        word = getattr(state, name)
-        setattr(state, name, DEFAULT_WORDS.get(word, word))
+    state.clock = DEFAULT_WORDS.get(state.clock, state.clock)
+    state.channel = DEFAULT_WORDS.get(state.channel, state.channel)
+    state.source = DEFAULT_WORDS.get(state.source, state.source)
 
 
 def entry_of(interaction: Interaction) -> TimelineEntry:
-    """What an interaction means to the clocks."""
+    """What an interaction means to the clocks.
+
+    Raises:
+        ValueError: an instant has no time zone.
+    """
+    author = interaction.author
+    if interaction.type != "message":
+        facts = _facts(interaction)
+    else:
+        facts = {"author_id": author.id} if author.kind == "agent" and author.id else None
     return TimelineEntry(
-        at=from_datetime(interaction.occurred_at),
-        id=interaction.id,
-        type=interaction.type,
-        author=interaction.author.kind,
-        public=interaction.visibility == "public",
-        automated=interaction.automated is not None,
-        facts=_facts(interaction),
+        from_datetime(interaction.occurred_at),
+        interaction.id,
+        interaction.type,
+        author.kind,
+        interaction.visibility == "public",
+        interaction.automated is not None,
+        facts,
     )
 
 
 def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: PLR0911 - a table, one row for each type
     match interaction.type:
-        case "message":
-            return (
-                {"author_id": interaction.author.id}
-                if interaction.author.id and interaction.author.kind == "agent"
-                else None
-            )
         case "status_changed":
             return {"status": interaction.status}
         case "priority_changed":
@@ -137,10 +141,10 @@ def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: PLR0911 
 
 def missing_in(interaction: Interaction) -> str | None:
     """The field that an interaction of this type cannot do without and does not have; null when it is whole."""
-    needed = _NEEDED.get(interaction.type)
-    if needed is None:
-        return None
-    return next((name for name in needed if getattr(interaction, name) is None), None)
+    for name in _NEEDED.get(interaction.type, ()):
+        if getattr(interaction, name) is None:
+            return name
+    return None
 
 
 _NEEDED = {
@@ -176,29 +180,35 @@ def new_conversation(interaction: Interaction) -> ConversationState:
 
 
 class Timeline:
-    """Takes events into one conversation. `state` is replaced when a late event makes it fold again."""
+    """Takes events into conversations, one after another.
 
-    __slots__ = ("_before", "book", "state")
+    `state` is the conversation after the last one: another object than before when a late event made it fold again.
+    """
 
-    def __init__(self, state: ConversationState, book: PolicyBook) -> None:
-        self.state = state
+    __slots__ = ("_before", "_conversation", "book", "state")
+
+    def __init__(self, book: PolicyBook, narrator: Narrator) -> None:
         self.book = book
-        self._before = state.advanced_to, state.revisions
+        self.state = ConversationState("")
+        self._conversation = Conversation(self.state, book, narrator)
+        self._before = 0, 0
 
-    def take(self, interaction: Interaction, entry: TimelineEntry, narrator: Narrator) -> Verdict:
+    def take(self, state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> Verdict:
         """Apply an interaction in its place, or say why it changes nothing. `entry` is what it means to the clocks."""
-        state = self.state
+        self.state = state
+        self._before = state.advanced_to, state.revisions
         if self._is_known(entry.id):
             return "duplicate"
         if state.created_at is not None and entry.at < state.advanced_to:
-            return self._take_late(interaction, entry, narrator)
+            return self._take_late(interaction, entry, self._conversation.narrator)
         entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
             state.initial = _attributes(state)
         if state.horizon_at is not None and state.base is None:
             state.base = _snapshot(state)
         state.entries.append(entry)
-        Conversation(state, self.book, narrator).apply(entry)
+        self._conversation.state = state
+        self._conversation.apply(entry)
         if len(state.entries) > MAX_ENTRIES:
             self._fold_away()
         return "applied"
