@@ -55,7 +55,6 @@ class Worker:
     settings: Settings
     recorder: Recorder
     clock: Callable[[], Instant] = wall_clock
-    on_ready: Callable[[], None] = lambda: None
     agents: frozenset[str] = frozenset({"conversation", "account"})
     """Which of the two agents work here: both, unless one is to be scaled by itself."""
     _failure: BaseException | None = field(default=None, init=False)
@@ -109,7 +108,6 @@ class Worker:
 
     def _recovered(self, agent: str, _keys: int, seconds: float) -> None:
         self.recorder.state_recovered(agent, seconds)
-        self.on_ready()
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:

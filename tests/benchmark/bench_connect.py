@@ -31,7 +31,8 @@ WARM_UP_SECONDS = 3
 """At the same rate, sent and not measured: the broker's JVM compiles what it needs in its first seconds."""
 
 
-async def _ready(session: aiohttp.ClientSession, url: str) -> None:
+async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
+    """Wait until a `careline connect` takes events."""
     async with asyncio.timeout(60):
         while True:
             try:
@@ -47,7 +48,7 @@ async def _load(url: str, rate: int, seconds: float) -> tuple[list[float], Count
     taken: list[float] = []
     answers: Counter[int] = Counter()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await _ready(session, url)
+        await until_ready(session, url)
 
         async def one(number: int, due: float) -> None:
             body = json.dumps(MESSAGE | {"id": f"m-{number}", "conversation": f"c-{number % 5000}"}).encode()

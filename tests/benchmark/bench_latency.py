@@ -22,6 +22,7 @@ from schemas.topics import SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
 from streams.kafka_admin import create_topics
+from tests.benchmark.bench_connect import until_ready
 from tests.connect_bench import MESSAGE, NEW_SECRET, sign_standard
 
 PARTITIONS = 4
@@ -65,23 +66,11 @@ class Watch:
             await consumer.stop()
 
 
-async def _until_ready(session: aiohttp.ClientSession, url: str) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                async with session.get(f"{url}/ready") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-
-
 async def _measure(url: str, servers: str, rate: int, seconds: float) -> list[float]:
     watch = Watch()
     reading = asyncio.create_task(watch.subscribe(servers))
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await _until_ready(session, url)
+        await until_ready(session, url)
         await _one(session, url, watch, "first", time.perf_counter())
         await watch.everything_arrived()
         began = time.perf_counter()
