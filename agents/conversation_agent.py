@@ -13,20 +13,11 @@ from msgspec import Struct
 
 from agents.domain.clock import is_running, stage
 from agents.domain.conversation import Conversation
+from agents.domain.entries import DEFAULT_WORDS, entry_of, missing_in, new_conversation
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
 from agents.domain.policy_book import PolicyBook
-from agents.domain.timeline import (
-    DEFAULT_WORDS,
-    Timeline,
-    decode_state,
-    encode_state,
-    entry_of,
-    missing_in,
-    new_conversation,
-    shrink,
-    wake_at,
-)
+from agents.domain.timeline import Timeline, decode_state, encode_state, shrink, wake_at
 from agents.import_clock import UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.codec import ContractViolation, contract_in, decode
@@ -36,11 +27,11 @@ from schemas.conversation_state import (
     ClockAnchor,
     ConversationState,
     PartitionLedger,
-    TimelineEntry,
 )
 from schemas.interaction import Interaction
 from schemas.policy import PolicyFile, from_published
 from schemas.sla_event import Cause
+from schemas.timeline_entry import TimelineEntry
 from schemas.topics import CLOCKS, SLA_EVENTS
 
 SKEW_US = 5 * MINUTE_US

@@ -45,3 +45,5 @@ class ClockView(Struct, frozen=True, omit_defaults=True, gc=False):
     breached_at: datetime | None = None
     elapsed_seconds: float | None = None
     wall_elapsed_seconds: float | None = None
+    flags: tuple[str, ...] = ()
+    """What looks like playing with the clock: shown beside the outcome, never part of it."""

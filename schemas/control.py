@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-ControlKind = Literal["tick", "heartbeat", "policy_activated", "account_linked", "clock_released"]
+ControlKind = Literal["tick", "heartbeat", "source_declared", "policy_activated", "account_linked", "clock_released"]
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -17,6 +17,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     - `tick`: everything of `clock` that was due before `as_of` is decided now.
     - `heartbeat`: `source` has delivered all that happened before `as_of`.
+    - `source_declared`: deliveries of `source` may be `settle_seconds` late; so long its conversations wait.
     - `policy_activated`: `policy_text` (`schemas.policy.to_published`) is in force from here on.
     - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
     - `account_linked`: `account_id` turned out to be `into`.
@@ -32,6 +33,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rate: float = 1.0
     """How many seconds of `clock` pass in one second here: the time warp of a simulation, else 1."""
     source: str | None = None
+    settle_seconds: float = 0
     policy_text: str | None = None
     policy_version: str | None = None
     account_id: str | None = None

@@ -9,27 +9,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from schemas.interaction import AuthorKind, InteractionType, Status
+from schemas.interaction_words import Status
 from schemas.sla_event import Outcome
+from schemas.timeline_entry import TimelineEntry
 
 STATE_VERSION = 1
-
-
-class TimelineEntry(Struct, array_like=True, omit_defaults=True, gc=False):
-    """What an interaction means to the clocks, without its text.
-
-    `facts` holds what its type needs, by contract field.
-    """
-
-    at: int
-    id: str
-    type: InteractionType = "message"
-    author: AuthorKind = "system"
-    public: bool = True
-    automated: bool = False
-    facts: dict[str, Any] | None = None
-    policies_known: int | None = None
-    """How many policy versions were activated when it was first applied: folding again judges by no later ones."""
 
 
 class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
@@ -62,6 +46,16 @@ class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
     next_warning_at: int | None = None
     reason: str | None = None
     agent: str | None = None
+    flags: tuple[str, ...] = ()
+    """What looks like playing with the clock (`agents.domain.clock_gaming`): shown beside the outcome."""
+
+
+class FinishedCycle(Struct, array_like=True, gc=False):
+    """How a clock stood when it was satisfied, so that a reopened conversation can continue it."""
+
+    started_at: int
+    paused_us: int
+    satisfied_at: int
 
 
 class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):
@@ -105,6 +99,14 @@ class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):
     """The attributes as the first event gave them, kept once a later event has changed one."""
     revisions: int = 0
     """How often what had been told was told anew. Later ids carry it, so that no id ever means two things."""
+    finished: dict[str, FinishedCycle] = field(default_factory=dict)
+    """By metric: what a reopening continues."""
+    unanswered_since: int | None = None
+    """The customer's latest message that nobody of ours has answered publicly."""
+    team_before: str | None = None
+    team_since: int | None = None
+    merged_into: str | None = None
+    """The survivor, to which everything that still comes for this conversation is passed on."""
 
 
 class ClockAnchor(Struct, array_like=True, omit_defaults=True, gc=False):
@@ -123,6 +125,13 @@ class ActivePolicy(Struct, array_like=True, omit_defaults=True):
     text: str
 
 
+class SourceProgress(Struct, array_like=True, omit_defaults=True, gc=False):
+    """How far a source has delivered (`heartbeat`), or how long its deliveries may take to settle."""
+
+    as_of: int | None = None
+    settle_us: int = 0
+
+
 class PartitionLedger(Struct, array_like=True, omit_defaults=True):
     """What a partition has done with its records.
 
@@ -139,3 +148,7 @@ class PartitionLedger(Struct, array_like=True, omit_defaults=True):
     policies: list[ActivePolicy] = field(default_factory=list)
     running: dict[str, int] = field(default_factory=dict)
     """How many clocks are not yet decided, by `metric/stage` (`agents.domain.clock.stage`)."""
+    sources: dict[str, SourceProgress] = field(default_factory=dict)
+    """Sources that deliver with a delay, by name."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Accounts that turned out to be others: what is still stamped with the old id belongs to the new one."""

@@ -9,42 +9,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-InteractionType = Literal[
-    "message",
-    "status_changed",
-    "assigned",
-    "priority_changed",
-    "tagged",
-    "edited",
-    "deleted",
-    "reaction",
-    "merged",
-    "call_started",
-    "call_answered",
-    "call_ended",
-    "survey_response",
-    "no_reply_needed",
-    "due_set",
-    "account_changed",
-    "handover",
-]
+from schemas.interaction_words import AuthorKind, InteractionType, Status, SurveyKind
+from schemas.timeline_entry import TimelineEntry
 
-Status = Literal[
-    "new",
-    "open",
-    "waiting_on_customer",
-    "waiting_on_third_party",
-    "on_hold",
-    "resolved",
-    "closed",
-    "spam",
-    "deleted",
-]
-"""The canonical statuses. A connector maps its provider's own words onto these and keeps the original in
-`Interaction.source_status`."""
-
-AuthorKind = Literal["customer", "agent", "bot", "system"]
-SurveyKind = Literal["csat", "nps", "ces"]
+__all__ = ["Attachment", "Author", "AuthorKind", "Interaction", "InteractionType", "Status", "SurveyKind"]
 
 
 class Author(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -124,3 +92,8 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     raw_reference: str | None = None
     version: int = 0
     """Grows with every correction of the same event."""
+
+    handed_over: tuple[TimelineEntry, ...] = ()
+    """With `handover`: what a conversation that was merged into this one has lived through."""
+    via: tuple[str, ...] = ()
+    """The merged conversations that have passed it on, oldest first; so a circle of merges is noticed."""

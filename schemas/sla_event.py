@@ -93,3 +93,7 @@ class SlaEvent(Struct, frozen=True, omit_defaults=True, gc=False):
 
     The instant under which the previous outcome was counted (`satisfied_at` of a met one, else
     `breached_at`), so that a window takes it out exactly where it was put in. Null when it was not counted."""
+    objective_over: str | None = None
+    """Over what the policy's objective is promised: a number of days such as `30d`, or `month`."""
+    flags: tuple[str, ...] = ()
+    """What looks like playing with the clock: shown beside the outcome, never part of it."""

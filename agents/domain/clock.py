@@ -8,7 +8,7 @@ its pauses.
 from agents.domain.calendar import Calendar
 from agents.domain.instant import SECOND_US, Instant
 from agents.domain.policy_book import CompiledPolicy, Promise, Terms
-from schemas.conversation_state import ClockState
+from schemas.conversation_state import ClockState, FinishedCycle
 from schemas.policy import Duration, WarningThreshold
 
 UNCOUNTED = frozenset({"cancelled", "merged", "retracted"})
@@ -168,6 +168,12 @@ def resume(clock: ClockState, terms: Terms, at: Instant) -> None:
     schedule(clock, terms)
     if clock.due_at is not None and clock.due_at < at and clock.breached_at is None and not clock.set_by_hand:
         clock.due_at = at  # nothing was left when it stopped: its deadline, a closing before now, came inside the pause
+
+
+def go_on(clock: ClockState, calendar: Calendar, finished: FinishedCycle, at: Instant) -> None:
+    """Continue what a resolution had ended: the time used before counts, the time in between is a pause."""
+    clock.started_at = finished.started_at
+    clock.paused_us = finished.paused_us + calendar.open_between(finished.satisfied_at, at)
 
 
 def settle_pause(clock: ClockState, terms: Terms, at: Instant) -> None:

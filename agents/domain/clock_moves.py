@@ -1,31 +1,43 @@
-"""How the clocks of one conversation move: time, pauses, new targets, answers, endings.
+"""How the clocks of one conversation move: time, pauses, new targets, starts, answers, endings.
 
-`agents.domain.conversation` says what each event means; it is built on this class. The arithmetic of a single clock is
+`agents.domain.conversation` says what each event means in the words of `agents.domain.occurrences`; it is built on this
+class, which applies the rules of `agents.domain.clock_rules`. The arithmetic of a single clock is
 `agents.domain.clock`, and what is said about a move is `agents.domain.narration`.
 """
 
 from typing import Literal
 
 from agents.domain import clock as clocks
+from agents.domain import clock_gaming as gaming
+from agents.domain.clock_rules import BUILT_IN, Trigger, never
 from agents.domain.instant import Instant
 from agents.domain.narration import Before, Narrator
-from agents.domain.policy_book import CompiledPolicy, PolicyBook, PolicyVersion, Terms, never
-from schemas.conversation_state import ClockState, ConversationState
+from agents.domain.occurrences import CALL_ENDED, GIVEN_BACK, NO_REPLY_NEEDED, TEAM_LEFT, Occurrences
+from agents.domain.policy_book import CompiledPolicy, PolicyBook, PolicyVersion, Promise, Terms
+from schemas.conversation_state import ClockState, ConversationState, FinishedCycle
+from schemas.timeline_entry import TimelineEntry
 
 Ending = Literal["cancelled", "merged", "retracted"]
 DISCOUNTED = frozenset({"spam", "deleted"})
+
+_NOTHING_YET = TimelineEntry(0, "")
 
 
 class ClockMoves:
     """Moves the clocks of one `ConversationState`."""
 
-    __slots__ = ("_known", "book", "narrator", "state")
+    __slots__ = ("_entry", "_held", "_known", "_live", "book", "narrator", "state")
 
     def __init__(self, state: ConversationState, book: PolicyBook, narrator: Narrator) -> None:
         self.state = state
         self.book = book
         self.narrator = narrator
         self._known: int | None = None  # activations that the present event could know of; null means all
+        self._entry = _NOTHING_YET
+        self._live: list[ClockState] = []
+        """The clocks that ran when the present event came, and those that it has started."""
+        self._held: frozenset[Trigger] = frozenset()
+        """Conditions of declared clocks that held before the present event."""
 
     # time
 
@@ -33,9 +45,11 @@ class ClockMoves:
         """Decide everything that was due strictly before `to`, each at its own instant."""
         state = self.state
         at = state.next_change_at
+        if at is not None and at < to:
+            self._live = [clock for clock in state.clocks if clocks.is_running(clock)]
         while at is not None and at < to:
-            for clock in state.clocks:
-                if clocks.next_change(clock) == at:
+            for clock in self._live:
+                if clock.outcome == "open" and clocks.next_change(clock) == at:
                     self._time_passes(clock, at)
             self._reckon()
             at = state.next_change_at
@@ -60,11 +74,16 @@ class ClockMoves:
 
     def _reckon(self) -> None:
         earliest = None
-        for clock in self.state.clocks:
-            if clock.outcome == "open":
-                change = clocks.next_change(clock)
-                if change is not None and (earliest is None or change < earliest):
-                    earliest = change
+        for clock in self._live:
+            # `clocks.next_change`, written out: this runs at every event for every clock.
+            change = clock.due_at
+            if change is None or clock.outcome != "open" or (clock.paused_since is not None and not clock.set_by_hand):
+                continue
+            warning = clock.next_warning_at
+            if warning is not None and warning <= change:
+                change = warning
+            if earliest is None or change < earliest:
+                earliest = change
         self.state.next_change_at = earliest
 
     # policies
@@ -90,7 +109,7 @@ class ClockMoves:
     def _review(self, at: Instant) -> None:
         """A priority, an attribute or the policy in force moved: find what is promised now, for all running clocks."""
         policy = self._choose_policy(at)
-        for clock in self.state.clocks:
+        for clock in self._live:
             if clock.outcome == "open":
                 self._retarget(clock, policy, at)
 
@@ -130,74 +149,154 @@ class ClockMoves:
         if warning is not None:
             self.narrator.warned_by_a_change(self.state, clock, at, warning)
 
+    # what an event means to the clocks
+
+    def _end_clocks(self, happened: Occurrences, at: Instant) -> None:
+        """Cancel and satisfy what the rules say; of both, cancel comes first."""
+        for clock in self._live:
+            if clock.outcome != "open" and clock.outcome != "breached":  # noqa: PLR1714 - the quicker of the two
+                continue
+            rule = BUILT_IN.get(clock.metric)
+            if rule is None:
+                self._end_declared(clock, at)
+            elif rule.cancelled_by & happened:
+                self._end(clock, "cancelled", at, self._why(rule.cancelled_by & happened))
+            elif rule.satisfied_by & happened:
+                if happened & GIVEN_BACK and rule.satisfied_by & TEAM_LEFT:
+                    gaming.mark(clock, gaming.REASSIGNED_BACK)
+                self._satisfy(clock, at)
+
+    def _end_declared(self, clock: ClockState, at: Instant) -> None:
+        triggers = self._terms(clock).promise.rule.declared
+        if triggers is None:
+            return
+        if triggers.cancel is not None and self._fires(triggers.cancel):
+            self._end(clock, "cancelled", at, self._entry.type)
+        elif self._fires(triggers.satisfy):
+            self._satisfy(clock, at)
+
+    def _start_clocks(self, happened: Occurrences, at: Instant) -> None:
+        """Start what the rules of promised metrics say. What would be cancelled by the same event does not start."""
+        state = self.state
+        policy = self.book.policy(state.policy_version, state.policy)
+        if policy is None or not policy.starts & happened:
+            return
+        for metric, promise in policy.promises.items():
+            rule = promise.rule
+            if rule.starts & happened and not rule.cancelled_by & happened and not self._is_running(metric):
+                self._start(metric, at, at)
+
+    def _start_declared(self, at: Instant) -> None:
+        """The same for clocks that the policy file declares."""
+        state = self.state
+        policy = self.book.policy(state.policy_version, state.policy)
+        for promise in policy.declared if policy is not None else ():
+            triggers = promise.rule.declared
+            if triggers is None or not self._fires(triggers.start) or self._is_running(promise.rule.metric):
+                continue
+            if triggers.cancel is None or not self._fires(triggers.cancel):
+                self._start(promise.rule.metric, at, at)
+
+    def _fires(self, trigger: Trigger) -> bool:
+        return trigger.holds(self.state, self._entry) and not (trigger.is_edge and trigger in self._held)
+
+    def _why(self, cancelled_by: Occurrences) -> str:
+        if cancelled_by & NO_REPLY_NEEDED:
+            return (self._entry.facts or {}).get("reason") or "no_reply_needed"
+        return "abandoned" if cancelled_by & CALL_ENDED else "resolved"
+
     # clocks
 
-    def _start(self, metric: str, started_at: Instant, at: Instant) -> None:
+    def _start(self, metric: str, started_at: Instant, at: Instant) -> ClockState | None:
         """Open the next instance of a clock. It may count from before the event that opens it: a due date set late."""
         state = self.state
         terms = self.book.terms(state.policy_version, state.policy, metric)
         is_promised = terms.policy is not None and metric in terms.policy.promises
         by_hand = state.hand_set.pop(metric, None) if state.hand_set else None
         if (not is_promised and by_hand is None) or state.status in DISCOUNTED:
-            return
+            return None
         instance = state.instances.get(metric, 0) + 1
         state.instances[metric] = instance
         clock = ClockState(metric=metric, instance=instance, started_at=started_at, priority=state.priority)
         state.clocks.append(clock)
+        self._live.append(clock)
+        promise = terms.promise
         if is_promised:
             clock.policy, clock.policy_version = state.policy, state.policy_version
-            clocks.set_target(clock, terms.promise.duration(state.priority))
+            clocks.set_target(clock, promise.duration(state.priority))
         else:
             terms = self._terms(clock)
         if by_hand is not None:
             clock.set_by_hand, clock.due_at = True, by_hand
-        paused = terms.promise.pauses(state)
+        finished = state.finished.get(metric) if promise.continues else None
+        if finished is not None:
+            clocks.go_on(clock, promise.calendar, finished, at)
+        paused = promise.pauses is not never and promise.pauses(state, self._entry)
         if paused:
             clock.paused_since = at
         clocks.schedule(clock, terms)
-        self.narrator.clock(state, clock, "activated", started_at)
+        if finished is not None and clock.due_at is not None and clock.due_at < at:
+            clock.due_at = at  # nothing was left when it was resolved
+        self.narrator.clock(state, clock, "activated", at if finished is not None else started_at)
         if paused:
             self.narrator.clock(state, clock, "paused", at, state.status)
-        if by_hand is not None:
+        if by_hand is not None or finished is not None:
             self._deadline_moved(clock, terms, at)
+        return clock
 
     def _is_running(self, metric: str) -> bool:
-        for clock in self.state.clocks:  # noqa: SIM110 - a loop takes a third of the time of `any`
+        for clock in self._live:  # noqa: SIM110 - a loop takes a third of the time of `any`
             if clock.metric == metric and clocks.is_running(clock):
                 return True
         return False
 
     def _running(self, metric: str) -> list[ClockState]:
-        return [clock for clock in self.state.clocks if clock.metric == metric and clocks.is_running(clock)]
+        return [clock for clock in self._live if clock.metric == metric and clocks.is_running(clock)]
 
-    def _hold_or_run(self, at: Instant) -> None:
+    def _let_run(self, at: Instant) -> None:
+        """Resume what has no reason to pause any more."""
         state = self.state
-        for clock in state.clocks:
-            if not clocks.is_running(clock):
+        for clock in self._live:
+            if clock.paused_since is None or not clocks.is_running(clock):
                 continue
             terms = self._terms(clock)
-            pauses = terms.promise.pauses
-            if pauses is never and clock.paused_since is None:
-                continue
-            wants_pause = pauses(state)
-            if wants_pause == (clock.paused_since is not None):
-                continue
-            if wants_pause:
-                clocks.pause(clock, terms, at)
-                self.narrator.clock(state, clock, "paused", at, state.status)
+            if terms.promise.pauses(state, self._entry):
                 continue
             clocks.resume(clock, terms, at)
             self.narrator.clock(state, clock, "resumed", at, state.status)
             if clock.next_warning_at is not None and clock.next_warning_at < at:
                 self._deadline_moved(clock, terms, at)
 
-    def _satisfy(self, clock: ClockState, at: Instant, agent: str | None) -> None:
+    def _hold(self, at: Instant) -> None:
+        """Pause what has a reason to."""
+        state = self.state
+        for clock in self._live:
+            if clock.paused_since is not None or (clock.outcome != "open" and clock.outcome != "breached"):  # noqa: PLR1714 - quick
+                continue
+            terms = self._terms(clock)
+            pauses = terms.promise.pauses
+            if pauses is never or not pauses(state, self._entry):
+                continue
+            clocks.pause(clock, terms, at)
+            if gaming.is_pause_after_reply(state, at):
+                gaming.mark(clock, gaming.PAUSED_AFTER_REPLY)
+            self.narrator.clock(state, clock, "paused", at, state.status)
+
+    def _satisfy(self, clock: ClockState, at: Instant) -> None:
         outcome: Literal["met", "satisfied_late"] = "satisfied_late" if clock.outcome == "breached" else "met"
-        clock.elapsed_us = clocks.used_us(clock, self._terms(clock).promise.calendar, at)
+        promise = self._terms(clock).promise
+        clock.elapsed_us = clocks.used_us(clock, promise.calendar, at)
         clock.outcome = outcome
         clock.satisfied_at = at
-        clock.agent = agent
         clock.next_warning_at = None
+        if promise.rule.continues:
+            self.state.finished[clock.metric] = _finished(clock, promise, at)
+        entry = self._entry
+        if entry.facts is not None:
+            if entry.author == "agent":
+                clock.agent = entry.facts.get("author_id")
+            if gaming.is_holding_reply(entry):
+                gaming.mark(clock, gaming.HOLDING_REPLY)
         self.narrator.clock(self.state, clock, outcome, at)
 
     def _end(self, clock: ClockState, outcome: Ending, at: Instant, reason: str) -> None:
@@ -220,3 +319,10 @@ class ClockMoves:
 
     def _terms(self, clock: ClockState) -> Terms:
         return self.book.terms(clock.policy_version, clock.policy, clock.metric)
+
+
+def _finished(clock: ClockState, promise: Promise, at: Instant) -> FinishedCycle:
+    paused_us = clock.paused_us
+    if clock.paused_since is not None:
+        paused_us += promise.calendar.open_between(clock.paused_since, at)
+    return FinishedCycle(clock.started_at, paused_us, at)

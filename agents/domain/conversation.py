@@ -1,8 +1,8 @@
 """One conversation: what each event means to its clocks.
 
-`agents.domain.timeline` hands over entries in the order of their time; this module changes the `ConversationState` by
-the moves of `agents.domain.clock_moves`, which tell a `Narrator` (`agents.domain.narration`) what happened. Rules and
-their sources are in `docs/sla-semantics.md`.
+`agents.domain.timeline` hands over entries in the order of their time; this module finds out what an event means, in
+the words of `agents.domain.occurrences`, and moves the clocks of `agents.domain.clock_moves` by it, which tell a
+`Narrator` (`agents.domain.narration`) what happened. Rules and their sources are in `docs/sla.md`.
 
 Order within one event: time first (everything due before it breaches), then the event itself: cancel before stop before
 pause before start (ServiceNow evaluates in this order; see there).
@@ -12,15 +12,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.domain import clock as clocks
+from agents.domain import clock_gaming as gaming
 from agents.domain.clock_moves import DISCOUNTED, ClockMoves
 from agents.domain.instant import Instant
-from schemas.conversation_state import TimelineEntry
+from agents.domain.occurrences import (
+    ANSWERED,
+    ASKED_AGAIN,
+    ASKED_FIRST,
+    CALL_ANSWERED,
+    CALL_ENDED,
+    CALL_STARTED,
+    CONTACTED,
+    CREATED,
+    DISSATISFIED,
+    GIVEN_BACK,
+    NO_REPLY_NEEDED,
+    NOTHING,
+    REOPENED,
+    RESOLVED,
+    TEAM_ENTERED,
+    TEAM_LEFT,
+    UPDATED,
+    Occurrences,
+)
+from schemas.sla_event import FactKind
+from schemas.timeline_entry import TimelineEntry
 
 FINISHED = frozenset({"resolved", "closed", "spam", "deleted"})
 ENDED_BY_CUSTOMER_REPLY = frozenset({"waiting_on_customer", "resolved", "closed"})
 """Statuses that a customer's message ends even where the source does not say so (Zendesk's rule for comments)."""
 
-RESPONSES = ("first_response", "next_response")
 LABELS = ("team", "inbox", "tier", "segment")
 """What an attribute change can move of what every clock shows."""
 
@@ -28,120 +49,198 @@ LABELS = ("team", "inbox", "tier", "segment")
 class Conversation(ClockMoves):
     """Moves one `ConversationState` by its events and by time."""
 
-    __slots__ = ()
+    __slots__ = ("_fact", "_moved")
+
+    _fact: FactKind | None
+    """What the present event is for the account, told when its clocks have moved."""
+    _moved: bool
+    """Whether it changed an attribute that a pause may ask for."""
 
     def apply(self, entry: TimelineEntry) -> None:
         """Let time pass up to the event, then let the event happen."""
+        self._turn_to(entry)
         state = self.state
         at = entry.at
-        self._known = entry.policies_known
-        if state.next_change_at is not None and state.next_change_at < at:
-            self.advance(at)
-        elif at > state.advanced_to:
-            state.advanced_to = at
+        book = self.book
         if state.created_at is None:
             self._create(at)
         else:
-            version = self.book.at(at, self._known)
+            if book.declares:
+                self._held = frozenset(each for each in book.edges if each.holds(state, entry))
+            version = book.at(at, entry.policies_known)
             if version is not None and version.version != state.policy_version:
                 self._review(at)
-                self._hold_or_run(at)
+                self._moved = True
         handler = _HANDLERS.get(entry.type)
-        if handler is not None:
-            handler(self, entry)
+        happened = handler(self, entry) if handler is not None else NOTHING
+        if happened or self._moved or book.declares:
+            self._apply_rules(happened, at)
+        if self._fact is not None:
+            if entry.facts is not None and "thanks" in entry.facts:
+                self._need_no_reply(at)
+            self.narrator.fact(state, self._fact, at, entry.author if self._fact == "contact" else None)
+
+    def _turn_to(self, entry: TimelineEntry) -> None:
+        state = self.state
+        at = entry.at
+        self._known = entry.policies_known
+        self._entry = entry
+        self._moved = False
+        self._fact = None
+        change = state.next_change_at
+        if change is not None and change < at:
+            self.advance(at)
+        elif at > state.advanced_to:
+            state.advanced_to = at
+        self._live = [clock for clock in state.clocks if clock.outcome == "open" or clock.outcome == "breached"]  # noqa: PLR1714 - quick
+
+    def _apply_rules(self, happened: Occurrences, at: Instant) -> None:
+        moved = self._moved
+        if moved:
+            self._let_run(at)
+        self._end_clocks(happened, at)
+        if moved:
+            self._hold(at)
+        if happened:
+            self._start_clocks(happened, at)
+        if self.book.declares:
+            self._start_declared(at)
         self._reckon()
 
     def _create(self, at: Instant) -> None:
         state = self.state
         state.created_at = state.advanced_to = at
+        self._held = frozenset()
         self._choose_policy(at)
         self.narrator.fact(state, "opened", at)
-        self._start("first_resolution", at, at)
+        if state.team is not None:
+            state.team_since = at
+        self._start_clocks(CREATED if state.team is None else CREATED | TEAM_ENTERED, at)
+        self._reckon()
 
-    def _message(self, entry: TimelineEntry) -> None:
-        if not entry.public or entry.automated or entry.author not in {"customer", "agent"}:
-            return
+    # messages
+
+    def _message(self, entry: TimelineEntry) -> Occurrences:
+        if not entry.public or entry.automated:
+            return NOTHING
         if entry.author == "customer":
-            self._customer_wrote(entry)
+            happened = self._customer_wrote(entry)
+        elif entry.author == "agent":
+            happened = self._agent_answered()
         else:
-            self._agent_answered(entry)
-        self.narrator.fact(self.state, "contact", entry.at, entry.author)
+            return NOTHING
+        self._fact = "contact"
+        return happened
 
-    def _customer_wrote(self, entry: TimelineEntry) -> None:
+    def _customer_wrote(self, entry: TimelineEntry) -> Occurrences:
         state = self.state
-        if state.status in ENDED_BY_CUSTOMER_REPLY:
-            self._status(entry.at, "open")
+        happened = NOTHING
+        is_thanks = entry.facts is not None and "thanks" in entry.facts
+        if state.status in ENDED_BY_CUSTOMER_REPLY and not (is_thanks and state.status in FINISHED):
+            happened = self._status(entry.at, "open")
+        if not is_thanks:
+            state.unanswered_since = entry.at
         if state.opened_by is None:
             state.opened_by = "customer"
-            self._start("first_response", entry.at, entry.at)
-        elif state.responded and not self._is_running("next_response"):
-            self._start("next_response", entry.at, entry.at)
+            return happened | ASKED_FIRST
+        return happened | ASKED_AGAIN if state.responded else happened
 
-    def _agent_answered(self, entry: TimelineEntry) -> None:
+    def _agent_answered(self) -> Occurrences:
         state = self.state
         if state.opened_by is None:
             state.opened_by = "agent"
         state.responded = True
-        agent = (entry.facts or {}).get("author_id")
-        for clock in state.clocks:
-            if clock.metric in RESPONSES and clocks.is_running(clock):
-                self._satisfy(clock, entry.at, agent)
+        state.unanswered_since = None
+        answered = ANSWERED | CONTACTED
+        return answered if state.status in FINISHED else answered | UPDATED
 
-    def _status_changed(self, entry: TimelineEntry) -> None:
-        self._status(entry.at, (entry.facts or {})["status"])
+    def _need_no_reply(self, at: Instant) -> None:
+        """A thank-you asks for no reply: the instance that it opened ends at once, and says why."""
+        for clock in self.state.clocks:
+            if clock.metric == "next_response" and clock.started_at == at and clocks.is_running(clock):
+                self._end(clock, "cancelled", at, "thanks")
+        self._reckon()
 
-    def _status(self, at: Instant, status: str) -> None:
+    def _no_reply_needed(self, _entry: TimelineEntry) -> Occurrences:
+        self.state.responded = True
+        self.state.unanswered_since = None
+        return NO_REPLY_NEEDED
+
+    # statuses
+
+    def _status_changed(self, entry: TimelineEntry) -> Occurrences:
+        return self._status(entry.at, (entry.facts or {})["status"])
+
+    def _status(self, at: Instant, status: str) -> Occurrences:
         state = self.state
         before = state.status
         state.status = status  # type: ignore[assignment]  # the contract has checked it
         if status in DISCOUNTED:
             self._leave_the_ratio(at, status)
-            return
+            self._reckon()
+            return NOTHING
+        self._moved = True
         if status in FINISHED:
-            for clock in state.clocks:
-                if clock.metric == "next_response" and clocks.is_running(clock):
-                    self._end(clock, "cancelled", at, "resolved")
-            self._hold_or_run(at)
-            for clock in state.clocks:
-                if clock.metric == "first_resolution" and clocks.is_running(clock):
-                    self._satisfy(clock, at, None)
             if before not in FINISHED:
-                self.narrator.fact(state, "resolved", at)
-            return
+                self._fact = "resolved"
+            return RESOLVED
         if before in FINISHED:
             self.narrator.fact(state, "reopened", at)
-        self._hold_or_run(at)
+            return REOPENED if state.team is None else REOPENED | TEAM_ENTERED
+        return NOTHING
 
-    def _no_reply_needed(self, entry: TimelineEntry) -> None:
-        reason = (entry.facts or {}).get("reason") or "no_reply_needed"
-        self.state.responded = True
-        for clock in self.state.clocks:
-            if clock.metric in RESPONSES and clocks.is_running(clock):
-                self._end(clock, "cancelled", entry.at, reason)
+    def _deleted(self, entry: TimelineEntry) -> Occurrences:
+        return self._status(entry.at, "deleted")
 
-    def _merged(self, entry: TimelineEntry) -> None:
-        for clock in self.state.clocks:
-            if clocks.is_running(clock):
-                self._end(clock, "merged", entry.at, f"into {(entry.facts or {}).get('into')}")
-        self.state.status = "closed"
-
-    def _deleted(self, entry: TimelineEntry) -> None:
-        self._status(entry.at, "deleted")
-
-    def _attributes_changed(self, entry: TimelineEntry) -> None:
-        self._take_over(entry.facts or {}, entry.at)
-
-    def _take_over(self, facts: Mapping[str, Any], at: Instant) -> None:
+    def _merged(self, entry: TimelineEntry) -> Occurrences:
         state = self.state
-        before = [getattr(state, name) for name in LABELS]
-        for name, value in facts.items():
-            setattr(state, name, tuple(value) if name == "tags" else value)
-        self._review(at)
-        self._hold_or_run(at)
-        if before != [getattr(state, name) for name in LABELS]:
-            self.narrator.shown_anew(state, at)
+        into = (entry.facts or {}).get("into")
+        for clock in state.clocks:
+            if clocks.is_running(clock):
+                self._end(clock, "merged", entry.at, f"into {into}")
+        state.status = "closed"
+        state.merged_into = into
+        self._reckon()
+        return NOTHING
 
-    def _account_changed(self, entry: TimelineEntry) -> None:
+    # attributes
+
+    def _attributes_changed(self, entry: TimelineEntry) -> Occurrences:
+        return self._take_over(entry.facts or {}, entry.at)
+
+    def _take_over(self, facts: Mapping[str, Any], at: Instant) -> Occurrences:
+        state = self.state
+        happened = NOTHING
+        changed = set()
+        for name, value in facts.items():
+            new = tuple(value) if name == "tags" else value
+            if getattr(state, name) == new:
+                continue
+            if name == "team":
+                happened = self._team_changed(value, at)
+            setattr(state, name, new)
+            changed.add(name)
+        if not changed:
+            return NOTHING
+        self._moved = True
+        version = self.book.version(state.policy_version)
+        if version is None or not version.asks.isdisjoint(changed):
+            self._review(at)
+        if not changed.isdisjoint(LABELS):
+            self.narrator.shown_anew(state, at)
+        return happened
+
+    def _team_changed(self, team: str | None, at: Instant) -> Occurrences:
+        state = self.state
+        happened = TEAM_ENTERED
+        if state.team is not None:
+            happened |= TEAM_LEFT
+            if gaming.is_to_and_fro(state, team, at):
+                happened |= GIVEN_BACK
+        state.team_before, state.team_since = state.team, at
+        return happened
+
+    def _account_changed(self, entry: TimelineEntry) -> Occurrences:
         """The promises move to another customer: taken back under the old account, stated again under the new one.
 
         The same customer in a new tier, segment or contract only has the policy found again.
@@ -149,21 +248,40 @@ class Conversation(ClockMoves):
         state = self.state
         facts = entry.facts or {}
         if facts["account_id"] == state.account_id:
-            self._take_over({name: value for name, value in facts.items() if value}, entry.at)
-            return
+            return self._take_over({name: value for name, value in facts.items() if value}, entry.at)
+        self.belong_to(facts, entry.at)
+        self._review(entry.at)
+        self._moved = True
+        self.narrator.shown_anew(state, entry.at)
+        return NOTHING
+
+    def belong_to(self, facts: Mapping[str, Any], at: Instant) -> None:
+        """Take everything that counts back under the present account and state it again under another one."""
+        state = self.state
         moving = [clock for clock in state.clocks if clocks.has_standing(clock)]
         for clock in moving:
-            self.narrator.taken_back(state, clock, entry.at, "reassigned")
+            self.narrator.taken_back(state, clock, at, "reassigned")
         for name, value in facts.items():
             setattr(state, name, value)
         state.revisions += 1
         for clock in moving:
             self.narrator.stated_again(state, clock, "reassigned")
-        self._review(entry.at)
-        self._hold_or_run(entry.at)
-        self.narrator.shown_anew(state, entry.at)
 
-    def _due_set(self, entry: TimelineEntry) -> None:
+    # calls, surveys, due dates
+
+    def _call_started(self, entry: TimelineEntry) -> Occurrences:
+        return CONTACTED if entry.author == "agent" else CALL_STARTED
+
+    def _call_answered(self, entry: TimelineEntry) -> Occurrences:
+        return NOTHING if entry.author == "bot" or entry.automated else CALL_ANSWERED | CONTACTED
+
+    def _call_ended(self, _entry: TimelineEntry) -> Occurrences:
+        return CALL_ENDED
+
+    def _survey_response(self, entry: TimelineEntry) -> Occurrences:
+        return DISSATISFIED if (entry.facts or {}).get("low") else NOTHING
+
+    def _due_set(self, entry: TimelineEntry) -> Occurrences:
         state = self.state
         facts = entry.facts or {}
         metric, due_at = facts["metric"], facts["due_at"]
@@ -172,7 +290,8 @@ class Conversation(ClockMoves):
             state.hand_set[metric] = due_at
             if metric == "first_resolution" and metric not in state.instances and state.status not in FINISHED:
                 self._start(metric, entry.at if state.created_at is None else state.created_at, entry.at)
-            return
+                self._reckon()
+            return NOTHING
         for clock in running:
             if clock.breached_at is not None:
                 continue
@@ -182,6 +301,8 @@ class Conversation(ClockMoves):
             clocks.schedule(clock, terms)
             self.narrator.clock(state, clock, "retargeted", entry.at, "due_set")
             self._deadline_moved(clock, terms, entry.at)
+        self._reckon()
+        return NOTHING
 
 
 _HANDLERS = {
@@ -195,8 +316,9 @@ _HANDLERS = {
     "merged": Conversation._merged,  # noqa: SLF001
     "deleted": Conversation._deleted,  # noqa: SLF001
     "due_set": Conversation._due_set,  # noqa: SLF001
+    "call_started": Conversation._call_started,  # noqa: SLF001
+    "call_answered": Conversation._call_answered,  # noqa: SLF001
+    "call_ended": Conversation._call_ended,  # noqa: SLF001
+    "survey_response": Conversation._survey_response,  # noqa: SLF001
 }
-"""What each type of event does.
-
-Types that are not here (reactions, edits, calls, surveys) move none of today's clocks.
-"""
+"""What each type of event does. Reactions and edits move no clock by themselves."""

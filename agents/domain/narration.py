@@ -52,16 +52,6 @@ class Before(Struct, frozen=True, array_like=True, gc=False):
     decided_at: Instant | None = None
 
 
-class Details(Struct, array_like=True, gc=False):
-    """What an event says beyond how its clock stands."""
-
-    outcome: Outcome
-    reason: str | None = None
-    before: Before | None = None
-    warning: str | None = None
-    lateness_seconds: float | None = None
-
-
 class Narrator:
     """Writes down what happens because of one record (or one sweep of it), for one record after another."""
 
@@ -126,41 +116,45 @@ class Narrator:
         before: Before | None = None,
     ) -> None:
         """A move of a clock that an event brought about."""
-        if kind in ONCE_PER_CLOCK:
-            which = f"{kind}/revision-{state.revisions}" if state.revisions else kind
-        else:
+        if kind not in ONCE_PER_CLOCK:
             which = f"{kind}/{self.event_id}"
-        self._clock_event(state, clock, which, kind, at, Details(clock.outcome, reason, before))
+        elif state.revisions:
+            which = f"{kind}/revision-{state.revisions}"
+        else:
+            which = kind
+        self._write(state, clock, which, kind, at, at, clock.outcome, reason, before)
 
     def timed(
         self, state: ConversationState, clock: ClockState, kind: ClockEventKind, at: Instant, warning: str | None = None
     ) -> None:
         """A move of a clock that time alone brought about: its lateness is measured."""
-        details = Details(clock.outcome, None, None, warning)
-        if self._detection is not None and self._detection.is_live:
-            details.lateness_seconds = max(0, self._detection.at - at) / 1e6 / self._detection.rate
+        lateness_seconds = None
+        detection = self._detection
+        if detection is not None and detection.is_live:
+            lateness_seconds = max(0, detection.at - at) / 1e6 / detection.rate
         if warning is not None:
             which = f"{kind}/{warning}/{at}"
         else:
             which = f"{kind}/revision-{state.revisions}" if state.revisions else kind
-        self._clock_event(state, clock, which, kind, at, details)
+        self._write(state, clock, which, kind, at, at, clock.outcome, None, None, warning, lateness_seconds)
 
     def warned_by_a_change(self, state: ConversationState, clock: ClockState, at: Instant, warning: str) -> None:
         """A threshold that a moved deadline has put behind us."""
-        details = Details(clock.outcome, None, None, warning)
-        self._clock_event(state, clock, f"warned/{warning}/{self.event_id}", "warned", at, details)
+        which = f"warned/{warning}/{self.event_id}"
+        self._write(state, clock, which, "warned", at, at, clock.outcome, None, None, warning)
 
     def revised(self, state: ConversationState, clock: ClockState, previous: ClockState, at: Instant) -> None:
         """An event that came late changed what was already published."""
-        details = Details(clock.outcome, "late event", Before(previous.outcome, counted_at(previous)))
+        before = Before(previous.outcome, counted_at(previous))
         until = _last_instant(clock, state.advanced_to)
-        self._clock_event(state, clock, f"outcome_revised/{self.event_id}", "outcome_revised", at, details, until)
+        which = f"outcome_revised/{self.event_id}"
+        self._write(state, clock, which, "outcome_revised", at, until, clock.outcome, "late event", before)
 
     def taken_back(self, state: ConversationState, clock: ClockState, at: Instant, reason: str) -> None:
         """The clock leaves this account: a decided outcome is retracted, a running one cancelled there."""
         kind: Literal["cancelled", "retracted"] = "cancelled" if clock.outcome == "open" else "retracted"
         before = Before(clock.outcome, counted_at(clock) if kind == "retracted" else None)
-        self._clock_event(state, clock, f"{kind}/{self.event_id}", kind, at, Details(kind, reason, before))
+        self._write(state, clock, f"{kind}/{self.event_id}", kind, at, at, kind, reason, before)
 
     def stated_again(self, state: ConversationState, clock: ClockState, reason: str) -> None:
         """The clock told from its beginning: how it began and was decided, at the instants at which it was."""
@@ -171,8 +165,8 @@ class Narrator:
         if end is not None and clock.outcome != "open":
             told.append((clock.outcome, clock.outcome, end))
         for outcome, kind, at in told:
-            details = Details(outcome, clock.reason if kind in UNCOUNTED else reason)
-            self._clock_event(state, clock, f"{kind}/revision-{state.revisions}", kind, at, details)
+            which = f"{kind}/revision-{state.revisions}"
+            self._write(state, clock, which, kind, at, at, outcome, clock.reason if kind in UNCOUNTED else reason)
 
     def shown(self, state: ConversationState, clock: ClockState, at: Instant) -> None:
         """Nothing happened to the clock, but what is shown of it changed."""
@@ -184,26 +178,28 @@ class Narrator:
         for clock in state.clocks:
             self.shown(state, clock, at)
 
-    def _clock_event(  # noqa: PLR0917 - the one place that all of these come together
+    def _write(  # noqa: PLR0917 - the one place that all of these come together, and positions are quick
         self,
         state: ConversationState,
         clock: ClockState,
         which: str,
         kind: ClockEventKind,
         at: Instant,
-        details: Details,
-        until: Instant | None = None,
+        until: Instant,
+        outcome: Outcome,
+        reason: str | None = None,
+        before: Before | None = None,
+        warning: str | None = None,
+        lateness_seconds: float | None = None,
     ) -> None:
-        """Write one event down. `which` ends its id; its figures run until an instant, by default its own."""
-        due_at = clock.due_at
+        """Write one event down. `which` ends its id; its figures run until an instant."""
         policy, promise = self._book.terms(clock.policy_version, clock.policy, clock.metric)
-        figures = _figures(clock, promise.calendar, kind, at if until is None else until)
-        name = clock_id(state, clock)
+        calendar = promise.calendar
+        name = f"{state.id}/{clock.metric}/{clock.instance}"
         cause = Cause(self._partition, self._offset, self._index, self.event_id)
         self._index += 1
-        before = details.before
-        place = (state.source, state.clock, state.channel)
-        labels = (state.priority, state.tier, state.segment, state.team, state.inbox)
+        due_at, satisfied_at, breached_at = clock.due_at, clock.satisfied_at, clock.breached_at
+        elapsed, wall, overrun, wall_overrun = _figures(clock, calendar, kind, until)
         # In the order of the contract: forty keywords take three times as long, for the busiest object of all.
         self.events.append(
             SlaEvent(
@@ -213,30 +209,41 @@ class Narrator:
                 state.account_id,
                 to_datetime(at),
                 cause,
-                *place,
+                state.source,
+                state.clock,
+                state.channel,
                 clock.metric,
                 clock.instance,
-                details.outcome,
+                outcome,
                 None if before is None else before.outcome,
                 clock.policy,
                 clock.policy_version,
-                promise.calendar.name,
-                *labels,
+                calendar.name,
+                state.priority,
+                state.tier,
+                state.segment,
+                state.team,
+                state.inbox,
                 clock.agent,
-                _target_seconds(clock),
+                None if clock.target_us is None or clock.set_by_hand else clock.target_us // SECOND_US,
                 None if policy is None else policy.objective_ratio,
                 to_datetime(clock.started_at),
                 None if due_at is None else to_datetime(due_at),
-                None if clock.satisfied_at is None else to_datetime(clock.satisfied_at),
-                None if clock.breached_at is None else to_datetime(clock.breached_at),
-                *figures,
-                details.warning,
-                details.reason,
+                None if satisfied_at is None else to_datetime(satisfied_at),
+                None if breached_at is None else to_datetime(breached_at),
+                elapsed,
+                wall,
+                overrun,
+                wall_overrun,
+                warning,
+                reason,
                 None,
                 None,
                 self._detected_at,
-                details.lateness_seconds,
+                lateness_seconds,
                 None if before is None else optional_datetime(before.decided_at),
+                None if policy is None else policy.objective_over,
+                clock.flags,
             )
         )
         as_of = state.advanced_to
@@ -354,6 +361,7 @@ def view_of(state: ConversationState, clock: ClockState, book: PolicyBook, as_of
         optional_datetime(clock.breached_at),
         to_seconds(elapsed_us),
         to_seconds(max(0, until - clock.started_at)),
+        clock.flags,
     )
 
 

@@ -5,80 +5,41 @@ Policy files come from `streams.policy_files` (read there into `schemas.policy.P
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from agents.domain.calendar import Calendar, Edge, compile_calendars
-from agents.domain.instant import Instant
-from schemas.conversation_state import ConversationState
-from schemas.policy import (
-    DEFAULT_PAUSE_STATUSES,
-    Condition,
-    Duration,
-    MetricTarget,
-    Policy,
-    PolicyFile,
-    WarningThreshold,
+from agents.domain.clock_rules import (
+    ClockRule,
+    Predicate,
+    Trigger,
+    attributes_asked,
+    event_predicate,
+    never,
+    rule_of,
+    state_predicate,
 )
+from agents.domain.instant import Instant
+from agents.domain.occurrences import NOTHING, Occurrences
+from schemas.conversation_state import ConversationState
+from schemas.policy import Condition, DeclaredClock, Duration, MetricTarget, Policy, PolicyFile, WarningThreshold
 
 BEGINNING_OF_TIME: Instant = -(2**62)
-RESOLUTION_METRICS = frozenset({"first_resolution", "total_resolution"})
-"""Metrics that pause by default while the customer or a third party has the ball.
-
-Response clocks never do by themselves.
-"""
-
-Predicate = Callable[[ConversationState], bool]
-
-_ATTRIBUTES = {
-    "account": "account_id",
-    "type": "conversation_type",
-    "tag": "tags",
-}
-"""Condition keys whose name differs from the field that they ask."""
-
-
-def compile_condition(condition: Condition) -> Predicate:
-    """A condition as a function of a conversation. Keys are and-ed, values or-ed; an empty condition always holds."""
-    tests: list[Predicate] = [_any_of(key, frozenset(values)) for key, values in condition.any_of.items()]
-    if condition.negated is not None:
-        inner = compile_condition(condition.negated)
-        tests.append(lambda conversation: not inner(conversation))
-    if not tests:
-        return _always
-    if len(tests) == 1:
-        return tests[0]
-    return lambda conversation: all(test(conversation) for test in tests)
-
-
-def _always(_conversation: ConversationState) -> bool:
-    return True
-
-
-def never(_conversation: ConversationState) -> bool:
-    """The pause condition of clocks that do not pause."""
-    return False
-
-
-def _any_of(key: str, values: frozenset[str]) -> Predicate:
-    attribute = _ATTRIBUTES.get(key, key)
-    if attribute == "tags":
-        return lambda conversation: not values.isdisjoint(conversation.tags)
-    return lambda conversation: getattr(conversation, attribute) in values
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What one policy promises for one metric, ready to be computed with."""
 
-    metric: str
+    rule: ClockRule
     calendar: Calendar
     edge: Edge
-    target: Duration | None
-    by_priority: Mapping[str, Duration]
-    pauses: Predicate
-    reopen: str
+    target: Duration | None = None
+    by_priority: Mapping[str, Duration] = field(default_factory=dict)
+    pauses: Predicate = never
+    continues: bool = False
+    """Whether a reopened conversation goes on with the time that this clock has used."""
 
     def duration(self, priority: str) -> Duration | None:
         """The time allowed at a priority; null where the policy sets no deadline."""
@@ -98,6 +59,11 @@ class CompiledPolicy:
     on_change: str
     applies_to_changes: str
     objective_ratio: float | None
+    objective_over: str | None
+    starts: Occurrences
+    """What starts any of its clocks."""
+    declared: tuple[Promise, ...]
+    """Promises by clocks that the file declares itself; their conditions are asked at every event."""
     warnings: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     """What `agents.domain.clock` found out about the warnings of each target."""
 
@@ -120,11 +86,13 @@ class PolicyVersion:
     in_force_from: Instant
     number: int
     policies: tuple[CompiledPolicy, ...]
+    asks: frozenset[str]
+    """The attributes of a conversation that decide which policy matches, or what it promises."""
 
     def match(self, conversation: ConversationState) -> CompiledPolicy | None:
         """The first policy whose condition holds."""
         for policy in self.policies:
-            if policy.matches(conversation):
+            if policy.matches(conversation, None):
                 return policy
         return None
 
@@ -140,6 +108,10 @@ class PolicyBook:
         self._terms: dict[tuple[str | None, str | None, str], Terms] = {}
         self.activations = 0
         """How many versions were activated so far: what an event could know of when it was first applied."""
+        self.edges: tuple[Trigger, ...] = ()
+        """Conditions of declared clocks that hold at the event which makes them true: what held before is asked too."""
+        self.declares = False
+        """Whether any version declares clocks of its own."""
         self._always = compile_calendars({})["always"]
 
     @classmethod
@@ -157,14 +129,17 @@ class PolicyBook:
             KeyError: a policy names a calendar that the file does not have; nothing is activated then.
         """
         calendars = compile_calendars(policy_file.calendars)
-        policies = tuple(_compile(policy, policy_file.version, calendars) for policy in policy_file.policies)
+        policies = tuple(_compile(policy, policy_file, calendars) for policy in policy_file.policies)
+        asks = frozenset({"priority"}).union(*(attributes_asked(policy.when) for policy in policy_file.policies))
         place = bisect_right(self._starts, in_force_from)
         self.activations += 1
-        version = PolicyVersion(policy_file.version, in_force_from, self.activations, policies)
+        version = PolicyVersion(policy_file.version, in_force_from, self.activations, policies, asks)
         self._starts.insert(place, in_force_from)
         self._versions.insert(place, version)
         self._by_name[version.version] = version
         self._policies.update({(policy.version, policy.id): policy for policy in policies})
+        self.edges += tuple(_edges(policies))
+        self.declares = self.declares or any(policy.declared for policy in policies)
         self._terms.clear()
 
     def at(self, instant: Instant, known: int | None = None) -> PolicyVersion | None:
@@ -172,6 +147,8 @@ class PolicyBook:
 
         Null before the first one.
         """
+        if self._starts and instant >= self._starts[-1] and (known is None or known >= self._versions[-1].number):
+            return self._versions[-1]
         place = bisect_right(self._starts, instant)
         if known is not None and known < self.activations:
             while place and self._versions[place - 1].number > known:
@@ -194,7 +171,7 @@ class PolicyBook:
             policy = self.policy(version, policy_id)
             promise = policy.promises.get(metric) if policy is not None else None
             if promise is None:
-                promise = Promise(metric, self._always, "close", None, {}, never, "continue")
+                promise = Promise(_rule_without_policy(metric), self._always, "close")
             found = self._terms[key] = Terms(policy, promise)
         return found
 
@@ -203,36 +180,69 @@ class PolicyBook:
         return bool(self._versions)
 
 
-def _compile(policy: Policy, version: str, calendars: Mapping[str, Calendar]) -> CompiledPolicy:
-    calendar = calendars[policy.calendar]
+def _edges(policies: tuple[CompiledPolicy, ...]) -> Iterator[Trigger]:
+    for promise in (each for policy in policies for each in policy.declared):
+        triggers = promise.rule.declared
+        if triggers is not None:
+            for trigger in (triggers.start, triggers.satisfy, triggers.cancel):
+                if trigger is not None and trigger.is_edge:
+                    yield trigger
+
+
+def _rule_without_policy(metric: str) -> ClockRule:
+    try:
+        return rule_of(metric, {})
+    except KeyError:  # a clock that a file declared which is in force no more: only a status can end it
+        return ClockRule(metric)
+
+
+def _compile(policy: Policy, policy_file: PolicyFile, calendars: Mapping[str, Calendar]) -> CompiledPolicy:
+    promises = {
+        metric: _promise(policy, target, policy_file.clocks, calendars) for metric, target in policy.targets.items()
+    }
+    starts = NOTHING
+    for promise in promises.values():
+        starts |= promise.rule.starts
+    objective = policy.objective
     return CompiledPolicy(
         id=policy.id,
-        version=version,
-        calendar=calendar,
-        matches=compile_condition(policy.when),
-        promises={
-            metric: Promise(
-                metric=metric,
-                calendar=calendars[target.calendar] if target.calendar else calendar,
-                edge=policy.edge,
-                target=target.target,
-                by_priority=target.by_priority,
-                pauses=_pauses(target),
-                reopen=target.reopen,
-            )
-            for metric, target in policy.targets.items()
-        },
+        version=policy_file.version,
+        calendar=calendars[policy.calendar],
+        matches=state_predicate(policy.when),
+        promises=promises,
         warn_at=policy.warn_at,
         on_change=policy.on_change,
         applies_to_changes=policy.applies_to_changes,
-        objective_ratio=policy.objective.ratio if policy.objective else None,
+        objective_ratio=objective.ratio if objective else None,
+        objective_over=_over(objective.over_days) if objective else None,
+        starts=starts,
+        declared=tuple(promise for promise in promises.values() if promise.rule.declared is not None),
     )
 
 
-def _pauses(target: MetricTarget) -> Predicate:
-    if target.pause_when is not None:
-        written = target.pause_when
-        return compile_condition(written) if written.any_of or written.negated else never
-    if target.metric in RESOLUTION_METRICS:
-        return compile_condition(Condition({"status": DEFAULT_PAUSE_STATUSES}))
-    return never
+def _promise(
+    policy: Policy, target: MetricTarget, declared: Mapping[str, DeclaredClock], calendars: Mapping[str, Calendar]
+) -> Promise:
+    rule = rule_of(target.metric, declared)
+    return Promise(
+        rule=rule,
+        calendar=calendars[target.calendar or policy.calendar],
+        edge=policy.edge,
+        target=target.target,
+        by_priority=target.by_priority,
+        pauses=_pauses(target, rule, declared.get(target.metric)),
+        continues=rule.continues and target.reopen == "continue",
+    )
+
+
+def _pauses(target: MetricTarget, rule: ClockRule, declared: DeclaredClock | None) -> Predicate:
+    written = target.pause_when
+    if written is not None:
+        return state_predicate(written) if written != Condition() else never
+    if declared is not None:
+        return event_predicate(declared.pause) if declared.pause is not None else never
+    return state_predicate(Condition({"status": rule.pause_statuses})) if rule.pause_statuses else never
+
+
+def _over(days: int | None) -> str:
+    return "month" if days is None else f"{days}d"

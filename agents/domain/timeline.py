@@ -12,12 +12,13 @@ import msgspec
 
 from agents.domain.clock import has_standing, is_running
 from agents.domain.conversation import FINISHED, Conversation
-from agents.domain.instant import DAY_US, Instant, from_datetime
+from agents.domain.entries import new_conversation, use_default_words
+from agents.domain.instant import DAY_US, Instant
 from agents.domain.narration import Narrator, Silence
 from agents.domain.policy_book import PolicyBook
-from schemas.clock_view import ClockView
-from schemas.conversation_state import ClockState, ConversationState, TimelineEntry
+from schemas.conversation_state import ClockState, ConversationState
 from schemas.interaction import Interaction
+from schemas.timeline_entry import TimelineEntry
 
 LATENESS_BOUND_US = 7 * DAY_US
 """Meta retries a failed delivery for seven days, the longest of the channels.
@@ -52,12 +53,6 @@ SHOWN = ("tier", "segment", "team", "inbox", "channel", "source")
 OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions")
 """What does not follow from the entries, so that folding again leaves it alone."""
 
-DEFAULT_WORDS: dict[str, str] = {
-    each.default: each.default
-    for each in msgspec.structs.fields(ClockView)
-    if each.name in {"clock", "channel", "source"}
-}
-
 CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "account_changed"})
 
 Verdict = Literal["applied", "duplicate", "late"]
@@ -74,108 +69,7 @@ def encode_state(state: ConversationState) -> bytes:
 def decode_state(data: bytes) -> ConversationState:
     """The conversation in a changelog value."""
     state = _decoder.decode(data)
-    _use_default_words(state)
-    return state
-
-
-def _use_default_words(state: ConversationState) -> None:
-    """One string object for one word.
-
-    msgspec leaves out a default by its identity, so a remembered `wall` would be written where a fresh one is not, and
-    a replay would differ from the first time by its bytes.
-    """
-    state.clock = DEFAULT_WORDS.get(state.clock, state.clock)
-    state.channel = DEFAULT_WORDS.get(state.channel, state.channel)
-    state.source = DEFAULT_WORDS.get(state.source, state.source)
-
-
-def entry_of(interaction: Interaction) -> TimelineEntry:
-    """What an interaction means to the clocks.
-
-    Raises:
-        ValueError: an instant has no time zone.
-    """
-    author = interaction.author
-    if interaction.type != "message":
-        facts = _facts(interaction)
-    else:
-        facts = {"author_id": author.id} if author.kind == "agent" and author.id else None
-    return TimelineEntry(
-        from_datetime(interaction.occurred_at),
-        interaction.id,
-        interaction.type,
-        author.kind,
-        interaction.visibility == "public",
-        interaction.automated is not None,
-        facts,
-    )
-
-
-def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: PLR0911 - a table, one row for each type
-    match interaction.type:
-        case "status_changed":
-            return {"status": interaction.status}
-        case "priority_changed":
-            return {"priority": interaction.priority} if interaction.priority else None
-        case "tagged":
-            return {"tags": interaction.tags}
-        case "assigned":
-            stated = {name: getattr(interaction, name) for name in ("inbox", "team", "agent")}
-            return {name: value for name, value in stated.items() if value is not None}
-        case "account_changed":
-            return {
-                "account_id": interaction.account_id,
-                "tier": interaction.tier,
-                "segment": interaction.segment,
-                "contract": interaction.contract,
-            }
-        case "due_set":
-            return {"metric": interaction.metric, "due_at": from_datetime(interaction.due_at)}  # type: ignore[arg-type]
-        case "merged":
-            return {"into": interaction.into}
-        case "no_reply_needed":
-            return {"reason": interaction.automated} if interaction.automated else None
-        case _:
-            return None
-
-
-def missing_in(interaction: Interaction) -> str | None:
-    """The field that an interaction of this type cannot do without and does not have; null when it is whole."""
-    for name in _NEEDED.get(interaction.type, ()):
-        if getattr(interaction, name) is None:
-            return name
-    return None
-
-
-_NEEDED = {
-    "status_changed": ("status",),
-    "priority_changed": ("priority",),
-    "account_changed": ("account_id",),
-    "due_set": ("metric", "due_at"),
-    "merged": ("into",),
-}
-
-
-def new_conversation(interaction: Interaction) -> ConversationState:
-    """A conversation as its first event describes it."""
-    state = ConversationState(
-        id=interaction.conversation_id,
-        source=interaction.source,
-        account_id=interaction.account_id or f"conversation:{interaction.conversation_id}",
-        clock=interaction.clock,
-        channel=interaction.channel,
-        tier=interaction.tier,
-        segment=interaction.segment,
-        contract=interaction.contract,
-        language=interaction.language,
-        conversation_type=interaction.conversation_type,
-        inbox=interaction.inbox,
-        team=interaction.team,
-        agent=interaction.agent,
-        priority=interaction.priority or "normal",
-        tags=interaction.tags,
-    )
-    _use_default_words(state)
+    use_default_words(state)
     return state
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from agents.domain.conversation import Conversation
+from agents.domain.entries import entry_of, new_conversation
 from agents.domain.instant import Instant
 from agents.domain.narration import Silence, view_of
 from agents.domain.policy_book import PolicyBook
-from agents.domain.timeline import entry_of, new_conversation
 from schemas.clock_view import ClockView
 from schemas.interaction import Interaction
 from schemas.sla_event import Cause

@@ -6,7 +6,7 @@ was.
 
 from datetime import UTC, datetime
 
-from agents.domain.timeline import missing_in
+from agents.domain.entries import missing_in
 from schemas.interaction import Interaction
 from schemas.rejection import RejectionReason
 from schemas.signal import Signal

@@ -6,8 +6,8 @@ from itertools import islice, takewhile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.domain.entries import missing_in
 from agents.domain.instant import HOUR_US, from_datetime
-from agents.domain.timeline import missing_in
 from schemas.codec import decode, encode
 from schemas.interaction import Interaction
 from streams.simulation.conversation_script import Timed
