@@ -48,6 +48,9 @@ class States(Protocol):
     def release(self, clock: str, into: str) -> list[str]:
         """All keys with a wake on `clock`, to be moved to the clock `into` by the caller."""
 
+    def mentioning(self, word: bytes) -> list[str]:
+        """Keys in whose encoded state a word occurs, in any order."""
+
 
 class Effects(Protocol):
     """Where results go: all of a batch become visible together, or none."""

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from agents.conversation_agent import ConversationAgent, tick
+from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant, from_datetime
+from agents.partition_controls import tick
 from agents.ports import Record
 from schemas.clock_view import ClockView
 from schemas.control import Control

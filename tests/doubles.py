@@ -48,6 +48,10 @@ class DictStates:
         """All keys with a wake on `clock`, in order of key."""
         return sorted(key for key, (on, _) in self.wakes.items() if on == clock)
 
+    def mentioning(self, word: bytes) -> list[str]:
+        """Keys in whose encoded state a word occurs."""
+        return [key for key, state in self.states.items() if word in state]
+
 
 @dataclass
 class ListEffects:

@@ -42,6 +42,14 @@ FINISHED = frozenset({"resolved", "closed", "spam", "deleted"})
 ENDED_BY_CUSTOMER_REPLY = frozenset({"waiting_on_customer", "resolved", "closed"})
 """Statuses that a customer's message ends even where the source does not say so (Zendesk's rule for comments)."""
 
+PASSED_ON = frozenset(
+    {"message", "call_started", "call_answered", "call_ended", "survey_response", "no_reply_needed", "handover"}
+)
+"""What of a merged conversation belongs to its survivor: what was said.
+
+Statuses, teams and priorities were the absorbed conversation's own.
+"""
+
 LABELS = ("team", "inbox", "tier", "segment")
 """What an attribute change can move of what every clock shows."""
 
@@ -61,6 +69,8 @@ class Conversation(ClockMoves):
         self._turn_to(entry)
         state = self.state
         at = entry.at
+        if state.merged_into is not None and entry.type in PASSED_ON:
+            return  # the survivor hears of it
         book = self.book
         if state.created_at is None:
             self._create(at)
@@ -249,13 +259,18 @@ class Conversation(ClockMoves):
         facts = entry.facts or {}
         if facts["account_id"] == state.account_id:
             return self._take_over({name: value for name, value in facts.items() if value}, entry.at)
-        self.belong_to(facts, entry.at)
-        self._review(entry.at)
+        self._belong_to(facts, entry.at)
         self._moved = True
-        self.narrator.shown_anew(state, entry.at)
         return NOTHING
 
-    def belong_to(self, facts: Mapping[str, Any], at: Instant) -> None:
+    def move_to_account(self, account_id: str, at: Instant) -> None:
+        """The account turned out to be another one, outside any event of the conversation."""
+        self._live = [clock for clock in self.state.clocks if clocks.is_running(clock)]
+        self._known = None
+        self._belong_to({"account_id": account_id}, max(at, self.state.advanced_to))
+        self._reckon()
+
+    def _belong_to(self, facts: Mapping[str, Any], at: Instant) -> None:
         """Take everything that counts back under the present account and state it again under another one."""
         state = self.state
         moving = [clock for clock in state.clocks if clocks.has_standing(clock)]
@@ -266,6 +281,8 @@ class Conversation(ClockMoves):
         state.revisions += 1
         for clock in moving:
             self.narrator.stated_again(state, clock, "reassigned")
+        self._review(at)
+        self.narrator.shown_anew(state, at)
 
     # calls, surveys, due dates
 

@@ -57,6 +57,9 @@ CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "accou
 
 Verdict = Literal["applied", "duplicate", "late"]
 
+FORGOTTEN = TimelineEntry(0, "")
+"""Stands for an event that was folded away: it is known, and nothing of it can be changed any more."""
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(ConversationState)
 
@@ -91,10 +94,13 @@ class Timeline:
         """Apply an interaction in its place, or say why it changes nothing. `entry` is what it means to the clocks."""
         self.state = state
         self._before = state.advanced_to, state.revisions
-        if self._is_known(entry.id):
-            return "duplicate"
-        if state.created_at is not None and entry.at < state.advanced_to:
-            return self._take_late(interaction, entry, self._conversation.narrator)
+        known = self._known(entry.id)
+        if known is not None:
+            return self._correct(known, entry) if entry.version > known.version else "duplicate"
+        if interaction.handed_over:
+            return self._take_handover(interaction, entry)
+        if entry.at < state.advanced_to and state.created_at is not None:
+            return self._take_late(interaction, entry)
         entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
             state.initial = _attributes(state)
@@ -107,8 +113,82 @@ class Timeline:
             self._fold_away()
         return "applied"
 
-    def _take_late(self, interaction: Interaction, entry: TimelineEntry, narrator: Narrator) -> Verdict:
+    def _correct(self, known: TimelineEntry, entry: TimelineEntry) -> Verdict:
+        """The same event in a higher version: it takes the place of what it corrects; a deletion only takes it away."""
         state = self.state
+        if known is FORGOTTEN or (state.horizon_at is not None and entry.at < state.horizon_at):
+            return "late"
+        entry.policies_known = known.policies_known
+        kept = [each for each in state.entries if each is not known]
+        if entry.type == "deleted" and known.type != "deleted":
+            # It stays in its place as an edit, which moves no clock: older versions of it are known.
+            entry = msgspec.structs.replace(known, type="edited", facts=None, version=entry.version)
+        self._retell([*kept, entry], max(state.advanced_to, entry.at), {}, entry.at)
+        return "applied"
+
+    def _take_handover(self, interaction: Interaction, entry: TimelineEntry) -> Verdict:
+        """What an absorbed conversation has lived through, each event in its place."""
+        state = self.state
+        is_new = state.created_at is None
+        horizon_at = state.horizon_at
+        own = {each.id for each in state.entries}
+        told = [each for each in interaction.handed_over if each.id not in own]
+        heard = [each for each in told if horizon_at is None or each.at >= horizon_at]
+        _forget(state, [each for each in told if each not in heard])
+        for each in (*heard, entry):
+            each.policies_known = self._known_at(each.at)
+        again = self._retell([*state.entries, *heard, entry], max(state.advanced_to, entry.at), {}, entry.at)
+        if is_new and again.created_at is not None:
+            self._conversation.narrator.fact(again, "opened", again.created_at)
+        while len(self.state.entries) > MAX_ENTRIES:
+            self._fold_away()
+        return "applied"
+
+    def part_again(self, state: ConversationState, at: Instant) -> ConversationState:
+        """Undo the merge of a conversation which closed a circle: it is the survivor, and its clocks are its own."""
+        self.state = state
+        self._before = state.advanced_to, state.revisions
+        kept = [entry for entry in state.entries if entry.type != "merged"]
+        self._retell(kept, max(state.advanced_to, at), {}, at)
+        self.state.merged_into = None
+        return self.state
+
+    def link(self, state: ConversationState, account_id: str, into: str, at: Instant) -> ConversationState:
+        """The account turned out to be another: from its beginning the conversation is that one's."""
+        if state.initial is not None and state.initial.get("account_id") == account_id:
+            state.initial["account_id"] = into
+        for entry in state.entries:
+            if entry.facts is not None and entry.facts.get("account_id") == account_id:
+                entry.facts["account_id"] = into
+        if state.base is not None:
+            base = decode_state(state.base)
+            if base.account_id == account_id:
+                base.account_id = into
+                state.base = encode_state(base)
+        self._conversation.state = state
+        self._conversation.move_to_account(into, at)
+        return state
+
+    @property
+    def narrator(self) -> Narrator:
+        """Who writes down what happens."""
+        return self._conversation.narrator
+
+    def _retell(
+        self, entries: list[TimelineEntry], until: Instant, described: dict[str, Any], at: Instant
+    ) -> ConversationState:
+        """Fold these entries instead and say what that changes."""
+        state = self.state
+        initial = state.initial or _attributes(state)
+        again = self._refold(entries, until, initial | described)
+        again.initial = initial
+        _tell_changes(state, again, self._conversation.narrator, at)
+        self.state = again
+        return again
+
+    def _take_late(self, interaction: Interaction, entry: TimelineEntry) -> Verdict:
+        state = self.state
+        narrator = self._conversation.narrator
         too_old = state.advanced_to - entry.at > LATENESS_BOUND_US
         beyond_horizon = state.horizon_at is not None and entry.at < state.horizon_at
         if too_old or beyond_horizon:
@@ -168,19 +248,20 @@ class Timeline:
         again.revisions = revisions
         return again
 
-    def _is_known(self, event_id: str) -> bool:
+    def _known(self, event_id: str) -> TimelineEntry | None:
+        """The entry of an event that was taken before, or `FORGOTTEN` for one that is folded away."""
         state = self.state
         for known in state.entries:
             if known.id == event_id:
-                return True
+                return known
         forgotten = state.forgotten_ids
         if not forgotten:
-            return False
+            return None
         digest = _digest(event_id)
         at = forgotten.find(digest)
         while at % 8 and at >= 0:  # a match across two digests is none
             at = forgotten.find(digest, at + 1)
-        return at >= 0
+        return FORGOTTEN if at >= 0 else None
 
     def _fold_away(self) -> None:
         """Move the horizon over the older half of the entries. Decided clocks of long ago go with them."""

@@ -16,10 +16,13 @@ from agents.ports import Record
 from schemas.codec import encode, headers_of, result_headers
 from schemas.control import Control
 from schemas.rejection import Origin, Rejection, RejectionReason
-from schemas.topics import REJECTED, SLA_EVENTS, TopicSpec
+from schemas.topics import INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
 from streams.lane.lane_transaction import OutgoingRecord
 
 SOURCE = "careline/work"
+
+BY_KEY = (SLA_EVENTS, INTERACTIONS)
+"""Topics whose records leave the lane: for their account, or for the conversation that others are merged into."""
 
 MOST_REJECTED_BYTES = 2_500_000
 """Base64 makes a third more of it, which has to fit into one batch of the transaction."""
@@ -40,7 +43,7 @@ class LaneEffects:
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key."""
-        partition = partition_of(key, self._partitions) if topic is SLA_EVENTS else self._partition
+        partition = partition_of(key, self._partitions) if topic in BY_KEY else self._partition
         headers = result_headers(type(event), SOURCE, event.id)  # type: ignore[attr-defined]  # results have an id
         self.records.append(OutgoingRecord(self._name(topic), partition, key.encode(), encode(event), headers))
         self.events.append(event)

@@ -87,6 +87,10 @@ class PartitionStates:
             del self._wakes[key]
         return list(keys)
 
+    def mentioning(self, word: bytes) -> list[str]:
+        """Keys in whose encoded state a word occurs: a search through bytes decodes nothing."""
+        return [key for key, state in self._states.items() if word in state]
+
     def earliest(self, clock: str) -> Instant | None:
         """The first wake on a clock; null where nobody waits."""
         heap = self._heaps.get(clock)

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaProducer
 
-from agents.conversation_agent import WALL, tick
 from agents.domain.instant import Instant
+from agents.interaction_check import WALL
+from agents.partition_controls import tick
 from schemas.codec import encode, headers_of
 from streams.lane.lane import Lane
 from streams.lane.lanes import Lanes

@@ -11,8 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from agents.conversation_agent import tick
 from agents.domain.instant import Instant
+from agents.partition_controls import tick
 from schemas.codec import encode, headers_of
 from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS, SIGNALS

@@ -9,9 +9,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.conversation_agent import LEDGER_KEY, tick
+from agents.conversation_agent import LEDGER_KEY
 from agents.domain.instant import DAY_US, MINUTE_US, from_datetime
 from agents.domain.timeline import DECIDED_CLOCKS, MAX_ENTRIES, decode_state
+from agents.partition_controls import tick
 from agents.ports import Record
 from schemas.clock_view import ClockView
 from schemas.control import Control

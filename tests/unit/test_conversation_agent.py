@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from agents.conversation_agent import LEDGER_KEY, tick
+from agents.conversation_agent import LEDGER_KEY
 from agents.domain import conversation as conversations
 from agents.domain.instant import DAY_US, SECOND_US, Instant
 from agents.domain.timeline import decode_state
+from agents.partition_controls import tick
 from agents.ports import Record
 from schemas.codec import EVENT_TYPES, encode
 from schemas.control import Control

@@ -1,0 +1,63 @@
+"""Conversations that become one: what the absorbed one hands over, and where what still comes for it goes.
+
+The survivor keeps the earliest start and the oldest unanswered message of both, because what was said in the absorbed
+conversation is put into its own timeline (`agents.domain.timeline`). `agents.conversation_agent` writes what is made
+here into the log, keyed by the survivor, which may live in another partition.
+
+A chain (A into B, B into C) passes on what comes for A twice. A circle (A into B, B into A) is noticed where a record
+comes home: the merge that closed the circle is undone, and that conversation survives.
+"""
+
+import msgspec
+
+from agents.domain.conversation import PASSED_ON
+from agents.domain.instant import to_datetime
+from schemas.conversation_state import ConversationState
+from schemas.interaction import Interaction
+from schemas.timeline_entry import TimelineEntry
+
+
+def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:
+    """The life of an absorbed conversation so far, for its survivor."""
+    created_at = state.created_at if state.created_at is not None else merged.at
+    # An edit moves no clock: it only says that the conversation had begun.
+    began = TimelineEntry(created_at, f"{state.id}:created", "edited")
+    said = [_as_told_by(state.id, entry) for entry in state.entries if entry.type in PASSED_ON]
+    return Interaction(
+        id=f"handover/{state.id}/{merged.id}",
+        source=state.source,
+        conversation_id=state.merged_into or "",
+        occurred_at=to_datetime(merged.at),
+        type="handover",
+        clock=state.clock,
+        channel=state.channel,
+        account_id=state.account_id,
+        tier=state.tier,
+        segment=state.segment,
+        contract=state.contract,
+        language=state.language,
+        inbox=state.inbox,
+        team=state.team,
+        priority=state.priority,
+        handed_over=(began, *said),
+        via=(state.id,),
+    )
+
+
+def passed_on(state: ConversationState, interaction: Interaction) -> Interaction:
+    """What came for an absorbed conversation, as its survivor gets it."""
+    return msgspec.structs.replace(
+        interaction,
+        id=f"{state.id}:{interaction.id}",
+        conversation_id=state.merged_into or "",
+        via=(*interaction.via, state.id),
+    )
+
+
+def comes_home(state: ConversationState, interaction: Interaction) -> bool:
+    """Whether a record has gone round in a circle of merges."""
+    return state.id in interaction.via
+
+
+def _as_told_by(conversation: str, entry: TimelineEntry) -> TimelineEntry:
+    return msgspec.structs.replace(entry, id=f"{conversation}:{entry.id}", policies_known=None)

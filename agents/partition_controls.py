@@ -1,0 +1,198 @@
+"""What moves a whole partition: ticks and heartbeats (time), policies, linked accounts, the end of an import.
+
+`agents.conversation_agent` hands over each control at its place in the log, so that a replay moves the same things at
+the same place. Everything is told to the narrator that `begin` has turned to this record.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from agents.domain.clock import is_running
+from agents.domain.conversation import Conversation
+from agents.domain.instant import SECOND_US, Instant, from_datetime, to_datetime
+from agents.domain.narration import Narrator
+from agents.domain.policy_book import PolicyBook
+from agents.domain.timeline import Timeline, shrink
+from agents.interaction_check import WALL
+from agents.open_conversations import OpenConversations, time_of_source
+from agents.ports import Record
+from schemas.codec import ContractViolation
+from schemas.control import Control
+from schemas.conversation_state import (
+    ActivePolicy,
+    ClockAnchor,
+    PartitionLedger,
+    SourceProgress,
+)
+from schemas.interaction import Interaction
+from schemas.policy import PolicyFile, from_published
+
+FASTEST_RATE = 1e6
+"""A year in half a minute is the fastest story anyone tells; more only overflows."""
+
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
+"""Where calendars end."""
+
+LONGEST_SETTLING_SECONDS = 3600.0
+"""A source that needs longer polls, and says with heartbeats how far it is."""
+
+Begin = Callable[[str, str | None], None]
+"""Turn the narrator to this record: on which clock, and which event, if any, ends the ids of what is told."""
+
+
+class PartitionControls:
+    """Applies controls to the conversations and the ledger of one partition."""
+
+    def __init__(
+        self, ledger: PartitionLedger, book: PolicyBook, timeline: Timeline, conversations: OpenConversations
+    ) -> None:
+        self._ledger = ledger
+        self._book = book
+        self._timeline = timeline
+        self._narrator: Narrator = timeline.narrator
+        self._conversations = conversations
+
+    def take(self, control: Control, record: Record, begin: Begin) -> list[str]:
+        """Apply a control; what could not be computed because of it is returned in words.
+
+        Raises:
+            ContractViolation: it cannot be; nothing of it was applied.
+        """
+        if control.as_of.tzinfo is None or not EARLIEST <= control.as_of < LATEST:
+            raise ContractViolation("impossible_time", f"as_of {control.as_of.isoformat()}")
+        as_of = from_datetime(control.as_of)
+        match control.kind:
+            case "tick":
+                return self._tick(control, as_of, record, begin)
+            case "heartbeat" | "source_declared":
+                return self._source(control, as_of, record, begin)
+            case "policy_activated" if control.policy_text is not None:
+                self._activate(control.policy_text, as_of)
+            case "account_linked":
+                return self._link(control, as_of, begin)
+            case "clock_released":
+                self._release(control.clock, begin)
+            case _:
+                pass
+        return []
+
+    # time
+
+    def _tick(self, control: Control, as_of: Instant, record: Record, begin: Begin) -> list[str]:
+        if not 0 < control.rate <= FASTEST_RATE:
+            raise ContractViolation("contract_violation", f"a clock cannot run at the rate {control.rate}")
+        as_of = min(as_of, record.appended_at) if control.clock == WALL else as_of
+        self._ledger.anchors[control.clock] = ClockAnchor(as_of, record.appended_at, control.rate)
+        begin(control.clock, None)
+        return self._sweep(control.clock, as_of)
+
+    def _source(self, control: Control, as_of: Instant, record: Record, begin: Begin) -> list[str]:
+        """A source says how far it has delivered: its conversations are judged until then, and no further."""
+        source = control.source
+        if not source:
+            raise ContractViolation("contract_violation", f"a {control.kind} names its source - at `$.source`")
+        known = self._ledger.sources.get(source, SourceProgress())
+        if control.kind == "source_declared":
+            if not 0 <= control.settle_seconds <= LONGEST_SETTLING_SECONDS:
+                raise ContractViolation("contract_violation", f"settle_seconds of {control.settle_seconds}")
+            settle_us = round(control.settle_seconds * SECOND_US)
+            self._ledger.sources[source] = replace(known, settle_us=settle_us)
+            return []
+        as_of = min(as_of, record.appended_at)
+        if known.as_of is not None and as_of <= known.as_of:
+            return []
+        self._ledger.sources[source] = replace(known, as_of=as_of)
+        begin(WALL, None)
+        return self._sweep(time_of_source(source), as_of)
+
+    def _sweep(self, time: str, as_of: Instant) -> list[str]:
+        """Decide what was due; what could not be computed is returned in words."""
+        failed: list[str] = []
+        conversations = self._conversations
+        for _, key, state in sorted(conversations.due(time, as_of), key=lambda found: found[:2]):
+            conversations.put(state)
+            if state.next_change_at is None:
+                shrink(state)
+                continue
+            try:
+                Conversation(state, self._book, self._narrator).advance(as_of - conversations.settle_us(state))
+            except Exception as error:  # noqa: BLE001 - as for events; it is looked at again at its next event
+                state.next_change_at = None
+                failed.append(f"{key}: {type(error).__name__}: {error}")
+        return failed
+
+    def _release(self, clock: str, begin: Begin) -> None:
+        """An import is over: its conversations live on by the clock on the wall, and their running clocks say so."""
+        begin(WALL, None)
+        for state in self._conversations.released(clock):
+            state.clock = WALL
+            self._conversations.put(state)
+            for each in filter(is_running, state.clocks):
+                self._narrator.shown(state, each, state.advanced_to)
+        self._ledger.anchors.pop(clock, None)
+
+    # policies
+
+    def _activate(self, text: str, as_of: Instant) -> None:
+        before = [active for active in self._ledger.policies if active.text == text]
+        try:
+            policy_file = from_published(text)
+            in_force_from = _in_force_from(policy_file, as_of)
+            if any(active.in_force_from == in_force_from for active in before):
+                return
+            if not before:
+                self._refuse_other_content(policy_file.version)
+            self._book.activate(policy_file, in_force_from)
+        except ContractViolation:
+            raise
+        except Exception as error:
+            # A policy that nobody can use must not stop the work under those that are in force.
+            detail = f"policy file: {type(error).__name__}: {error}"
+            raise ContractViolation("contract_violation", detail) from error
+        self._ledger.policies.append(ActivePolicy(policy_file.version, in_force_from, text))
+
+    def _refuse_other_content(self, version: str) -> None:
+        """A version is the name of one content: running clocks carry it, and must find what they were promised."""
+        if self._book.version(version) is not None:
+            raise ContractViolation("contract_violation", f"policy version {version} stands for other content already")
+
+    # accounts
+
+    def _link(self, control: Control, as_of: Instant, begin: Begin) -> list[str]:
+        """An account turned out to be another: its conversations are taken back there and stated again here."""
+        if not control.account_id or not control.into:
+            raise ContractViolation("contract_violation", "account_linked needs account_id and into")
+        links = self._ledger.links
+        into = links.get(control.into, control.into)
+        if into == control.account_id or links.get(control.account_id) == into:
+            return []  # said before, or the other way round
+        for old, new in links.items():
+            if new == control.account_id:
+                links[old] = into
+        links[control.account_id] = into
+        begin(WALL, f"linked/{control.id}")
+        failed: list[str] = []
+        for state in self._conversations.mentioning(control.account_id):
+            if state.account_id == control.account_id:
+                try:
+                    self._conversations.put(self._timeline.link(state, control.account_id, into, as_of))
+                except Exception as error:  # noqa: BLE001 - as for events
+                    failed.append(f"{state.id}: {type(error).__name__}: {error}")
+        return failed
+
+    def linked(self, interaction: Interaction) -> Interaction:
+        """What is still stamped with an account that turned out to be another belongs to that one."""
+        into = self._ledger.links.get(interaction.account_id or "")
+        return interaction if into is None else replace(interaction, account_id=into)
+
+
+def _in_force_from(policy_file: PolicyFile, as_of: Instant) -> Instant:
+    starts = policy_file.effective_from
+    return as_of if starts is None else from_datetime(starts)
+
+
+def tick(clock: str, as_of: Instant, rate: float = 1.0) -> Control:
+    """A tick for a partition: everything of `clock` that was due before `as_of` is decided when it is read back."""
+    return Control(id=f"tick/{clock}/{as_of}", kind="tick", as_of=to_datetime(as_of), clock=clock, rate=rate)
