@@ -176,15 +176,13 @@ class ClockMoves:
             self._satisfy(clock, at)
 
     def _start_clocks(self, happened: Occurrences, at: Instant) -> None:
-        """Start what the rules of promised metrics say. What would be cancelled by the same event does not start."""
+        """Start what the rules of promised metrics say."""
         state = self.state
         policy = self.book.policy(state.policy_version, state.policy)
-        if policy is None or not policy.starts & happened:
-            return
-        for metric, promise in policy.promises.items():
-            rule = promise.rule
-            if rule.starts & happened and not rule.cancelled_by & happened and not self._is_running(metric):
-                self._start(metric, at, at)
+        if policy is not None and policy.starts & happened:
+            for metric in policy.starting(happened):
+                if not self._is_running(metric):
+                    self._start(metric, at, at)
 
     def _start_declared(self, at: Instant) -> None:
         """The same for clocks that the policy file declares."""
@@ -207,42 +205,42 @@ class ClockMoves:
 
     # clocks
 
-    def _start(self, metric: str, started_at: Instant, at: Instant) -> ClockState | None:
+    def _start(self, metric: str, started_at: Instant, at: Instant) -> None:
         """Open the next instance of a clock. It may count from before the event that opens it: a due date set late."""
         state = self.state
-        terms = self.book.terms(state.policy_version, state.policy, metric)
-        is_promised = terms.policy is not None and metric in terms.policy.promises
+        terms = self.book.terms[state.policy_version, state.policy, metric]
+        policy, promise = terms
         by_hand = state.hand_set.pop(metric, None) if state.hand_set else None
+        is_promised = policy is not None and metric in policy.promises
         if (not is_promised and by_hand is None) or state.status in DISCOUNTED:
-            return None
+            return
         instance = state.instances.get(metric, 0) + 1
         state.instances[metric] = instance
-        clock = ClockState(metric=metric, instance=instance, started_at=started_at, priority=state.priority)
-        state.clocks.append(clock)
-        self._live.append(clock)
-        promise = terms.promise
         if is_promised:
-            clock.policy, clock.policy_version = state.policy, state.policy_version
+            clock = ClockState(metric, instance, started_at, state.policy, state.policy_version, state.priority)
             clocks.set_target(clock, promise.duration(state.priority))
         else:
-            terms = self._terms(clock)
+            clock = ClockState(metric, instance, started_at, None, None, state.priority)
+            terms = self.book.terms[None, None, metric]
+        state.clocks.append(clock)
+        self._live.append(clock)
         if by_hand is not None:
             clock.set_by_hand, clock.due_at = True, by_hand
         finished = state.finished.get(metric) if promise.continues else None
         if finished is not None:
             clocks.go_on(clock, promise.calendar, finished, at)
-        paused = promise.pauses is not never and promise.pauses(state, self._entry)
-        if paused:
+        pauses = promise.pauses
+        if pauses is never or not pauses(state, self._entry):
+            clocks.schedule(clock, terms)
+        else:
             clock.paused_since = at
-        clocks.schedule(clock, terms)
         if finished is not None and clock.due_at is not None and clock.due_at < at:
             clock.due_at = at  # nothing was left when it was resolved
         self.narrator.clock(state, clock, "activated", at if finished is not None else started_at)
-        if paused:
+        if clock.paused_since is not None:
             self.narrator.clock(state, clock, "paused", at, state.status)
         if by_hand is not None or finished is not None:
             self._deadline_moved(clock, terms, at)
-        return clock
 
     def _is_running(self, metric: str) -> bool:
         for clock in self._live:  # noqa: SIM110 - a loop takes a third of the time of `any`
@@ -270,10 +268,11 @@ class ClockMoves:
     def _hold(self, at: Instant) -> None:
         """Pause what has a reason to."""
         state = self.state
+        book_terms = self.book.terms
         for clock in self._live:
             if clock.paused_since is not None or (clock.outcome != "open" and clock.outcome != "breached"):  # noqa: PLR1714 - quick
                 continue
-            terms = self._terms(clock)
+            terms = book_terms[clock.policy_version, clock.policy, clock.metric]
             pauses = terms.promise.pauses
             if pauses is never or not pauses(state, self._entry):
                 continue
@@ -318,7 +317,7 @@ class ClockMoves:
                 self._end(clock, "retracted", at, reason)
 
     def _terms(self, clock: ClockState) -> Terms:
-        return self.book.terms(clock.policy_version, clock.policy, clock.metric)
+        return self.book.terms[clock.policy_version, clock.policy, clock.metric]
 
 
 def _finished(clock: ClockState, promise: Promise, at: Instant) -> FinishedCycle:

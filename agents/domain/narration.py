@@ -193,7 +193,7 @@ class Narrator:
         lateness_seconds: float | None = None,
     ) -> None:
         """Write one event down. `which` ends its id; its figures run until an instant."""
-        policy, promise = self._book.terms(clock.policy_version, clock.policy, clock.metric)
+        policy, promise = self._book.terms[clock.policy_version, clock.policy, clock.metric]
         calendar = promise.calendar
         name = f"{state.id}/{clock.metric}/{clock.instance}"
         cause = Cause(self._partition, self._offset, self._index, self.event_id)
@@ -328,7 +328,7 @@ def _figures(
 
 def view_of(state: ConversationState, clock: ClockState, book: PolicyBook, as_of: Instant, cause: Cause) -> ClockView:
     """The clock as it stands at an instant: what the topic of clocks, boards and `policy run` show."""
-    calendar = book.terms(clock.policy_version, clock.policy, clock.metric).promise.calendar
+    calendar = book.terms[clock.policy_version, clock.policy, clock.metric].promise.calendar
     until = _last_instant(clock, as_of)
     elapsed_us = clock.elapsed_us if clock.elapsed_us is not None else used_us(clock, calendar, until)
     # In the order of the contract, as above.

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from typing_extensions import override
+
 from agents.domain.calendar import Calendar, Edge, compile_calendars
 from agents.domain.clock_rules import (
     ClockRule,
@@ -64,8 +66,19 @@ class CompiledPolicy:
     """What starts any of its clocks."""
     declared: tuple[Promise, ...]
     """Promises by clocks that the file declares itself; their conditions are asked at every event."""
+    started_by: dict[Occurrences, tuple[str, ...]] = field(default_factory=dict)
+    """Metrics whose clocks start when these things happen together: found out once for each combination."""
     warnings: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     """What `agents.domain.clock` found out about the warnings of each target."""
+
+    def starting(self, happened: Occurrences) -> tuple[str, ...]:
+        """Metrics whose clocks start when this happens: what the same event would cancel does not start."""
+        known = self.started_by.get(happened)
+        if known is None:
+            rules = [promise.rule for promise in self.promises.values()]
+            known = tuple(rule.metric for rule in rules if rule.starts & happened and not rule.cancelled_by & happened)
+            self.started_by[happened] = known
+        return known
 
 
 class Terms(NamedTuple):
@@ -76,6 +89,29 @@ class Terms(NamedTuple):
 
     policy: CompiledPolicy | None
     promise: Promise
+
+
+TermsKey = tuple[str | None, str | None, str]
+"""Policy version, policy and metric: the names that a clock carries."""
+
+
+class TermsTable(dict[TermsKey, Terms]):
+    """What a clock with these names runs under; found out when it is first asked for."""
+
+    def __init__(self, policies: Mapping[tuple[str | None, str | None], CompiledPolicy]) -> None:
+        super().__init__()
+        self._policies = policies
+        self._always = compile_calendars({})["always"]
+
+    @override
+    def __missing__(self, key: TermsKey) -> Terms:
+        version, policy_id, metric = key
+        policy = self._policies.get((version, policy_id))
+        promise = policy.promises.get(metric) if policy is not None else None
+        if promise is None:
+            promise = Promise(_rule_without_policy(metric), self._always, "close")
+        terms = self[key] = Terms(policy, promise)
+        return terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +141,13 @@ class PolicyBook:
         self._starts: list[Instant] = []
         self._by_name: dict[str, PolicyVersion] = {}
         self._policies: dict[tuple[str | None, str | None], CompiledPolicy] = {}
-        self._terms: dict[tuple[str | None, str | None, str], Terms] = {}
+        self.terms = TermsTable(self._policies)
         self.activations = 0
         """How many versions were activated so far: what an event could know of when it was first applied."""
         self.edges: tuple[Trigger, ...] = ()
         """Conditions of declared clocks that hold at the event which makes them true: what held before is asked too."""
         self.declares = False
         """Whether any version declares clocks of its own."""
-        self._always = compile_calendars({})["always"]
 
     @classmethod
     def of(cls, policy_file: PolicyFile) -> Self:
@@ -140,7 +175,7 @@ class PolicyBook:
         self._policies.update({(policy.version, policy.id): policy for policy in policies})
         self.edges += tuple(_edges(policies))
         self.declares = self.declares or any(policy.declared for policy in policies)
-        self._terms.clear()
+        self.terms.clear()
 
     def at(self, instant: Instant, known: int | None = None) -> PolicyVersion | None:
         """The version in force at an instant, of the first `known` activations (default: all).
@@ -162,18 +197,6 @@ class PolicyBook:
     def policy(self, version: str | None, policy_id: str | None) -> CompiledPolicy | None:
         """A policy by the names that a clock carries; null for a clock without a policy."""
         return self._policies.get((version, policy_id))
-
-    def terms(self, version: str | None, policy_id: str | None, metric: str) -> Terms:
-        """What a clock with these names runs under."""
-        key = (version, policy_id, metric)
-        found = self._terms.get(key)
-        if found is None:
-            policy = self.policy(version, policy_id)
-            promise = policy.promises.get(metric) if policy is not None else None
-            if promise is None:
-                promise = Promise(_rule_without_policy(metric), self._always, "close")
-            found = self._terms[key] = Terms(policy, promise)
-        return found
 
     def __bool__(self) -> bool:
         """Whether any policy was ever activated."""

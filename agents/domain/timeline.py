@@ -6,6 +6,7 @@ saying what changed.
 """
 
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -60,6 +61,7 @@ Verdict = Literal["applied", "duplicate", "late"]
 FORGOTTEN = TimelineEntry(0, "")
 """Stands for an event that was folded away: it is known, and nothing of it can be changed any more."""
 
+_id_of = attrgetter("id")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(ConversationState)
 
@@ -251,9 +253,9 @@ class Timeline:
     def _known(self, event_id: str) -> TimelineEntry | None:
         """The entry of an event that was taken before, or `FORGOTTEN` for one that is folded away."""
         state = self.state
-        for known in state.entries:
-            if known.id == event_id:
-                return known
+        entries = state.entries
+        if event_id in map(_id_of, entries):
+            return next(known for known in entries if known.id == event_id)
         forgotten = state.forgotten_ids
         if not forgotten:
             return None

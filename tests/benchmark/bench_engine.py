@@ -43,9 +43,9 @@ policies:
     targets: &targets
       first_response: {urgent: 15m, high: 30m, normal: 1h, low: 2h}
       next_response: {urgent: 20m, high: 40m, normal: 90m, low: 3h}
-      periodic_update: 8h
       first_resolution: {urgent: 2h, high: 4h, normal: 8h, low: 12h}
-      total_resolution: {target: {urgent: 8h, normal: 24h}, calendar: always}
+      speed_of_answer: 20s
+      follow_up: {target: 2 business_days, calendar: berlin}
     warn_at: [50%, 80%]
     objective: {ratio: 0.95, over: 30d}
   - id: chat
