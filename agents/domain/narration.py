@@ -21,12 +21,6 @@ ONCE_PER_CLOCK = frozenset({"activated", "met", "breached", "satisfied_late", "c
 """Kinds that happen once in the life of a clock; the id of any other kind names what caused it too."""
 
 
-NO_CLOCK = (None,) * 7
-"""A fact is about no clock: from `metric` to `calendar` ..."""
-NO_FIGURES = (None,) * 13
-"""... and from `agent` to `reason` it says nothing."""
-
-
 class Detection(Struct, frozen=True):
     """When the worker saw it, on the conversation's own clock, and how fast that clock runs (1 on the wall)."""
 
@@ -84,9 +78,6 @@ class Narrator:
 
     def fact(self, state: ConversationState, kind: FactKind, at: Instant, author_kind: str | None = None) -> None:
         """A fact of the conversation: `opened`, `contact`, `reopened`, `resolved`, `escalated`."""
-        place = (state.source, state.clock, state.channel)
-        labels = (state.priority, state.tier, state.segment, state.team, state.inbox)
-        # In the order of the contract, as for clocks below.
         self.events.append(
             SlaEvent(
                 f"{state.id}/{kind}" if kind == "opened" else f"{state.id}/{kind}/{self.event_id}",
@@ -95,13 +86,17 @@ class Narrator:
                 state.account_id,
                 to_datetime(at),
                 Cause(self._partition, self._offset, self._index, self.event_id),
-                *place,
-                *NO_CLOCK,
-                *labels,
-                *NO_FIGURES,
-                author_kind,
-                state.status,
-                self._detected_at,
+                state.source,
+                state.clock,
+                state.channel,
+                priority=state.priority,
+                tier=state.tier,
+                segment=state.segment,
+                team=state.team,
+                inbox=state.inbox,
+                author_kind=author_kind,
+                status=state.status,
+                detected_at=self._detected_at,
             )
         )
         self._index += 1

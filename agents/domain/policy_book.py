@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from typing_extensions import override
-
 from agents.domain.calendar import Calendar, Edge, compile_calendars
 from agents.domain.clock_rules import (
     ClockRule,
@@ -103,7 +101,6 @@ class TermsTable(dict[TermsKey, Terms]):
         self._policies = policies
         self._always = compile_calendars({})["always"]
 
-    @override
     def __missing__(self, key: TermsKey) -> Terms:
         version, policy_id, metric = key
         policy = self._policies.get((version, policy_id))
