@@ -22,9 +22,9 @@ SHORT_KEYS = {"at": "occurred_at", "conversation": "conversation_id", "account":
 IDS = frozenset({"id", "conversation_id", "account_id", "into", "agent", "team", "inbox"})
 """Many systems number their things; a number is an id as well as a text is."""
 
-OURS = frozenset({"source", "clock", "received_at"})
-"""What the connector says and a payload cannot: otherwise one sender could speak for another, or move another's
-clock."""
+OURS = frozenset({"source", "clock", "received_at", "handed_over", "via"})
+"""What the connector or a merge says and a payload cannot: otherwise one sender could speak for another, or move
+another's clock."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 

@@ -15,6 +15,7 @@ from streams.connectors.accounts_follower import AccountsFollower
 from streams.connectors.connectors_file import ConnectorSetup
 from streams.connectors.intake import AnswerRecorder, Intake
 from streams.connectors.publisher import KafkaPublisher
+from streams.connectors.source_announcement import announce_settling
 from streams.connectors.web_server import MAX_BODY_BYTES, ConnectServer
 
 log = logging.getLogger(__name__)
@@ -45,14 +46,20 @@ class ConnectService:
     ) -> None:
         self._plan = plan
         self._directory = AccountsDirectory(setup.accounts)
+        self._instances = [route.instance for route in setup.routes.values()]
         self._publisher = KafkaPublisher(
-            plan.servers, plan.topic_prefix, prepare=plan.prepare, options=plan.kafka_options
+            plan.servers, plan.topic_prefix, prepare=self._prepare, options=plan.kafka_options
         )
         self._follower = AccountsFollower(plan.servers, self._directory, plan.topic_prefix, plan.kafka_options)
         intake = Intake(self._publisher, self._directory, recorder, self._accounts_missing)
         self._server = ConnectServer(
             setup.routes, intake, recorder, now, unready=self.trouble, max_body_bytes=plan.max_body_bytes
         )
+
+    def _prepare(self) -> None:
+        if self._plan.prepare is not None:
+            self._plan.prepare()
+        announce_settling(self._plan.servers, self._plan.topic_prefix, self._instances, self._plan.kafka_options)
 
     @property
     def addresses(self) -> list[str]:

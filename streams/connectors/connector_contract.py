@@ -90,7 +90,8 @@ class Instance:
 
     `secrets` sign requests, `tokens` are bearer tokens; several of each are valid at once, so that they can be
     rotated. Neither is ever shown. `channel` replaces the channel that the connector would name; `clock` is what
-    moves time for its conversations.
+    moves time for its conversations. `settle_seconds` is how late its deliveries may be in their usual course: so long
+    its conversations are not judged (null: nothing is said, and what was said before stays).
     """
 
     name: str
@@ -100,6 +101,7 @@ class Instance:
     own_domains: frozenset[str] = frozenset()
     clock: str = "wall"
     channel: str | None = None
+    settle_seconds: int | None = None
 
     def is_own_address(self, address: str) -> bool:
         """Whether an e-mail address belongs to the company itself: its people are agents, not customers."""

@@ -11,6 +11,7 @@ connectors:
     secrets: [{file: secrets/shop-floor}]   # or files, relative to this one
     channel: chat                  # instead of what the connector would say
     clock: simulation:42           # default: wall
+    settle: 2s                     # wait so long for late deliveries before judging; default: no word
 ```
 """
 
@@ -19,15 +20,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.partition_controls import LONGEST_SETTLING_SECONDS
 from schemas.account_profile import AccountProfile
 from streams.connectors.accounts_file import read_accounts
 from streams.connectors.connector_contract import ConnectorKind, Instance
 from streams.connectors.intake import Route
 from streams.connectors.yaml_tables import TableReader
+from streams.policy_files.duration_reader import seconds_of
 from streams.policy_files.located_yaml import Node, Table, Text
 from streams.policy_files.problem import Problem, Problems, did_you_mean
 
-INSTANCE_KEYS = ("connector", "secrets", "tokens", "own_domains", "clock", "channel")
+INSTANCE_KEYS = ("connector", "secrets", "tokens", "own_domains", "clock", "channel", "settle")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 CLOCK = re.compile(r"wall|simulation:[A-Za-z0-9._-]+", re.ASCII)
@@ -125,6 +128,7 @@ class _InstanceReader:
             own_domains=own_domains | {domain.lower() for domain in reader.words("own_domains")},
             clock=clock.text if clock else "wall",
             channel=reader.word("channel"),
+            settle_seconds=self._settle(reader),
         )
         if kind is None or len(self._problems.errors) > known_before:
             return None
@@ -135,6 +139,15 @@ class _InstanceReader:
                 name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"
             )
             return None
+
+    def _settle(self, reader: TableReader) -> int | None:
+        said = reader.text("settle")
+        seconds = seconds_of(said, "settle", self._problems) if said is not None else None
+        if said is not None and seconds is not None and seconds > LONGEST_SETTLING_SECONDS:
+            self._problems.error(
+                said.place, f"settle: {said.text} is too long", "at most 1h; a puller says how far it is"
+            )
+        return seconds
 
     def _kind(self, name: Text, reader: TableReader) -> ConnectorKind | None:
         said = reader.text("connector") or name

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from schemas.account_profile import AccountProfile
 from schemas.codec import decode, encode
+from schemas.control import Control
 from schemas.interaction import Interaction
 from schemas.rejection import Rejection
 from schemas.topics import ACCOUNTS, INTERACTIONS, REJECTED, TopicSpec
@@ -128,6 +130,25 @@ def test_a_webhook_stands_in_kafka_when_it_is_acknowledged(kafka: EmbeddedKafka,
     (letter,) = [decode(Rejection, record.value) for record in records_of(kafka, topic_prefix, REJECTED)]
     assert (letter.reason, letter.value) == ("not_json", b"{not json")
     assert recorder.answers["webhook", 200, "accepted"] == 1
+
+
+def test_a_source_whose_deliveries_settle_late_says_so_in_every_partition(
+    kafka: EmbeddedKafka, topic_prefix: str
+) -> None:
+    make_topics(kafka, topic_prefix)
+
+    async def scene(client: Client) -> None:
+        await until(client.ready)
+
+    settled = replace(Instance("webhook", "webhook", secrets=SENDERS["webhook"].secrets[:1]), settle_seconds=2)
+    setup = ConnectorSetup({"webhook": Route(settled, known_connectors()["webhook"].build(settled))})
+    serve(ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix), setup, scene)
+    records = records_of(kafka, topic_prefix, INTERACTIONS)
+    controls = [decode(Control, record.value) for record in records]
+    assert {(control.kind, control.source, control.settle_seconds) for control in controls} == {
+        ("source_declared", "webhook", 2)
+    }
+    assert sorted(record.partition for record in records) == list(range(len(records)))
 
 
 def test_known_accounts_are_stamped_from_the_topic(kafka: EmbeddedKafka, topic_prefix: str) -> None:

@@ -34,6 +34,7 @@ connectors:
     secrets: [OLD, {file: secret}]
     clock: simulation:7
     channel: chat
+    settle: 1m30s
 """,
     )
     setup = read_connectors(path, VARIABLES, known_connectors())
@@ -45,6 +46,7 @@ connectors:
         "chat",
         (OLD_SECRET, NEW_SECRET),
     )
+    assert (shop.settle_seconds, setup.routes["zendesk"].instance.settle_seconds) == (90, None)
     assert shop.own_domains == {"ours.example"}
     (acme,) = setup.accounts
     assert (acme.id, acme.tier, acme.identities) == ("acme", "gold", ("domain:acme.example",))
@@ -56,6 +58,8 @@ connectors:
     ("text", "place", "words"),
     [
         ("connectors: {zendesk: {secret: [ZENDESK]}}", (1, 24), ["unknown key 'secret'", "secrets"]),
+        ("connectors: {zendesk: {secrets: [ZENDESK], settle: soon}}", (1, 52), ["'soon' is not a duration"]),
+        ("connectors: {zendesk: {secrets: [ZENDESK], settle: 2h}}", (1, 52), ["2h is too long", "at most 1h"]),
         ("connectors: {zendeks: {secrets: [ZENDESK]}}", (1, 14), ["no connector 'zendeks'", "zendesk"]),
         ("connectors:\n  zendesk: {secrets: [MISSING]}", (2, 23), ["MISSING is not set"]),
         ("connectors:\n  zendesk: {secrets: [EMPTY]}", (2, 23), ["EMPTY is not set"]),
