@@ -82,7 +82,7 @@ def _run(settings: Settings) -> int:
             return _work(settings, recorder)
     except MetricsAddressError as error:
         typer.echo(f"careline work: {error}", err=True)
-        return 2
+        return 1
 
 
 def _work(settings: Settings, recorder: "Recorder") -> int:

@@ -23,6 +23,9 @@ MAX_SIGNATURES = 16
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix that every such secret carries
 
+FEWEST_KEY_BYTES = 24
+"""The least that Standard Webhooks allows (192 bits)."""
+
 _SECONDS = re.compile(r"[0-9]{1,11}", re.ASCII)
 
 
@@ -115,6 +118,10 @@ def _key_of(secret: str, index: int) -> bytes:
         key = b""
     if not key:
         raise ValueError(f"secret {index} is not '{SECRET_PREFIX}' followed by base64")
+    if len(key) < FEWEST_KEY_BYTES:
+        raise ValueError(
+            f"secret {index} has {len(key)} bytes; {FEWEST_KEY_BYTES} are the least that cannot be guessed"
+        )
     return key
 
 

@@ -11,7 +11,7 @@ from streams.connectors.connector_contract import Headers
 from streams.connectors.signatures import BearerTokens, StandardWebhooks, ZendeskSignature
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-KEYS = st.binary(min_size=1, max_size=64)
+KEYS = st.binary(min_size=24, max_size=64)
 BODIES = st.binary(max_size=200)
 IDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 

@@ -8,7 +8,14 @@ from streams.connectors.connector_registry import BUILT_IN, known_connectors
 from streams.connectors.connectors_file import ConnectorsMistake, only_webhook, read_connectors
 from tests.connect_bench import NEW_SECRET, OLD_SECRET, SENDERS
 
-VARIABLES = {"ZENDESK": "zendesk secret", "OLD": OLD_SECRET, "NEW": NEW_SECRET, "EMPTY": "", "BROKEN": "whsec_%%%"}
+VARIABLES = {
+    "ZENDESK": "zendesk secret",
+    "OLD": OLD_SECRET,
+    "NEW": NEW_SECRET,
+    "EMPTY": "",
+    "BROKEN": "whsec_%%%",
+    "SHORT": "whsec_c2hvcnQ=",
+}
 
 
 def write(folder: Path, text: str) -> Path:
@@ -65,6 +72,7 @@ connectors:
         ("connectors:\n  zendesk: {secrets: [EMPTY]}", (2, 23), ["EMPTY is not set"]),
         ("connectors:\n  zendesk: {secrets: [{file: gone}]}", (2, 30), ["gone cannot be read"]),
         ("connectors:\n  webhook: {secrets: [BROKEN]}", (2, 3), ["is not 'whsec_' followed by base64"]),
+        ("connectors:\n  webhook: {secrets: [SHORT]}", (2, 3), ["has 5 bytes; 24 are the least"]),
         ("connectors:\n  webhook:", (2, 3), ["a secret is missing"]),
         ("connectors:\n  zendesk: {secrets: [ZENDESK], clock: noon}", (2, 40), ["'noon' is no clock"]),
         ("connectors:\n  In/Zendesk: {connector: zendesk, secrets: [ZENDESK]}", (2, 3), ["no name for a route"]),
