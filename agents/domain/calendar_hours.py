@@ -7,8 +7,11 @@ moves forward by the gap, one that occurs twice is the first.
 `agents.domain.calendar` compiles the intervals for looking up.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache, reduce
+from itertools import chain
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +21,13 @@ from agents.domain.instant import DAY_US, SECOND_US, Instant, to_datetime
 from agents.domain.interval_set import Interval, common, merged, without
 from schemas.policy import ALWAYS, CalendarSpec, RegionHolidays, WallInterval
 
+CHUNK_US = 1_840 << 34
+"""Hours are compiled in pieces of about a year (2**34 microseconds are the time slots of `compiled_calendar`).
+
+All calendars have the same grid from 1970 on, so what a combination needs of its members is compiled once.
+"""
+
+_DAY_SECONDS = 86_400
 _ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
 _ONE_DAY = timedelta(days=1)
 _A_YEAR_THAT_ALL_REGIONS_HAVE = 2020
@@ -42,8 +52,8 @@ class Hours(Protocol):
     def last_written(self) -> date | None:
         """The last date that is mentioned by itself; after it only what repeats for ever applies."""
 
-    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
-        """Open time inside `[start, end)`, merged and cut at both ends."""
+    def chunk(self, number: int) -> Sequence[Interval]:
+        """Open time of one piece of the grid of `CHUNK_US`, merged and cut at both ends, remembered."""
 
     def opens_on(self, day: date) -> bool:
         """Whether the day has hours of its own."""
@@ -55,9 +65,9 @@ class AlwaysHours:
     zone = ZoneInfo("UTC")
     last_written: date | None = None
 
-    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
+    def chunk(self, number: int) -> Sequence[Interval]:
         """All of it."""
-        return merged([(start, end)])
+        return [_bounds_of(number)]
 
     def opens_on(self, day: date) -> bool:
         """Every day."""
@@ -76,47 +86,62 @@ class DeclaredHours:
         self._spec = spec
         self.zone = zone_of(spec.name, spec.time_zone)
         for region in spec.region_holidays:
-            _days_of_region(spec.name, region, _A_YEAR_THAT_ALL_REGIONS_HAVE)
-        self._region_days: dict[int, frozenset[date]] = {}
+            try:
+                _days_of_region(region, _A_YEAR_THAT_ALL_REGIONS_HAVE)
+            except LookupError as unknown:
+                raise CalendarMistake(spec.name, str(unknown)) from None
         self.last_written: date | None = max([*spec.exceptions, *spec.breaks, *spec.holidays], default=None)
+        self._chunks: dict[int, Sequence[Interval]] = {}
 
-    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
-        """Open time inside `[start, end)`, merged and cut at both ends."""
+    def chunk(self, number: int) -> Sequence[Interval]:
+        """Open time of one piece of the grid of `CHUNK_US`, merged and cut at both ends, remembered."""
+        known = self._chunks.get(number)
+        if known is None:
+            known = self._chunks[number] = self._intervals(*_bounds_of(number))
+        return known
+
+    def _intervals(self, start: Instant, end: Instant) -> list[Interval]:
         # Overnight hours reach one day further, and a local date is up to a day away from that of UTC.
         first = to_datetime(start).date() - 2 * _ONE_DAY
-        days = (to_datetime(end).date() - first).days + 2
-        opened = merged(
-            self._placed(day, interval)
-            for day in (first + index * _ONE_DAY for index in range(days))
-            for interval in self._hours_of(day)
-        )
-        closed = merged(self._placed(day, interval) for day, breaks in self._spec.breaks.items() for interval in breaks)
-        return common(without(opened, closed), merged([(start, end)]))
+        days = [first + index * _ONE_DAY for index in range((to_datetime(end).date() - first).days + 4)]
+        midnights = [instant_of_wall_time(day, 0, self.zone) for day in days]
+        opened: list[Interval] = []
+        for index, day in enumerate(days[:-2]):
+            hours = self._hours_of(day)
+            midnight, following, after_next = midnights[index : index + 3]
+            if hours and following - midnight == after_next - following == DAY_US:
+                # No zone ever changed its clock twice within three days, so these two are ordinary ones.
+                opened += [
+                    (midnight + opens * SECOND_US, midnight + closes * SECOND_US)
+                    for opens, closes in map(_ends_of, hours)
+                ]
+            elif hours and following > midnight:
+                opened += [self._placed(day, interval) for interval in hours]
+        breaks = self._spec.breaks
+        closed = merged(self._placed(day, interval) for day in days if day in breaks for interval in breaks[day])
+        return common(without(merged(opened), closed), [(start, end)])
 
     def opens_on(self, day: date) -> bool:
-        """Whether hours that start on the day are left after its breaks."""
+        """Whether hours that start on the day are left after its breaks. A day that its zone left out has none."""
         hours = self._hours_of(day)
-        breaks = self._spec.breaks.get(day)
-        if not breaks:
-            return bool(hours)
+        if not hours:
+            return False
+        midnight = instant_of_wall_time(day, 0, self.zone)
+        if instant_of_wall_time(day, _DAY_SECONDS, self.zone) <= midnight:
+            return False
         opened = merged(self._placed(day, interval) for interval in hours)
-        return bool(without(opened, merged(self._placed(day, interval) for interval in breaks)))
+        closed = merged(self._placed(day, interval) for interval in self._spec.breaks.get(day, ()))
+        return bool(without(opened, closed))
 
     def _hours_of(self, day: date) -> tuple[WallInterval, ...]:
-        if day in self._spec.holidays:
+        spec = self._spec
+        replaced = spec.exceptions.get(day)
+        hours = spec.weekly.get(day.isoweekday(), ()) if replaced is None else replaced
+        if not hours or day in spec.holidays:
             return ()
-        if self._spec.region_holidays and day in self._region_days_of(day.year):
+        if any(day in _days_of_region(region, day.year) for region in spec.region_holidays):
             return ()
-        replaced = self._spec.exceptions.get(day)
-        return self._spec.weekly.get(day.isoweekday(), ()) if replaced is None else replaced
-
-    def _region_days_of(self, year: int) -> frozenset[date]:
-        known = self._region_days.get(year)
-        if known is None:
-            name = self._spec.name
-            known = frozenset().union(*(_days_of_region(name, region, year) for region in self._spec.region_holidays))
-            self._region_days[year] = known
-        return known
+        return hours
 
     def _placed(self, day: date, interval: WallInterval) -> Interval:
         return (
@@ -131,22 +156,30 @@ class CombinedHours:
     def __init__(self, members: Sequence[Hours], *, all_of_them: bool) -> None:
         self._members = members
         self._all_of_them = all_of_them
+        self._chunks: dict[int, Sequence[Interval]] = {}
         self.zone = members[0].zone
         self.last_written = max((day for member in members if (day := member.last_written)), default=None)
 
-    def intervals(self, start: Instant, end: Instant) -> list[Interval]:
-        """Open time inside `[start, end)`, merged and cut at both ends."""
-        if not self._all_of_them:
-            return merged(interval for member in self._members for interval in member.intervals(start, end))
-        result = self._members[0].intervals(start, end)
-        for member in self._members[1:]:
-            result = common(result, member.intervals(start, end))
-        return result
+    def chunk(self, number: int) -> Sequence[Interval]:
+        """Open time of one piece of the grid of `CHUNK_US`, merged and cut at both ends, remembered."""
+        known = self._chunks.get(number)
+        if known is None:
+            known = self._chunks[number] = self._combined([member.chunk(number) for member in self._members])
+        return known
+
+    def _combined(self, parts: Sequence[Sequence[Interval]]) -> Sequence[Interval]:
+        return reduce(common, parts) if self._all_of_them else merged(chain.from_iterable(parts))
 
     def opens_on(self, day: date) -> bool:
         """Whether anything is open between the day's two midnights: a combination has no hours that start on a day."""
         midnight = instant_of_wall_time(day, 0, self.zone)
-        return bool(self.intervals(midnight, instant_of_wall_time(day + _ONE_DAY, 0, self.zone)))
+        following = instant_of_wall_time(day, _DAY_SECONDS, self.zone)
+        for number in range(midnight // CHUNK_US, (following - 1) // CHUNK_US + 1):
+            intervals = self.chunk(number)
+            behind = bisect_left(intervals, (following,))
+            if behind and intervals[behind - 1][1] > midnight:
+                return True
+        return False
 
 
 def hours_of(specs: Mapping[str, CalendarSpec]) -> dict[str, Hours]:
@@ -207,9 +240,23 @@ def zone_of(calendar: str, name: str) -> ZoneInfo:
         raise CalendarMistake(calendar, f"there is no time zone {name!r}") from None
 
 
-def _days_of_region(calendar: str, region: RegionHolidays, year: int) -> frozenset[date]:
+@lru_cache(maxsize=4_096)
+def _days_of_region(region: RegionHolidays, year: int) -> frozenset[date]:
+    """The holidays of a year: worked out once, however many calendars of however many workers have them.
+
+    Raises:
+        LookupError: there is no such region.
+    """
     try:
         return frozenset(country_holidays(region.country, subdiv=region.subdivision, years=year))
     except (NotImplementedError, AttributeError, TypeError):
         place = region.country if region.subdivision is None else f"{region.country}-{region.subdivision}"
-        raise CalendarMistake(calendar, f"the holidays of {place!r} are not known") from None
+        raise LookupError(f"the holidays of {place!r} are not known") from None
+
+
+def _bounds_of(number: int) -> Interval:
+    return number * CHUNK_US, (number + 1) * CHUNK_US
+
+
+def _ends_of(interval: WallInterval) -> tuple[int, int]:
+    return interval.opens_seconds, interval.closes_seconds
