@@ -6,6 +6,7 @@ it can lie behind, and a bisect among those; so it takes the same time however l
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -47,7 +48,8 @@ class CompiledCalendar:
         self._closes: list[Instant] = []
         self._passed: list[int] = []  # open time before each opening, counted from the beginning of the arrays ...
         self._total = 0  # ... and before their end
-        self._slots: list[int] = []  # the entry that each slot begins behind
+        self._slots: list[int] = []  # the last entry that opens at or before the beginning of each slot
+        self._marks: list[int] = []  # the same for slots of open time: the last entry with so much behind it, or less
 
     def open_between(self, start: Instant, end: Instant) -> int:
         """Open time inside `[start, end)` in microseconds."""
@@ -97,7 +99,8 @@ class CompiledCalendar:
                 return self._first_instant_beyond(position, start)
             except CalendarNeverOpens:
                 pass
-        index = bisect_left(passed, position, index + 1) - 1
+        marks, slot = self._marks, position >> _SLOT_BITS
+        index = bisect_left(passed, position, marks[slot], marks[slot + 1] + 1) - 1
         return opens[index] + position - passed[index]
 
     def after_business_days(self, start: Instant, days: int) -> Instant:
@@ -171,7 +174,7 @@ class CompiledCalendar:
             until = self._until if self._slots else first
             self._from = self._until = first // CHUNK_US * CHUNK_US
             self._opens, self._closes, self._passed = [self._from] * 2, [self._from] * 2, [0, 0]
-            self._total, self._slots = 0, [0]
+            self._total, self._slots, self._marks = 0, [0], []
             last = max(last, until - 1)
         while last >= self._until:
             self._append()
@@ -188,12 +191,20 @@ class CompiledCalendar:
             passed.append(self._total)
             self._total += closing - opening
         until = self._until + CHUNK_US
-        entry = self._slots[-1] if self._slots else 0
-        for begins in range(self._until, until + 1, 1 << _SLOT_BITS):
-            while entry + 1 < len(opens) and opens[entry + 1] <= begins:
-                entry += 1
-            self._slots.append(entry)
         opens.append(until)
         closes.append(until)
         passed.append(self._total)
+        _mark(self._slots, opens, range(self._until, until + 1, 1 << _SLOT_BITS))
+        del self._marks[-2:]  # what lies beyond the end so far
+        first = len(self._marks)
+        _mark(self._marks, passed, range(first << _SLOT_BITS, self._total + (2 << _SLOT_BITS), 1 << _SLOT_BITS))
         self._until = until
+
+
+def _mark(marks: list[int], ascending: Sequence[int], beginnings: Iterable[int]) -> None:
+    """Append for each slot the last index whose value is not beyond the beginning of the slot."""
+    index, last = marks[-1] if marks else 0, len(ascending) - 1
+    for beginning in beginnings:
+        while index < last and ascending[index + 1] <= beginning:
+            index += 1
+        marks.append(index)
