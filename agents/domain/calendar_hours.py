@@ -130,7 +130,9 @@ class DeclaredHours:
         if instant_of_wall_time(day, _DAY_SECONDS, self.zone) <= midnight:
             return False
         opened = merged(self._placed(day, interval) for interval in hours)
-        closed = merged(self._placed(day, interval) for interval in self._spec.breaks.get(day, ()))
+        nights = (day - _ONE_DAY, day, day + _ONE_DAY)  # hours and breaks may both go on after midnight
+        breaks = self._spec.breaks
+        closed = merged(self._placed(near, interval) for near in nights for interval in breaks.get(near, ()))
         return bool(without(opened, closed))
 
     def _hours_of(self, day: date) -> tuple[WallInterval, ...]:
@@ -174,6 +176,8 @@ class CombinedHours:
         """Whether anything is open between the day's two midnights: a combination has no hours that start on a day."""
         midnight = instant_of_wall_time(day, 0, self.zone)
         following = instant_of_wall_time(day, _DAY_SECONDS, self.zone)
+        if following <= midnight:  # the zone left it out
+            return False
         for number in range(midnight // CHUNK_US, (following - 1) // CHUNK_US + 1):
             intervals = self.chunk(number)
             behind = bisect_left(intervals, (following,))
