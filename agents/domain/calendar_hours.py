@@ -7,6 +7,7 @@ moves forward by the gap, one that occurs twice is the first.
 `agents.domain.calendar` compiles the intervals for looking up.
 """
 
+import warnings
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -252,7 +253,10 @@ def _days_of_region(region: RegionHolidays, year: int) -> frozenset[date]:
         LookupError: there is no such region.
     """
     try:
-        return frozenset(country_holidays(region.country, subdiv=region.subdivision, years=year))
+        with warnings.catch_warnings():
+            # Of some religious holidays the dates are known for some decades only; nothing can be done about it here.
+            warnings.simplefilter("ignore")
+            return frozenset(country_holidays(region.country, subdiv=region.subdivision, years=year))
     except (NotImplementedError, AttributeError, TypeError):
         place = region.country if region.subdivision is None else f"{region.country}-{region.subdivision}"
         raise LookupError(f"the holidays of {place!r} are not known") from None
