@@ -29,6 +29,8 @@ All calendars have the same grid from 1970 on, so what a combination needs of it
 """
 
 _DAY_SECONDS = 86_400
+_DEEPEST = 32
+"""Combinations inside each other: nobody means more, and each level is a call within a call."""
 _ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
 _ONE_DAY = timedelta(days=1)
 _A_YEAR_THAT_ALL_REGIONS_HAVE = 2020
@@ -50,6 +52,10 @@ class Hours(Protocol):
         """The zone in which days are told apart; of a combination it is the first member's."""
 
     @property
+    def depth(self) -> int:
+        """How many combinations lie inside each other: 0 for hours of one's own."""
+
+    @property
     def last_written(self) -> date | None:
         """The last date that is mentioned by itself; after it only what repeats for ever applies."""
 
@@ -63,6 +69,7 @@ class Hours(Protocol):
 class AlwaysHours:
     """24x7 in UTC."""
 
+    depth = 0
     zone = ZoneInfo("UTC")
     last_written: date | None = None
 
@@ -82,6 +89,8 @@ class DeclaredHours:
     Raises:
         CalendarMistake: the time zone or a region is unknown.
     """
+
+    depth = 0
 
     def __init__(self, spec: CalendarSpec) -> None:
         self._spec = spec
@@ -161,6 +170,7 @@ class CombinedHours:
         self._all_of_them = all_of_them
         self._chunks: dict[int, Sequence[Interval]] = {}
         self.zone = members[0].zone
+        self.depth: int = 1 + max(member.depth for member in members)
         self.last_written = max((day for member in members if (day := member.last_written)), default=None)
 
     def chunk(self, number: int) -> Sequence[Interval]:
@@ -201,6 +211,8 @@ def hours_of(specs: Mapping[str, CalendarSpec]) -> dict[str, Hours]:
 
 
 def _resolve(name: str, specs: Mapping[str, CalendarSpec], resolved: dict[str, Hours], path: tuple[str, ...]) -> Hours:
+    if len(path) > _DEEPEST:
+        raise CalendarMistake(path[0], f"is a combination of combinations, more than {_DEEPEST} deep")
     if name in path:
         raise CalendarMistake(name, f"contains itself: {' > '.join([*path[path.index(name) :], name])}")
     if name in resolved:
@@ -216,8 +228,11 @@ def _resolve(name: str, specs: Mapping[str, CalendarSpec], resolved: dict[str, H
         if member not in specs and member not in resolved:
             raise CalendarMistake(name, f"its member {member!r} is not declared")
         members.append(_resolve(member, specs, resolved, (*path, name)))
-    resolved[name] = CombinedHours(members, all_of_them=bool(spec.intersection))
-    return resolved[name]
+    combined = CombinedHours(members, all_of_them=bool(spec.intersection))
+    if combined.depth > _DEEPEST:
+        raise CalendarMistake(name, f"is a combination of combinations, more than {_DEEPEST} deep")
+    resolved[name] = combined
+    return combined
 
 
 def instant_of_wall_time(day: date, seconds: int, zone: ZoneInfo) -> Instant:

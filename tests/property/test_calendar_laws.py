@@ -1,6 +1,7 @@
 """Laws of calendars, checked against sets of open minutes over clock changes, nights, holidays and combinations."""
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -140,3 +141,69 @@ def test_open_time_adds_up_in_whatever_order_it_is_asked(
     parts = asked_in_order.open_between(start, middle) + asked_in_order.open_between(middle, end)
     assert asked_wildly.open_between(start, end) == parts
     assert 0 <= asked_wildly.open_between(start, middle) <= parts
+
+
+@given(own_hours(), own_hours(), st.sampled_from(FIRST_DAYS), st.lists(st.integers(0, DAYS * DAY_US), min_size=3))
+def test_combinations_bound_their_members_and_splitting_changes_nothing(
+    left: CalendarSpec, right: CalendarSpec, first: date, offsets: list[int]
+) -> None:
+    calendars = compile_calendars(
+        {
+            "left": left,
+            "right": right,
+            "any": CalendarSpec(name="any", union=("left", "right")),
+            "all": CalendarSpec(name="all", intersection=("left", "right")),
+        }
+    )
+    start, *middle, end = sorted(start_of(first) + offset for offset in offsets)
+    open_us = {name: here.open_between(start, end) for name, here in calendars.items()}
+    one, other = open_us["left"], open_us["right"]
+    assert open_us["all"] <= min(one, other)
+    assert max(one, other) <= open_us["any"] <= open_us["always"] == end - start
+    assert open_us["any"] + open_us["all"] == one + other
+    for name, here in calendars.items():
+        spans = list(pairwise((start, *middle, end)))
+        parts = [here.open_between(*span) for span in spans]
+        assert sum(parts) == open_us[name]
+        assert all(0 <= part <= until - since for part, (since, until) in zip(parts, spans, strict=True))
+
+
+@given(
+    own_hours(), st.sampled_from(FIRST_DAYS), st.lists(st.integers(0, DAYS * DAY_US), min_size=2, max_size=2),
+    st.lists(st.integers(0, 2 * DAY_US), min_size=2, max_size=2),
+)  # fmt: skip
+def test_later_starts_and_longer_targets_are_due_no_earlier(
+    spec: CalendarSpec, first: date, offsets: list[int], targets: list[int]
+) -> None:
+    here = compiled(spec)
+    if not any(spec.weekly.values()):
+        return
+    earlier, later = sorted(start_of(first) + offset for offset in offsets)
+    shorter, longer = sorted(targets)
+    for edge in ("close", "next_open"):
+        assert earlier <= here.after(earlier, shorter, edge) <= here.after(earlier, longer, edge)
+        # Nothing to wait for means the next open moment, which lies behind a closing that some time is up at.
+        if shorter or edge == "next_open":
+            assert here.after(earlier, shorter, edge) <= here.after(later, shorter, edge)
+    assert here.after(earlier, longer) <= here.after(earlier, longer, "next_open")
+    assert here.after_business_days(earlier, 1) <= here.after_business_days(earlier, 2)
+
+
+@given(own_hours(), st.sampled_from(FIRST_DAYS))
+def test_every_edge_is_half_open_to_the_microsecond(spec: CalendarSpec, first: date) -> None:
+    if not any(spec.weekly.values()):
+        return
+    here, model = compiled(spec), open_minutes(spec, first)
+    minutes = range(start_of(first) // MINUTE_US, start_of(first) // MINUTE_US + DAYS * 1440)
+    for at in (minute * MINUTE_US for minute in minutes if (minute in model) != (minute - 1 in model)):
+        opens = at // MINUTE_US in model
+        assert here.is_open(at) == opens
+        assert here.is_open(at - 1) != opens
+        assert here.open_between(at - 1, at) == (not opens)
+        assert here.open_between(at, at + 1) == opens
+        if opens:
+            assert here.next_opening(at - 1) == here.next_opening(at) == at
+            assert here.after(at - 1, 1) == at + 1
+        else:
+            assert here.after(at - 1, 1) == at
+            assert here.after(at - 1, 1, "next_open") == here.next_opening(at) > at

@@ -1,7 +1,7 @@
 """Calendars against published answers and against the rules, one case per rule."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,30 @@ def test_published_answer(case: dict[str, Any]) -> None:
             calendar("Europe/Berlin", {7: ("02:30-04:00",)}),
             "2025-10-26 00:00", 2, "2025-10-26 02:30", "2025-10-26 02:30", id="an hour that occurs twice: the first",
         ),
+        pytest.param(
+            calendar("America/Sao_Paulo", {7: ("00:00-02:00",)}),
+            "2015-10-18 00:00", 1, "2015-10-18 04:00", "2015-10-25 02:00", id="a day without midnight opens at 01:00",
+        ),
+        pytest.param(
+            calendar("America/Sao_Paulo", {6: ("22:00-24:00",)}),
+            "2016-02-20 20:00", 3, "2016-02-21 03:00", "2016-02-28 01:00", id="23:00 to 24:00 twice: three hours",
+        ),
+        pytest.param(
+            calendar("Australia/Lord_Howe", {7: ("01:00-03:00",)}),
+            "2026-10-03 14:00", 2, "2026-10-10 14:30", "2026-10-10 14:30", id="half an hour less",
+        ),
+        pytest.param(
+            calendar("Australia/Lord_Howe", {7: ("01:00-04:00",)}),
+            "2026-04-04 14:00", 3, "2026-04-04 17:00", "2026-04-04 17:00", id="half an hour more",
+        ),
+        pytest.param(
+            calendar("Pacific/Apia", OFFICE),
+            "2011-12-30 02:00", 2, "2012-01-01 20:00", "2012-01-01 20:00", id="a Friday that never was",
+        ),
+        pytest.param(
+            calendar("Pacific/Apia", {4: ("22:00-06:00",)}),
+            "2011-12-30 08:00", 8, "2011-12-30 16:00", "2012-01-05 08:00", id="a night over a day that never was",
+        ),
     ],
 )  # fmt: skip
 def test_when_time_is_up(here: Calendar, start: str, open_hours: int, close: str, next_open: str) -> None:
@@ -190,6 +214,23 @@ def test_when_time_is_up(here: Calendar, start: str, open_hours: int, close: str
 def test_business_days(start: str, days: int, due: str) -> None:
     here = calendar("Europe/Berlin", OFFICE, region_holidays=(RegionHolidays("DE", "BE"),))
     assert shown(here.after_business_days(at(start), days)) == due
+
+
+def test_business_days_of_a_zone_that_left_one_out() -> None:
+    apia = spec("Pacific/Apia", OFFICE)
+    calendars = compile_calendars({"apia": apia, "any": CalendarSpec(name="any", union=("apia",))})
+    thursday = at("2011-12-29 20:00")  # 10:00 there
+    for here in calendars["apia"], calendars["any"]:
+        assert shown(here.after_business_days(thursday, 1)) == "2012-01-01 20:00"  # Monday 10:00
+
+
+def test_a_day_whose_breaks_take_all_of_its_night_has_no_hours() -> None:
+    here = calendar(
+        "UTC",
+        {5: ("22:00-06:00",), 1: ("09:00-17:00",)},
+        breaks={date(2026, 3, 6): hours("22:00-24:00"), date(2026, 3, 7): hours("00:00-06:00")},
+    )
+    assert shown(here.after_business_days(at("2026-03-05 10:00"), 1)) == "2026-03-09 10:00"
 
 
 def test_half_open() -> None:
@@ -262,6 +303,21 @@ def test_hours_that_go_on_across_a_seam_are_one() -> None:
     here.is_open(late)
     assert here.open_between(early, late) == late - early
     assert here.after(early, late - early, "next_open") == late
+
+
+def test_members_that_are_named_again_and_again_are_compiled_once() -> None:
+    specs = {"c0": spec("UTC", OFFICE)}
+    for depth in range(1, 31):  # a thousand million times the same hours
+        inner = f"c{depth - 1}"
+        specs[f"c{depth}"] = CalendarSpec(name=f"c{depth}", union=(inner, inner))
+    assert shown(compile_calendars(specs)["c30"].next_opening(at("2026-03-07 09:00"))) == "2026-03-09 09:00"
+
+
+@pytest.mark.parametrize("names", [range(1, 3_000), range(2_999, 0, -1)])
+def test_combinations_may_not_lie_inside_each_other_without_end(names: Iterable[int]) -> None:
+    specs = {f"c{name}": CalendarSpec(name=f"c{name}", union=(f"c{name - 1}",)) for name in names}
+    with pytest.raises(CalendarMistake, match="more than 32 deep"):
+        compile_calendars({**specs, "c0": spec("UTC", OFFICE)})
 
 
 @pytest.mark.parametrize(
