@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> int:
     endings: Counter[str] = Counter()
     for seed in range(first, first + cases):
         answers: Answers = compare(case_of(seed))
+        if seed % 5_000 == 0:
+            print(f"{seed:,} ...", flush=True)
         questions += answers.questions
         unanswered += answers.unanswered
         endings.update(answers.endings)

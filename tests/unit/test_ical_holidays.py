@@ -24,34 +24,57 @@ def file_of(folder: Path, *events: str) -> Path:
     [
         pytest.param("DTSTART;VALUE=DATE:20261225", ["12-25"], id="one day"),
         pytest.param("DTSTART;VALUE=DATE:20261225 DTEND;VALUE=DATE:20261226", ["12-25"], id="DTEND is the day after"),
-        pytest.param("DTSTART;VALUE=DATE:20261224 DTEND;VALUE=DATE:20261227", ["12-24", "12-25", "12-26"], id="several"),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20261224 DTEND;VALUE=DATE:20261227", ["12-24", "12-25", "12-26"], id="several"
+        ),
         pytest.param("DTSTART;VALUE=DATE:20261224 DTEND;VALUE=DATE:20261224", ["12-24"], id="DTEND of the same day"),
         pytest.param("DTSTART;VALUE=DATE:20261224 DURATION:P2D", ["12-24", "12-25"], id="duration"),
         pytest.param("DTSTART:20261225T000000Z DTEND:20261226T000000Z", [], id="times, even around midnight"),
         pytest.param("DTSTART;TZID=Europe/Berlin:20261225T090000 DURATION:PT8H", [], id="time in a zone"),
         pytest.param(
             "DTSTART:20261225T000000 DTEND:20261227T000000 X-MICROSOFT-CDO-ALLDAYEVENT:TRUE",
-            ["12-25", "12-26"], id="all day as Outlook says it",
+            ["12-25", "12-26"],
+            id="all day as Outlook says it",
         ),
         pytest.param("DTSTART;VALUE=DATE:20261225 STATUS:CANCELLED", [], id="cancelled"),
-        pytest.param("DTSTART;VALUE=DATE:20261225 STATUS:CONFIRMED TRANSP:TRANSPARENT", ["12-25"], id="as Google says it"),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20261225 STATUS:CONFIRMED TRANSP:TRANSPARENT", ["12-25"], id="as Google says it"
+        ),
         pytest.param("DTSTART;VALUE=DATE:20200501 RRULE:FREQ=YEARLY", ["05-01"], id="yearly"),
         pytest.param("DTSTART;VALUE=DATE:16010501 RRULE:FREQ=YEARLY", ["05-01"], id="yearly for centuries"),
         pytest.param("DTSTART;VALUE=DATE:20200501 RRULE:FREQ=YEARLY;UNTIL=20251231", [], id="until a date"),
-        pytest.param("DTSTART;VALUE=DATE:20200501 RRULE:FREQ=YEARLY;UNTIL=20260501T000000Z", ["05-01"], id="until an instant"),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20200501 RRULE:FREQ=YEARLY;UNTIL=20260501T000000Z", ["05-01"], id="until an instant"
+        ),
         pytest.param("DTSTART;VALUE=DATE:20200501 RRULE:FREQ=YEARLY;COUNT=6", [], id="six times"),
         pytest.param("DTSTART;VALUE=DATE:20200501 RRULE:FREQ=YEARLY;INTERVAL=2", ["05-01"], id="every other year"),
-        pytest.param("DTSTART;VALUE=DATE:20241128 RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", ["11-26"], id="fourth Thursday"),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20241128 RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", ["11-26"], id="fourth Thursday"
+        ),
         pytest.param("DTSTART;VALUE=DATE:20240229 RRULE:FREQ=YEARLY", [], id="a leap day"),
         pytest.param(
-            "DTSTART;VALUE=DATE:20251224 DTEND;VALUE=DATE:20251226 RRULE:FREQ=YEARLY", ["12-24", "12-25"], id="several, yearly"
+            "DTSTART;VALUE=DATE:20251224 DTEND;VALUE=DATE:20251226 RRULE:FREQ=YEARLY",
+            ["12-24", "12-25"],
+            id="several, yearly",
         ),
-        pytest.param("DTSTART;VALUE=DATE:20251231 DURATION:P2D RRULE:FREQ=YEARLY", ["01-01", "12-31"], id="over new year"),
-        pytest.param("DTSTART;VALUE=DATE:20260105 RRULE:FREQ=WEEKLY;COUNT=3 EXDATE;VALUE=DATE:20260112", ["01-05", "01-19"], id="EXDATE"),
-        pytest.param("DTSTART;VALUE=DATE:20260105 RRULE:FREQ=WEEKLY;COUNT=2 EXDATE:20260105T000000Z", ["01-12"], id="EXDATE with a time"),
-        pytest.param("DTSTART;VALUE=DATE:20260105 RDATE;VALUE=DATE:20260301,20260401", ["01-05", "03-01", "04-01"], id="RDATE"),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20251231 DURATION:P2D RRULE:FREQ=YEARLY", ["01-01", "12-31"], id="over new year"
+        ),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20260105 RRULE:FREQ=WEEKLY;COUNT=3 EXDATE;VALUE=DATE:20260112",
+            ["01-05", "01-19"],
+            id="EXDATE",
+        ),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20260105 RRULE:FREQ=WEEKLY;COUNT=2 EXDATE:20260105T000000Z",
+            ["01-12"],
+            id="EXDATE with a time",
+        ),
+        pytest.param(
+            "DTSTART;VALUE=DATE:20260105 RDATE;VALUE=DATE:20260301,20260401", ["01-05", "03-01", "04-01"], id="RDATE"
+        ),
     ],
-)  # fmt: skip
+)
 def test_days_of_an_event_in_2026(tmp_path: Path, event: str, days: list[str]) -> None:
     found = holidays_in(file_of(tmp_path, event))
     assert sorted(f"{day:%m-%d}" for day in found if day.year == 2026) == days
