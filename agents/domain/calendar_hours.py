@@ -97,7 +97,7 @@ class DeclaredHours:
         self.zone = zone_of(spec.name, spec.time_zone)
         for region in spec.region_holidays:
             try:
-                _days_of_region(region, _A_YEAR_THAT_ALL_REGIONS_HAVE)
+                days_of_region(region, _A_YEAR_THAT_ALL_REGIONS_HAVE)
             except LookupError as unknown:
                 raise CalendarMistake(spec.name, str(unknown)) from None
         self.last_written: date | None = max([*spec.exceptions, *spec.breaks, *spec.holidays], default=None)
@@ -151,7 +151,7 @@ class DeclaredHours:
         hours = spec.weekly.get(day.isoweekday(), ()) if replaced is None else replaced
         if not hours or day in spec.holidays:
             return ()
-        if any(day in _days_of_region(region, day.year) for region in spec.region_holidays):
+        if any(day in days_of_region(region, day.year) for region in spec.region_holidays):
             return ()
         return hours
 
@@ -261,7 +261,7 @@ def zone_of(calendar: str, name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=4_096)
-def _days_of_region(region: RegionHolidays, year: int) -> frozenset[date]:
+def days_of_region(region: RegionHolidays, year: int) -> frozenset[date]:
     """The holidays of a year: worked out once, however many calendars of however many workers have them.
 
     Raises:

@@ -249,13 +249,15 @@ def test_one_wrong_file_among_good_ones_stops_all(folder: Path) -> None:
 
 
 def test_check(folder: Path) -> None:
-    doubtful, wrong = folder / "doubtful.yaml", folder / "wrong.yaml"
-    doubtful.write_text(POLICY.replace("id: p", "id: p, when: {tier: gold}"))
+    good, doubtful, wrong = folder / "good.yaml", folder / "doubtful.yaml", folder / "wrong.yaml"
+    plain = POLICY.replace("{normal: 1h}", "1h")
+    good.write_text(plain)
+    doubtful.write_text(plain.replace("id: p", "id: p, when: {tier: gold}"))
     wrong.write_text(POLICY.replace("version", "versoin"))
-    assert run("check", folder / "policy.yaml") == (0, {"errors": [], "warnings": []})
+    assert run("check", good) == (0, {"errors": [], "warnings": []})
     status, found = run("check", doubtful)
     assert (status, found["errors"], [warning["line"] for warning in found["warnings"]]) == (0, [], [2])
-    status, found = run("check", folder / "policy.yaml", wrong, doubtful)
+    status, found = run("check", good, wrong, doubtful)
     assert (status, [error["file"] for error in found["errors"]]) == (2, [str(wrong)])
     result = CliRunner().invoke(policy_app, ["check", str(wrong)])
     assert (result.exit_code, result.stdout.splitlines()) == (
