@@ -67,8 +67,12 @@ def _priorities(path: Path, policy: Policy, target: MetricTarget, earlier: Seque
         and not _has_been_thought_of(priority, policy, earlier)
     ]
     if missing:
-        message = f"{path[-1]} has no target for {' and '.join(missing)}: such a clock runs and is never due"
+        message = f"{path[-1]} has no target for {_listed(missing)}: such a clock runs and is never due"
         yield Doubt(path, message, f"add `{missing[0]}:`, if that is not meant")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _has_been_thought_of(priority: str, policy: Policy, earlier: Sequence[Policy]) -> bool:
