@@ -7,7 +7,7 @@ it can lie behind, and a bisect among those; so it takes the same time however l
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from agents.domain.calendar_hours import CHUNK_US, Hours, instant_of_wall_time
@@ -49,6 +49,7 @@ class CompiledCalendar:
         self._passed: list[int] = []  # open time before each opening, counted from the beginning of the arrays ...
         self._total = 0  # ... and before their end
         self._slots: list[int] = []  # the last entry that opens at or before the beginning of each slot
+        self._days: dict[date, bool] = {}
         self._marks: list[int] = []  # the same for slots of open time: the last entry with so much behind it, or less
 
     def open_between(self, start: Instant, end: Instant) -> int:
@@ -113,13 +114,19 @@ class CompiledCalendar:
         last_open = max(day, hours.last_written or day)
         while left > 0:
             day += timedelta(days=1)
-            if hours.opens_on(day):
+            if self._has_hours(day):
                 left -= 1
                 last_open = max(day, last_open)
             elif day - last_open > timedelta(microseconds=_DRY_US):
                 raise self._never_opens(start)
         seconds = (local.hour * 60 + local.minute) * 60 + local.second
         return self.next_opening(instant_of_wall_time(day, seconds, hours.zone) + local.microsecond)
+
+    def _has_hours(self, day: date) -> bool:
+        known = self._days.get(day)
+        if known is None:
+            known = self._days[day] = self._hours.opens_on(day)
+        return known
 
     def is_open(self, at: Instant) -> bool:
         """Whether the instant is inside open hours."""

@@ -5,12 +5,12 @@ closing times. `comparison` asks both implementations.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 from tests.second_opinion.plain_calendar import Ends, NoAnswer, Plain, microseconds
-from tests.second_opinion.plain_clock import Pause
+from tests.second_opinion.plain_clock import Pause, Promise, due
 
 CHANGES = (
     ("Europe/Berlin", date(2026, 3, 29)),
@@ -82,17 +82,40 @@ def case_of(seed: int) -> Case:
     noon = microseconds(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
     near = sorted(calendar.edges(noon - 4 * DAY_US, noon + 4 * DAY_US)) or [noon]
     instants = tuple(_instant(chance, noon, near) for _ in range(5))
-    start = chance.choice(instants)
-    return Case(
-        seed=seed,
-        calendar=calendar,
-        edge=chance.choice(("close", "next_open")),
-        instants=instants,
-        target_us=_target(chance, calendar, start, near),
-        business_days=chance.randrange(1, 6),
-        in_days=chance.random() < 0.25,
-        story=_story(chance, start, noon, near),
-    )
+    start, edge = chance.choice(instants), chance.choice(("close", "next_open"))
+    target_us, business_days = _target(chance, calendar, start, near), chance.randrange(1, 6)
+    in_days = chance.random() < 0.25
+    story = _story(chance, start, noon, near)
+    if chance.random() < 0.4:
+        promise = Promise(
+            calendar,
+            edge,  # type: ignore[arg-type]  # one of the two
+            None if in_days else target_us,
+            business_days if in_days else None,
+        )
+        story = _at_the_deadline(chance, story, promise)
+    return Case(seed, calendar, edge, instants, target_us, business_days, in_days, story)
+
+
+def _at_the_deadline(chance: Random, story: Story, promise: Promise) -> Story:
+    """The same story with its answer, its end or a pause within a microsecond of the deadline."""
+    try:
+        due_at = due(promise, story.began, pauses_of(story))
+    except NoAnswer:
+        return story
+    if due_at is None or due_at <= story.began + 1:
+        return story
+    then = due_at + chance.choice((-1, 0, 0, 1))
+    before = tuple(status for status in story.statuses if status[0] < then)
+    what = chance.choice(("answer", "end", "pause"))
+    if what == "answer":
+        return replace(story, statuses=before, answered_at=then, now=then + chance.choice((0, HOUR_US)))
+    if what == "end":
+        return replace(story, statuses=before, answered_at=None, now=then)
+    later = then + chance.randrange(1, 2 * DAY_US)
+    paused = (*before, (then, chance.choice(HELD)), (later, "open"))
+    answered_at = later + chance.randrange(1, DAY_US) if chance.random() < 0.5 else None
+    return replace(story, statuses=paused, answered_at=answered_at, now=later + DAY_US)
 
 
 def _calendar(chance: Random, zone: str, day: date, depth: int) -> Plain:
