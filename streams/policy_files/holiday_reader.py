@@ -81,5 +81,6 @@ class HolidayReader:
             self._problems.error(word.place, f"{word.text}: {error}", "the path is relative to this file")
             return frozenset()
         if not found:
-            self._problems.warning(word.place, f"{word.text} has no all-day event, so no holidays")
+            message = f"{word.text} has no all-day event, so no holidays"
+            self._problems.warning(word.place, message, "export whole days, not events with a time")
         return found

@@ -40,7 +40,7 @@ def hours_of(node: Node, what: str, problems: Problems) -> tuple[WallInterval, .
     found = sorted(_located_intervals(items, what, problems))
     for (before, _), (after, place) in pairwise(found):
         if after.opens_seconds < before.closes_seconds:
-            problems.warning(place, f"{what}: hours overlap and count once")
+            problems.warning(place, f"{what}: hours overlap and count once", "let one begin where the other ends")
     return tuple(interval for interval, _ in found)
 
 
