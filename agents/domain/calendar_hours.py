@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from holidays import country_holidays
 
 from agents.domain.instant import DAY_US, SECOND_US, Instant, to_datetime
-from agents.domain.interval_set import Interval, common, merged, without
+from agents.domain.interval_set import Interval, common, merged, within, without
 from schemas.policy import ALWAYS, CalendarSpec, RegionHolidays, WallInterval
 
 CHUNK_US = 1_840 << 34
@@ -114,7 +114,7 @@ class DeclaredHours:
         # Overnight hours reach one day further, and a local date is up to a day away from that of UTC.
         first = to_datetime(start).date() - 2 * _ONE_DAY
         days = [first + index * _ONE_DAY for index in range((to_datetime(end).date() - first).days + 4)]
-        midnights = [instant_of_wall_time(day, 0, self.zone) for day in days]
+        midnights = self._midnights(days)
         opened: list[Interval] = []
         for index, day in enumerate(days[:-2]):
             hours = self._hours_of(day)
@@ -129,7 +129,21 @@ class DeclaredHours:
                 opened += [self._placed(day, interval) for interval in hours]
         breaks = self._spec.breaks
         closed = merged(self._placed(day, interval) for day in days if day in breaks for interval in breaks[day])
-        return common(without(merged(opened), closed), [(start, end)])
+        left = without(merged(opened), closed) if closed else merged(opened)
+        return within(left, start, end)
+
+    def _midnights(self, days: Sequence[date]) -> list[Instant]:
+        """When these days, one after another, begin. Every third is looked up in the zone, the others if need be."""
+        known = {index: instant_of_wall_time(days[index], 0, self.zone) for index in range(0, len(days), 3)}
+        found: list[Instant] = []
+        for index, day in enumerate(days):
+            before, offset = index - index % 3, index % 3
+            following = known.get(before + 3)
+            if following is None or following - known[before] != 3 * DAY_US:
+                found.append(instant_of_wall_time(day, 0, self.zone))
+            else:  # no zone ever changed its clock there and back within three days
+                found.append(known[before] + offset * DAY_US)
+        return found
 
     def opens_on(self, day: date) -> bool:
         """Whether hours that start on the day are left after its breaks. A day that its zone left out has none."""

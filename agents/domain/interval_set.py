@@ -4,7 +4,9 @@
 them.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from agents.domain.instant import Instant
 
@@ -39,6 +41,16 @@ def common(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval
             first += 1
         else:
             second += 1
+    return result
+
+
+def within(intervals: Sequence[Interval], start: Instant, end: Instant) -> list[Interval]:
+    """The time that is in `[start, end)`. The argument is as `merged` returns it, and so is the result."""
+    first = bisect_right(intervals, start, key=itemgetter(1))
+    result = list(intervals[first : bisect_left(intervals, end, key=itemgetter(0))])
+    if result:
+        result[0] = (max(start, result[0][0]), result[0][1])
+        result[-1] = (result[-1][0], min(end, result[-1][1]))
     return result
 
 

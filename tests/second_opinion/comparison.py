@@ -29,7 +29,7 @@ from tests.second_opinion.plain_calendar import Ends, NoAnswer, Plain, microseco
 from tests.second_opinion.plain_clock import Ending, Promise, due, ending_of
 from tests.second_opinion.random_cases import Case, pauses_of
 
-READ_EVERY = 25
+READ_EVERY = 100
 """Reading YAML takes longer than all the rest of a case."""
 _WEEKDAYS = ("", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
