@@ -19,11 +19,10 @@ from datetime import datetime
 from hashlib import blake2b
 from operator import attrgetter
 
-from msgspec import Struct
 from msgspec.json import Encoder
 
 from schemas.interaction import Author, AuthorKind, Interaction
-from streams.history.row_events import EventBody, EventDraft, RowFacts, Standing
+from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Standing
 
 _AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
 _ID_BYTES = 12
@@ -31,21 +30,6 @@ _ID_BYTES = 12
 
 _by_time = attrgetter("at")
 _encode = Encoder().encode
-
-
-class RowOfHistory(Struct, frozen=True, gc=False):
-    """A row among the others of its conversation: the time of its earliest event, what it says, and its events."""
-
-    at: datetime
-    standing: Standing
-    drafts: tuple[EventDraft, ...]
-
-
-def row_of_history(facts: RowFacts) -> RowOfHistory:
-    """The facts of a row, placed in time."""
-    drafts = facts.drafts
-    at = drafts[0].at if len(drafts) == 1 else min(draft.at for draft in drafts)
-    return RowOfHistory(at, facts.standing, drafts)
 
 
 def interactions_of(

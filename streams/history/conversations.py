@@ -13,18 +13,16 @@ from hashlib import blake2b
 from pathlib import Path
 
 from schemas.interaction import Interaction
-from streams.history.conversation_history import RowOfHistory, interactions_of, row_of_history
+from streams.history.conversation_history import interactions_of
 from streams.history.csv_table import CsvTable
 from streams.history.import_mapping import ColumnUse, ImportMapping
 from streams.history.rejected_rows import RejectedRows
 from streams.history.row_columns import Columns, CsvColumns, JsonColumns
-from streams.history.row_events import RowReader, UnusableRow
-from streams.history.row_files import Member, Row, UnreadableFile, ndjson_rows, open_history
+from streams.history.row_files import Member, RowBatch, UnreadableFile, ndjson_rows, open_history
+from streams.history.row_reader import Refusal, RowReader, RowsByConversation
 
 Progress = Callable[[int, int], None]
 """Told now and then: bytes read so far and rows so far, over all files."""
-
-_ROWS_BETWEEN_REPORTS = 8_192
 
 
 @dataclass(slots=True)
@@ -55,25 +53,17 @@ class History:
 
     def __init__(self) -> None:
         self.counts = HistoryCounts()
-        self._rows: dict[str, list[RowOfHistory]] = {}
+        self.rows: RowsByConversation = {}
 
     def __len__(self) -> int:
         """How many conversations there are."""
-        return len(self._rows)
-
-    def add(self, conversation: str, row: RowOfHistory) -> None:
-        """A row more."""
-        rows = self._rows.get(conversation)
-        if rows is None:
-            self._rows[conversation] = [row]
-        else:
-            rows.append(row)
+        return len(self.rows)
 
     def conversations(self, source: str, clock: str = "wall") -> Iterator[tuple[str, list[Interaction]]]:
         """Every conversation with its events in order; the one that began first comes first."""
-        beginnings = sorted((min(row.at for row in rows), conversation) for conversation, rows in self._rows.items())
+        beginnings = sorted((min(row.at for row in rows), conversation) for conversation, rows in self.rows.items())
         for _at, conversation in beginnings:
-            yield conversation, interactions_of(conversation, self._rows[conversation], source, clock)
+            yield conversation, interactions_of(conversation, self.rows[conversation], source, clock)
 
 
 def read_history(
@@ -125,7 +115,7 @@ class _Source:
     member: Member
 
     @contextmanager
-    def rows(self, rejections: RejectedRows) -> Iterator[tuple[Iterator[Row], Columns]]:
+    def batches(self, rejections: RejectedRows) -> Iterator[tuple[Iterator[RowBatch], Columns]]:
         """The rows, and how to find columns in them."""
         if self.mapping.format == "ndjson":
             yield ndjson_rows(self.member.stream, rejections), JsonColumns()
@@ -139,7 +129,7 @@ class _Source:
             if not table.header:
                 raise UnreadableFile(self.path, "the file is empty", "a CSV file begins with the names of its columns")
             _check_columns(uses, table, f"{self.path}")
-            yield table.rows(rejections), CsvColumns(table.header)
+            yield table.batches(rejections), CsvColumns(table.header)
 
 
 def _check_columns(uses: Sequence[ColumnUse], table: CsvTable, name: str) -> None:
@@ -159,24 +149,23 @@ def _check_columns(uses: Sequence[ColumnUse], table: CsvTable, name: str) -> Non
 def _read_member(
     source: _Source, rejections: RejectedRows, history: History, report: Callable[[], None] | None
 ) -> None:
-    counts, add = history.counts, history.add
-    with source.rows(rejections) as (rows, columns):
+    counts, into = history.counts, history.rows
+    with source.batches(rejections) as (batches, columns):
         read = RowReader(source.mapping, columns).read
-        for row in rows:
-            try:
-                facts = read(row.values)
-            except UnusableRow as error:
-                rejections.reject(row, error.reason, error.detail)
-                continue
-            counts.rows += 1
-            if facts is None:
-                counts.without_event += 1
-            else:
-                counts.used += 1
-                counts.events += len(facts.drafts)
-                add(facts.conversation, row_of_history(facts))
-            if report is not None and counts.rows % _ROWS_BETWEEN_REPORTS == 0:
+        for batch in batches:
+            rejected = rejections.counts.total()
+            used, events = read(batch.values, into, _refusal(rejections, batch))
+            rows = len(batch.values) - rejections.counts.total() + rejected
+            counts.rows += rows
+            counts.used += used
+            counts.without_event += rows - used
+            counts.events += events
+            if report is not None:
                 report()
+
+
+def _refusal(rejections: RejectedRows, batch: RowBatch) -> Refusal:
+    return lambda place, error: rejections.reject(batch.row(place), error.reason, error.detail)
 
 
 def content_digest(paths: Sequence[Path], *texts: str) -> str:

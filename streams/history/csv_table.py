@@ -8,14 +8,17 @@ spans lines and does not fit the header, its first line is rejected alone and re
 import csv
 import io
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import BinaryIO, Self
 
-from streams.history.row_files import Rejections, Row
+from streams.history.row_files import Rejections, Row, RowBatch
 
 DELIMITERS = (",", ";", "\t")
 LONGEST_FIELD = 1 << 20
 """Characters. The csv module's own 131,072 is too short for e-mail threads; without a bound a stray quote loads all."""
+
+_BLOCK_LETTERS = 1 << 16
+_LINE_ENDS = ("\n", "\r")
 
 
 class CsvTable:
@@ -48,17 +51,48 @@ class CsvTable:
     def __exit__(self, *_error: object) -> None:
         self._lines.detach()
 
-    def rows(self, rejections: Rejections) -> Iterator[Row]:
-        """Every row that has as many fields as the header; the others are rejected with their reason."""
+    def batches(self, rejections: Rejections) -> Iterator[RowBatch]:
+        """Every row that has as many fields as the header; the others are rejected with their reason.
+
+        Most rows come by the block. A block that holds anything but one sound row per line is read again row by row.
+        """
+        lines = self._lines
+        number = 0
+        while block := lines.block():
+            values = self._sound_rows(block)
+            if values is None:
+                lines.give_back(block)
+                number = yield from self._row_by_row(number, rejections)
+            else:
+                line, length = lines.count - len(block) + 1, len(values)
+                yield RowBatch(range(number + 1, number + 1 + length), range(line, line + length), values)
+                number += length
+
+    def _sound_rows(self, block: list[str]) -> list[list[str]] | None:
+        """The rows of a block, when each line is a row that fits the header; else null."""
+        text = "".join(block)
+        if not text.isascii() and _has_surrogates(text):
+            return None
+        if '"' in block[-1] and not block[-1].endswith(_LINE_ENDS):
+            return None  # the file may end within a quote
+        try:
+            values = list(csv.reader(block, delimiter=self._delimiter))
+        except csv.Error:
+            return None
+        if len(values) != len(block) or set(map(len, values)) != {len(self.header)}:
+            return None
+        return None if values[-1][-1].endswith(_LINE_ENDS) else values  # the block ends within a quote
+
+    def _row_by_row(self, number: int, rejections: Rejections) -> Generator[RowBatch, None, int]:
+        """Rows until all lines given back are used up; returns the number of the last row."""
         lines, width = self._lines, len(self.header)
         reader = csv.reader(lines, delimiter=self._delimiter)
-        number = 0
-        while True:
+        while lines.has_some_again:
             lines.forget()
             try:
                 values = next(reader)
             except StopIteration:
-                return
+                break
             except csv.Error as error:
                 number += 1
                 lines.resume_after_first()
@@ -68,12 +102,13 @@ class CsvTable:
                 continue
             number += 1
             if len(values) == width and not lines.ended and not lines.undecodable:
-                yield Row(number, lines.first, values)
+                yield RowBatch((number,), (lines.first,), (values,))
             else:
                 rejections.reject(Row(number, lines.first, values), *self._what_is_wrong(values))
                 if len(values) != width or lines.ended:
                     lines.resume_after_first()
                     reader = csv.reader(lines, delimiter=self._delimiter)
+        return number
 
     def _what_is_wrong(self, values: list[str]) -> tuple[str, str]:
         if self._lines.ended:
@@ -104,14 +139,32 @@ class _Lines:
         self._text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         self._again: deque[str] = deque()
         self._kept: list[str] = []
-        self._count = 0
+        self.count = 0
+        """Lines so far."""
         self.undecodable = False
         self.ended = False
 
     @property
     def first(self) -> int:
         """The line of the file on which the row at hand begins."""
-        return self._count - len(self._kept) + 1 if self._kept else self._count
+        return self.count - len(self._kept) + 1 if self._kept else self.count
+
+    @property
+    def has_some_again(self) -> bool:
+        """Whether lines that were given back are still to come."""
+        return bool(self._again)
+
+    def block(self) -> list[str]:
+        """Many lines at once; none at the end."""
+        lines = list(self._again) or self._text.readlines(_BLOCK_LETTERS)
+        self._again.clear()
+        self.count += len(lines)
+        return lines
+
+    def give_back(self, block: list[str]) -> None:
+        """Give the lines of a block once more, one by one."""
+        self._again.extend(block)
+        self.count -= len(block)
 
     def __iter__(self) -> "_Lines":
         return self
@@ -121,7 +174,7 @@ class _Lines:
         if not line:
             self.ended = True
             raise StopIteration
-        self._count += 1
+        self.count += 1
         self._kept.append(line)
         if not line.isascii() and not self.undecodable:
             self.undecodable = _has_surrogates(line)
@@ -147,7 +200,7 @@ class _Lines:
     def _give_again(self, start: int) -> None:
         again = self._kept[start:]
         self._again.extendleft(reversed(again))
-        self._count -= len(again)
+        self.count -= len(again)
         del self._kept[start:]
 
 

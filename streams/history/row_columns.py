@@ -24,6 +24,9 @@ class Columns(Protocol):
     def text(self, name: str) -> TextOf:
         """The column as text; empty where it is missing or null."""
 
+    def key(self, names: Sequence[str]) -> Callable[[Any], object]:
+        """Equal for rows that have the same values in these columns, and only for those."""
+
     def value(self, name: str) -> Callable[[Any], object]:
         """The column as it is: a text (CSV) or any JSON value; null where it is missing."""
 
@@ -37,6 +40,10 @@ class CsvColumns:
     def text(self, name: str) -> TextOf:
         """The field under the header `name`."""
         return itemgetter(self._places[name])
+
+    def key(self, names: Sequence[str]) -> Callable[[Any], object]:
+        """The fields under the headers."""
+        return itemgetter(*(self._places[name] for name in names)) if names else lambda _row: ()
 
     def value(self, name: str) -> Callable[[Any], object]:
         """The field under the header `name`."""
@@ -58,6 +65,16 @@ class JsonColumns:
             return value if isinstance(value, str) else _as_text(value)
 
         return text
+
+    def key(self, names: Sequence[str]) -> Callable[[Any], object]:
+        """The values, those that are no texts as JSON: `1`, `true` and `"1"` differ."""
+        finders = [self.value(name) for name in names]
+
+        def key(row: Any) -> tuple[str | bytes, ...]:  # noqa: ANN401 - any JSON
+            values = [find(row) for find in finders]
+            return tuple([value if isinstance(value, str) else _json.encode(value) for value in values])
+
+        return key
 
     def value(self, name: str) -> Callable[[Any], object]:
         """The JSON value, null where any step of the path leads nowhere."""

@@ -9,13 +9,14 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
 import msgspec
 
+_ROWS_AT_ONCE = 512
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _WIDE_TEXT = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -42,6 +43,18 @@ class Row(NamedTuple):
     line: int
     values: Any
     """Fields in the order of the header (CSV), or an object (NDJSON)."""
+
+
+class RowBatch(NamedTuple):
+    """Rows that follow each other. Reading hands over many at once, because handing over costs as much as reading."""
+
+    numbers: Sequence[int]
+    lines: Sequence[int]
+    values: Sequence[Any]
+
+    def row(self, place: int) -> Row:
+        """One of them."""
+        return Row(self.numbers[place], self.lines[place], self.values[place])
 
 
 class Rejections(Protocol):
@@ -119,10 +132,11 @@ def _buffered(stream: Any) -> BinaryIO:  # noqa: ANN401 - anything that `read`s
     return io.BufferedReader(stream, _BUFFER_BYTES)
 
 
-def ndjson_rows(stream: BinaryIO, rejections: Rejections) -> Iterator[Row]:
+def ndjson_rows(stream: BinaryIO, rejections: Rejections) -> Iterator[RowBatch]:
     """One object per line; blank lines count for nothing."""
     decode = msgspec.json.Decoder().decode
     number = 0
+    batch = RowBatch([], [], [])
     for line, content in enumerate(stream, start=1):
         text = content.removeprefix(_BOM) if line == 1 else content
         if not text.strip():
@@ -130,12 +144,18 @@ def ndjson_rows(stream: BinaryIO, rejections: Rejections) -> Iterator[Row]:
         number += 1
         try:
             values = decode(text)
+            trouble = None if isinstance(values, dict) else ("not_an_object", "the line is JSON, but no object")
         except UnicodeDecodeError as error:
-            rejections.reject(Row(number, line, {}), "not_utf8", str(error))
+            trouble = "not_utf8", str(error)
         except (msgspec.DecodeError, RecursionError) as error:
-            rejections.reject(Row(number, line, {}), "not_json", str(error))
-        else:
-            if isinstance(values, dict):
-                yield Row(number, line, values)
-            else:
-                rejections.reject(Row(number, line, {}), "not_an_object", "the line is JSON, but no object")
+            trouble = "not_json", str(error)
+        if trouble is None:
+            batch.numbers.append(number)
+            batch.lines.append(line)
+            batch.values.append(values)
+        if trouble is not None or len(batch.values) >= _ROWS_AT_ONCE:
+            yield batch
+            batch = RowBatch([], [], [])
+        if trouble is not None:
+            rejections.reject(Row(number, line, {}), *trouble)
+    yield batch

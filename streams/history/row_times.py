@@ -2,32 +2,34 @@
 
 Used by `streams.history.row_events`. A local time that a clock change skips moves forward by the gap, one that occurs
 twice is the first of the two, as everywhere in Careline (`docs/sla-semantics.md`); PEP 495 calls that `fold=0`.
+
+Every format has a slow way, the library's own reader. Most have a quick one that agrees with it: the text is cut into
+pieces (`streams.history.time_formats`) that repeat and are remembered, and the instant is their sum.
 """
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from typing_extensions import override
+
+from streams.history.time_formats import ISO_PIECES, midnight_of, pieces_of, time_since_midnight
 
 TimeReader = Callable[[str], datetime]
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Beyond these a time is a placeholder (year 1, year 9999) or a mistake, never when something happened."""
 
-REMEMBERED = 65_536
+REMEMBERED = 16_384
 """How many distinct texts keep their instant: files are grouped by case or day, so equal texts stand close together."""
 
-_DIGITS = {
-    "Y": r"(\d{4})",
-    "m": r"(\d\d)",
-    "d": r"(\d\d)",
-    "H": r"(\d\d)",
-    "M": r"(\d\d)",
-    "S": r"(\d\d)",
-    "f": r"(\d{1,6})",
-}
-_ISO_SHAPED = frozenset({"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"})
 _DIRECTIVE = re.compile("%(.)", re.DOTALL)
+_AROUND_A_DAY = (timedelta(hours=-3), timedelta(hours=27))
+"""Where the offset is the same at both, it is the same on all of the day between: no zone has ever changed its offset
+and changed it back within two days (tzdata 2025)."""
+_QUICK_YEARS = range(1901, 2199)
+"""Well within `EARLIEST` and `LATEST`, whatever the offset."""
 
 
 class UnreadableTime(ValueError):  # noqa: N818 - what it is, in the words of the rejected row
@@ -44,30 +46,93 @@ def time_reader(zone: ZoneInfo, time_format: str | None) -> TimeReader:
     Returns:
         A function that raises `UnreadableTime`. It remembers what it has read, up to `REMEMBERED` texts.
     """
-    read = datetime.fromisoformat if time_format is None else _format_reader(time_format)
-    seen: dict[str, datetime] = {}
+    return _RememberedTimes(zone, time_format).__getitem__
 
-    def instant(text: str) -> datetime:
-        at = seen.get(text)
-        if at is None:
-            at = _instant(read, text.strip(), zone)
-            if len(seen) >= REMEMBERED:
-                seen.clear()
-            seen[text] = at
+
+class _RememberedTimes(dict[str, datetime]):
+    """Texts and their instants. A text that is not there yet is read when it is asked for."""
+
+    def __init__(self, zone: ZoneInfo, time_format: str | None) -> None:
+        super().__init__()
+        self._zone = zone
+        self._read = datetime.fromisoformat if time_format is None else _strptime_reader(time_format)
+        pieces = ISO_PIECES if time_format is None else pieces_of(time_format)
+        self._after_day, self._after_minute = pieces.after_day, pieces.after_minute
+        self._days = _Days(pieces.day, zone)
+        self._minutes, self._rests = _TimesOfDay(pieces.minute), _TimesOfDay(pieces.rest)
+
+    @override
+    def __missing__(self, text: str) -> datetime:
+        stripped = text.strip()
+        after_day, after_minute = self._after_day, self._after_minute
+        if (
+            (day := self._days[stripped[:after_day]]) is None
+            or (minute := self._minutes[stripped[after_day:after_minute]]) is None
+            or (rest := self._rests[stripped[after_minute:]]) is None
+        ):
+            at = self._slowly(stripped)
+        else:
+            at = day + minute + rest
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[text] = at
         return at
 
-    return instant
+    def _slowly(self, text: str) -> datetime:
+        try:
+            moment = self._read(text)
+            at = (moment if moment.tzinfo is not None else moment.replace(tzinfo=self._zone)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise UnreadableTime(f"{text[:60]!r} is not a time in the format of the mapping") from None
+        if not EARLIEST <= at < LATEST:
+            raise UnreadableTime(f"{text[:60]!r} lies outside the years {EARLIEST.year} to {LATEST.year - 1}")
+        return at
 
 
-def _instant(read: TimeReader, text: str, zone: ZoneInfo) -> datetime:
-    try:
-        moment = read(text)
-        at = (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UnreadableTime(f"{text[:60]!r} is not a time in the format of the mapping") from None
-    if not EARLIEST <= at < LATEST:
-        raise UnreadableTime(f"{text[:60]!r} lies outside the years {EARLIEST.year} to {LATEST.year - 1}")
-    return at
+class _Days(dict[str, datetime | None]):
+    """Days as written, with their beginning in UTC; null unless the offset of the zone is the same on all of that day.
+
+    A clock change is left to the slow way, and so is what is no day.
+    """
+
+    def __init__(self, pattern: re.Pattern[str], zone: ZoneInfo) -> None:
+        super().__init__()
+        self._pattern = pattern
+        self._zone = zone
+
+    @override
+    def __missing__(self, text: str) -> datetime | None:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        match = self._pattern.fullmatch(text)
+        try:
+            self[text] = None if match is None else self._beginning(midnight_of(match))
+        except (ValueError, OverflowError):
+            self[text] = None
+        return self[text]
+
+    def _beginning(self, midnight: datetime) -> datetime | None:
+        zone = self._zone
+        offsets = {zone.utcoffset(midnight + away) for away in _AROUND_A_DAY}
+        if len(offsets) > 1 or midnight.year not in _QUICK_YEARS:
+            return None
+        return midnight.replace(tzinfo=zone).astimezone(UTC)
+
+
+class _TimesOfDay(dict[str, timedelta | None]):
+    """Pieces of times as written, with what they add to their day; null for what is none."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        super().__init__()
+        self._pattern = pattern
+
+    @override
+    def __missing__(self, text: str) -> timedelta | None:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        match = self._pattern.fullmatch(text)
+        self[text] = None if match is None else time_since_midnight(match)
+        return self[text]
 
 
 def check_time_format(time_format: str) -> str | None:
@@ -83,34 +148,5 @@ def check_time_format(time_format: str) -> str | None:
     return None if back.date() == moment.date() else "it does not say year, month and day"
 
 
-def _format_reader(time_format: str) -> TimeReader:
-    """`strptime`, with a detour: formats of plain numbers are read by a pattern, at a sixth of the price."""
-
-    def by_strptime(text: str) -> datetime:
-        return datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows in `_instant`
-
-    directives = _DIRECTIVE.findall(time_format)
-    if not {"Y", "m", "d"} <= set(directives) <= set(_DIGITS) or len(set(directives)) < len(directives):
-        return by_strptime
-    literals = _DIRECTIVE.split(time_format)[::2]
-    pattern = re.compile(
-        re.escape(literals[0])
-        + "".join(_DIGITS[name] + re.escape(text) for name, text in zip(directives, literals[1:], strict=True)),
-        re.ASCII,
-    )
-    if time_format in _ISO_SHAPED:
-        # The pattern has checked the shape; the library's own reader is three times as fast as taking it apart here.
-        return lambda text: datetime.fromisoformat(text) if pattern.fullmatch(text) else by_strptime(text)
-    order = [directives.index(name) if name in directives else None for name in "YmdHMSf"]
-
-    def by_pattern(text: str) -> datetime:
-        match = pattern.fullmatch(text)
-        if match is None:  # what `strptime` allows beyond it, such as days of one digit
-            return by_strptime(text)
-        numbers = match.groups()
-        year, month, day, hour, minute, second, fraction = ["0" if i is None else numbers[i] for i in order]
-        return datetime(  # noqa: DTZ001 - the zone follows in `_instant`
-            int(year), int(month), int(day), int(hour), int(minute), int(second), int(fraction.ljust(6, "0"))
-        )
-
-    return by_pattern
+def _strptime_reader(time_format: str) -> TimeReader:
+    return lambda text: datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows in `_instant`

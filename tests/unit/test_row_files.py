@@ -3,12 +3,13 @@
 import gzip
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from streams.history.csv_table import LONGEST_FIELD, CsvTable
-from streams.history.row_files import Row, UnreadableFile, ndjson_rows, open_history
+from streams.history.row_files import Row, RowBatch, UnreadableFile, ndjson_rows, open_history
 
 
 class Collected:
@@ -25,7 +26,11 @@ def read_csv(
 ) -> tuple[CsvTable, list[Row], list[tuple[int, int, str]]]:
     rejected = Collected()
     table = CsvTable(io.BytesIO(data), wanted)
-    return table, list(table.rows(rejected)), rejected.rows
+    return table, single_rows(table.batches(rejected)), rejected.rows
+
+
+def single_rows(batches: Iterable[RowBatch]) -> list[Row]:
+    return [batch.row(place) for batch in batches for place in range(len(batch.values))]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_a_header_that_is_not_utf8_is_the_end() -> None:
 def test_json_lines_that_are_no_objects_are_rejected_and_the_others_read() -> None:
     lines = [b'\xef\xbb\xbf{"a":1}', b"", b"[1]", b'{"a":', b'{"a":"\xff"}', b"[" * 100_000, b'{"a":2}']
     rejected = Collected()
-    rows = list(ndjson_rows(io.BytesIO(b"\n".join(lines)), rejected))
+    rows = single_rows(ndjson_rows(io.BytesIO(b"\n".join(lines)), rejected))
     assert [(row.number, row.line, row.values) for row in rows] == [(1, 1, {"a": 1}), (6, 7, {"a": 2})]
     assert rejected.rows == [(2, 3, "not_an_object"), (3, 4, "not_json"), (4, 5, "not_utf8"), (5, 6, "not_json")]
 
