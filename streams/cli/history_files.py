@@ -4,7 +4,9 @@ Commands print nothing of their own about a wrong file: they come here, and ever
 the program ends with status 2.
 """
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -58,7 +60,7 @@ def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool)
     from streams.cli.history_progress import reading
 
     try:
-        with reading(files) as progress:
+        with reading(files) as progress, _without_collection():
             return read_history(mapping, files, strict=strict, progress=progress)
     except UnreadableFile as error:
         stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
@@ -71,6 +73,17 @@ def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool)
     except StrictStop as error:
         tell(f"{error} (without --strict such rows are counted and listed in FILE.rejected.ndjson)")
         raise typer.Exit(WRONG_FILE) from None
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Reading makes no cycles, so the collector would walk over all rows again and again and find nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # what has been read stays to the end
+        gc.enable()
 
 
 def tell_rows(history: History, conversations: int, events: int) -> None:

@@ -15,11 +15,13 @@ Pure. Rows come gathered from `streams.history.conversations`; the interactions 
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from operator import attrgetter
+from typing import Any
 
 from msgspec.json import Encoder
+from msgspec.structs import replace
 
 from schemas.interaction import Author, AuthorKind, Interaction
 from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Standing
@@ -27,6 +29,9 @@ from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Stan
 _AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
 _ID_BYTES = 12
 """96 bits: among a billion events of one conversation no two share an id by chance."""
+_REMEMBERED = 16_384
+"""How many bodies have a model among the interactions; beyond it they are made anew."""
+_AS_ALL_BEGIN = frozenset({None, "new", "open"})
 
 _by_time = attrgetter("at")
 _encode = Encoder().encode
@@ -35,25 +40,115 @@ _encode = Encoder().encode
 def interactions_of(
     conversation: str, rows: Sequence[RowOfHistory], source: str, clock: str = "wall"
 ) -> list[Interaction]:
-    """All events of a conversation, ordered by time; events of one instant keep the order of their rows and entries.
+    """All events of one conversation; see `HistoryTeller.interactions`."""
+    return HistoryTeller(source, clock).interactions(conversation, rows)
+
+
+class HistoryTeller:
+    """States the rows of conversations as interactions, one conversation after another.
 
     Args:
-        conversation: its id.
-        rows: all of its rows, at least one, in file order. Exact repetitions may be among them: they yield equal ids,
-            so each counts once.
         source: stamped on every event, for example `import:3f9a`.
-        clock: what moves time for this conversation.
+        clock: what moves time for these conversations.
     """
-    ordered = sorted(rows, key=_by_time) if len(rows) > 1 else rows
+
+    def __init__(self, source: str, clock: str = "wall") -> None:
+        self._source = source
+        self._clock = clock
+        self._models: dict[int, tuple[Interaction, bytes, EventBody]] = {}
+
+    def interactions(self, conversation: str, rows: Sequence[RowOfHistory]) -> list[Interaction]:
+        """All events of a conversation, ordered by time; those of one instant keep the order of rows and entries.
+
+        Args:
+            conversation: its id.
+            rows: all of its rows, at least one, in file order. Exact repetitions may be among them: they yield equal
+                ids, so each counts once.
+        """
+        ordered = sorted(rows, key=_by_time) if len(rows) > 1 else rows
+        first = ordered[0].standing
+        place = f"\0{conversation}\0".encode()
+        if first.status not in _AS_ALL_BEGIN or any(row.standing is not first for row in ordered):
+            return self._step_by_step(conversation, ordered, place)
+        common = _common(conversation, first)
+        models = self._models
+        told = []
+        for draft in _drafts(ordered):
+            body = draft.body
+            model, encoded, _ = models.get(id(body)) or self._model(body)
+            if body.type in _CHANGES:
+                return self._step_by_step(conversation, ordered, place)
+            name = body.id or _content_id(encoded, place, draft)
+            told.append(replace(model, id=name, occurred_at=draft.at, **common))
+        return told
+
+    def _step_by_step(self, conversation: str, ordered: Sequence[RowOfHistory], place: bytes) -> list[Interaction]:
+        stand = _Stand(conversation, ordered[0].standing, self._source, self._clock)
+        return [stand.tell(draft, place) for draft in _drafts_and_changes(ordered)]
+
+    def _model(self, body: EventBody) -> tuple[Interaction, bytes, EventBody]:
+        """An event with this body in no conversation, and what the body says to ids.
+
+        Bodies are shared between rows, so they are known again by their identity; that they are kept here beside the
+        model keeps the identity from being given to another.
+        """
+        model = _Stand("", Standing(), self._source, self._clock).tell(EventDraft(_ANY_TIME, body), b"")
+        found = model, _encode(body), body
+        if body.text is body.id is body.due_at is body.received_at is None:
+            if len(self._models) >= _REMEMBERED:
+                self._models.clear()
+            self._models[id(body)] = found
+        return found
+
+
+def _common(conversation: str, standing: Standing) -> dict[str, Any]:
+    """What all events of a conversation that stands like this say beyond their bodies."""
+    common: dict[str, Any] = {"conversation_id": conversation}
+    for name, said_of in _SAID_OF_CONVERSATION:
+        value = getattr(standing, said_of)
+        if value:
+            common[name] = value
+    return common
+
+
+_SAID_OF_CONVERSATION = (
+    ("channel", "channel"),
+    ("account_id", "account"),
+    ("tier", "tier"),
+    ("segment", "segment"),
+    ("contract", "contract"),
+    ("language", "language"),
+    ("inbox", "inbox"),
+    ("team", "team"),
+    ("agent", "agent"),
+    ("conversation_type", "type"),
+    ("priority", "priority"),
+    ("tags", "tags"),
+)
+"""Fields of `Interaction` and of `Standing`, in the order of the former."""
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _drafts(ordered: Sequence[RowOfHistory]) -> list[EventDraft]:
+    drafts: list[EventDraft] = []
+    is_sorted = True
+    for row in ordered:
+        events = row.events
+        if type(events) is EventBody:
+            drafts.append(EventDraft(row.at, events))
+        else:
+            drafts += events  # type: ignore[arg-type]  # mypy does not narrow by `type`
+            is_sorted = False
+    return drafts if is_sorted else sorted(drafts, key=_by_time)
+
+
+def _drafts_and_changes(ordered: Sequence[RowOfHistory]) -> list[EventDraft]:
     drafts: list[EventDraft] = []
     said = _Said(ordered[0])
     for row in ordered:
         drafts.extend(said.differences(row))
         drafts.extend(row.drafts)
-    if len(drafts) > 1:
-        drafts.sort(key=_by_time)
-    teller = _Teller(conversation, ordered[0].standing, source, clock)
-    return [teller.tell(draft) for draft in drafts]
+    return sorted(drafts, key=_by_time)
 
 
 class _Said:
@@ -81,7 +176,7 @@ class _Said:
         """A conversation that begins on hold or closed says so by an event; to be new or open is how they all begin."""
         self._first = None
         status = row.standing.status
-        if status is None or status in {"new", "open"}:
+        if status in _AS_ALL_BEGIN:
             return []
         return [self._draft(row.at, EventBody(type="status_changed", status=status))]
 
@@ -118,7 +213,7 @@ def _change_bodies(standing: Standing, news: dict[str, object]) -> Iterator[Even
         yield EventBody(type="status_changed", status=standing.status)
 
 
-class _Teller:
+class _Stand:
     """Walks along the events of a conversation, remembers how it stands, and states each event with that."""
 
     def __init__(self, conversation: str, first: Standing, source: str, clock: str) -> None:
@@ -132,13 +227,14 @@ class _Teller:
         self._priority = first.priority
         self._tags = first.tags or ()
 
-    def tell(self, draft: EventDraft) -> Interaction:
+    def tell(self, draft: EventDraft, place: bytes) -> Interaction:
+        """An event; `place` is what ids say about its conversation."""
         body = draft.body
         if body.type in _CHANGES:
             self._change(body)
         first = self._first
         return Interaction(
-            id=body.id or _content_id(self._conversation, draft),
+            id=body.id or _content_id(_encode(body), place, draft),
             source=self._source,
             conversation_id=self._conversation,
             occurred_at=draft.at,
@@ -188,8 +284,11 @@ class _Teller:
 _CHANGES = frozenset({"account_changed", "priority_changed", "tagged", "assigned"})
 
 
-def _content_id(conversation: str, draft: EventDraft) -> str:
-    """The id of an event that its source gave none: what it says, where and when, whatever file it stands in."""
-    digest = blake2b(_encode(draft.body), digest_size=_ID_BYTES)
-    digest.update(f"\0{conversation}\0{draft.at.isoformat()}\0{draft.repeat or ''}".encode())
-    return digest.hexdigest()
+def _content_id(encoded_body: bytes, place: bytes, draft: EventDraft) -> str:
+    """The id of an event that its source gave none: what it says, where and when, whatever file it stands in.
+
+    It must never change, or importing a file again would count everything twice.
+    """
+    at = _encode(draft.at)[1:-2] + b"+00:00" if draft.at.tzinfo is UTC else draft.at.isoformat().encode()
+    repeat = str(draft.repeat).encode() if draft.repeat else b""
+    return blake2b(encoded_body + place + at + b"\0" + repeat, digest_size=_ID_BYTES).hexdigest()

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from schemas.interaction import Interaction
-from streams.history.conversation_history import interactions_of
+from streams.history.conversation_history import HistoryTeller
 from streams.history.csv_table import CsvTable
 from streams.history.import_mapping import ColumnUse, ImportMapping
 from streams.history.rejected_rows import RejectedRows
@@ -62,8 +62,9 @@ class History:
     def conversations(self, source: str, clock: str = "wall") -> Iterator[tuple[str, list[Interaction]]]:
         """Every conversation with its events in order; the one that began first comes first."""
         beginnings = sorted((min(row.at for row in rows), conversation) for conversation, rows in self.rows.items())
+        teller = HistoryTeller(source, clock)
         for _at, conversation in beginnings:
-            yield conversation, interactions_of(conversation, self.rows[conversation], source, clock)
+            yield conversation, teller.interactions(conversation, self.rows[conversation])
 
 
 def read_history(

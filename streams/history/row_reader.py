@@ -1,12 +1,13 @@
 """From rows to what they say: a mapping, compiled for the columns of one file.
 
-Pure and fast. What a row means follows from its conversation, its times, and the values of a few columns that repeat
-from row to row; so the meaning of those is worked out once and kept as a plan, and a further row costs looking it up.
+Pure and fast. Which events a row has follows from a few columns whose values repeat from row to row; so that is worked
+out once for each combination of values and kept as a plan, and so is how its conversation stands. A further row costs
+looking both up, and reading its time.
 Rows come from `streams.history.row_files` and `csv_table`; `streams.history.conversations` has what they say next.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import chain
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -17,8 +18,9 @@ from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Stan
 from streams.history.row_times import TimeReader, UnreadableTime, time_reader
 from streams.history.row_values import REMEMBERED, TIME_KEYS, UNSHARED, BodyReader, body_reader, standing_reader
 
-RowPlan = Callable[[Any], RowOfHistory | None]
-"""From a row to what it says; null when it holds no event."""
+EventsOfRow = tuple[datetime, tuple[EventDraft, ...] | EventBody]
+EventPlan = Callable[[Any], EventsOfRow | None]
+"""From a row to its earliest time and its events; null when it holds none."""
 
 RowsByConversation = dict[str, list[RowOfHistory]]
 Refusal = Callable[[int, UnusableRow], None]
@@ -34,13 +36,16 @@ class RowReader:
     def __init__(self, mapping: ImportMapping, columns: Columns) -> None:
         self._conversation = text_of(mapping.conversation, columns)
         self._standing = standing_reader(mapping, columns)
+        self._standing_key = columns.key(_columns_of_standing(mapping))
+        self._standings: dict[object, Standing] = {}
         times = _Times(mapping)
         self._entries = [_EntryReader(entry, mapping, columns, times) for entry in mapping.events]
-        self._key = columns.key(_columns_that_repeat(mapping))
-        self._plans: dict[object, RowPlan] = {}
+        self._event_key = columns.key(_columns_of_events(mapping))
+        self._plans: dict[object, EventPlan] = {}
         self._is_planning = True
         self._rows = 0
         """Rows since planning began anew."""
+        self._may_change_account = any(entry.type in {"account_changed", None} for entry in mapping.events)
 
     def read(self, rows: Sequence[Any], into: RowsByConversation, refuse: Refusal) -> tuple[int, int]:
         """Gather what rows say. A row is used whole or not at all.
@@ -48,63 +53,79 @@ class RowReader:
         Returns:
             How many rows were used, and how many events they state.
         """
-        plans, key, conversation_of, plan_of = self._plans, self._key, self._conversation, self._plan_of
-        used = events = 0
+        plans, key, plan_of, conversation_of = self._plans, self._event_key, self._plan_of, self._conversation
+        standings, standing_key, standing_of = self._standings, self._standing_key, self._standing_of
+        used = stated = 0
         self._rows += len(rows)
         for place, values in enumerate(rows):
             try:
-                row = (plans.get(key(values)) or plan_of(values))(values)
-                if row is None:
+                found = (plans.get(key(values)) or plan_of(values))(values)
+                if found is None:
                     continue
                 conversation = conversation_of(values)
                 if not conversation or conversation.isspace():
                     raise UnusableRow("no_conversation", "the row does not say which conversation it belongs to")
+                at, events = found
+                row = RowOfHistory(at, standings.get(standing_key(values)) or standing_of(values), events)
             except UnusableRow as error:
                 refuse(place, error)
                 continue
             except UnreadableTime as error:
                 refuse(place, UnusableRow("unreadable_time", f"at: {error}"))
                 continue
+            if self._may_change_account:
+                row = _described(row)
             if conversation in into:
                 into[conversation].append(row)
             else:
                 into[conversation] = [row]
             used += 1
-            events += 1 if type(row.events) is EventBody else len(row.events)  # type: ignore[arg-type]
-        return used, events
+            stated += 1 if type(events) is EventBody else len(events)  # type: ignore[arg-type]
+        return used, stated
 
-    def _plan_of(self, values: Any) -> RowPlan:  # noqa: ANN401 - a row of either format
-        """What rows with the same values in the columns that repeat say; remembered, if there is a trouble not."""
+    def _plan_of(self, values: Any) -> EventPlan:  # noqa: ANN401 - a row of either format
+        """The events of all rows that look like this one; remembered, if there is a trouble not."""
         if not self._is_planning:
-            return self._row_by_its_own
+            return self._events_by_themselves
         try:
-            plan = _plan([step for entry in self._entries if (step := entry.step(values))], self._standing(values))
+            plan = _plan([step for entry in self._entries if (step := entry.step(values))])
         except UnusableRow:  # perhaps not of this row: it may have no event at all
-            return self._row_by_its_own
+            return self._events_by_themselves
         if len(self._plans) >= REMEMBERED:
             self._is_planning = self._rows >= _FEWEST_REPEATS * REMEMBERED
             self._plans.clear()
             self._rows = 0
-        self._plans[self._key(values)] = plan
+        self._plans[self._event_key(values)] = plan
         return plan
 
-    def _row_by_its_own(self, values: Any) -> RowOfHistory | None:  # noqa: ANN401 - a row of either format
-        steps = [step for entry in self._entries if (step := entry.step_by_itself(values))]
-        return _row_of(steps, self._standing, values)
+    def _standing_of(self, values: Any) -> Standing:  # noqa: ANN401 - a row of either format
+        """What a row says about its conversation; remembered."""
+        standing = self._standing(values)
+        if len(self._standings) >= REMEMBERED:
+            self._standings.clear()
+        self._standings[self._standing_key(values)] = standing
+        return standing
+
+    def _events_by_themselves(self, values: Any) -> EventsOfRow | None:  # noqa: ANN401 - a row of either format
+        return _events_of([step for entry in self._entries if (step := entry.step_by_itself(values))], values)
 
 
-def _columns_that_repeat(mapping: ImportMapping) -> list[str]:
-    """All columns but those of times, of free text and of the conversation itself."""
+def _columns_of_events(mapping: ImportMapping) -> list[str]:
+    """The columns that say which events a row has, but not those of times and of free text."""
+    uses = []
+    for entry in mapping.events:
+        uses += [condition.column for condition in entry.when]
+        if not UNSHARED & entry.keys.keys():
+            uses += [use for name, template in entry.keys.items() if name != "at" for use in template.columns]
+    return list(dict.fromkeys(use.name for use in uses))
+
+
+def _columns_of_standing(mapping: ImportMapping) -> list[str]:
+    """The columns that say how a conversation stands."""
     templates = [*mapping.account_fields.values(), *mapping.conversation_fields.values()]
     if mapping.account is not None:
         templates.append(mapping.account)
-    conditions = []
-    for entry in mapping.events:
-        conditions += [condition.column for condition in entry.when]
-        if not UNSHARED & entry.keys.keys():
-            templates += [template for name, template in entry.keys.items() if name != "at"]
-    uses = chain(conditions, *(template.columns for template in templates))
-    return list(dict.fromkeys(use.name for use in uses))
+    return list(dict.fromkeys(use.name for template in templates for use in template.columns))
 
 
 class _Times:
@@ -163,52 +184,50 @@ class _EntryReader:
         return None if body is None else step._replace(body=body)
 
 
-def _plan(steps: Sequence[_Step], standing: Standing) -> RowPlan:
+def _plan(steps: Sequence[_Step]) -> EventPlan:
     if not steps:
         return lambda _values: None
-    step = steps[0]
-    if len(steps) > 1 or step.body is None:
-        return lambda values: _row_of(steps, lambda _values: standing, values)
-    at, instant_of, body = step.at, step.instant_of, _described(step.body, standing)
+    at, instant_of, body, _ = steps[0]
+    if len(steps) > 1 or body is None:
+        return lambda values: _events_of(steps, values)
 
-    def row_of_one_event(values: Any) -> RowOfHistory | None:  # noqa: ANN401 - a row of either format
+    def one_event(values: Any) -> EventsOfRow | None:  # noqa: ANN401 - a row of either format
         text = at(values)
-        return RowOfHistory(instant_of(text), standing, body) if text and not text.isspace() else None
+        return (instant_of(text), body) if text and not text.isspace() else None
 
-    return row_of_one_event
+    return one_event
 
 
-def _row_of(
-    steps: Sequence[_Step],
-    standing_of: Callable[[Any], Standing],
-    values: Any,  # noqa: ANN401 - a row of either format
-) -> RowOfHistory | None:
-    found = []
+def _events_of(steps: Sequence[_Step], values: Any) -> EventsOfRow | None:  # noqa: ANN401 - a row of either format
+    drafts = []
     for at, instant_of, known_body, body_of in steps:
         text = at(values)
         if not text or text.isspace():
             continue
         body = known_body if known_body is not None else body_of(values)
         if body is not None:
-            found.append((instant_of(text), body))
-    if not found:
+            drafts.append(EventDraft(instant_of(text), body))
+    if not drafts:
         return None
-    standing = standing_of(values)
-    if len(found) == 1:
-        return RowOfHistory(found[0][0], standing, _described(found[0][1], standing))
-    drafts = tuple([EventDraft(at, _described(body, standing)) for at, body in found])
+    if len(drafts) == 1:
+        return drafts[0].at, drafts[0].body
     _refuse_repeated_ids(drafts)
-    return RowOfHistory(min([draft.at for draft in drafts]), standing, drafts)
+    return min([draft.at for draft in drafts]), tuple(drafts)
 
 
-def _described(body: EventBody, standing: Standing) -> EventBody:
+def _described(row: RowOfHistory) -> RowOfHistory:
     """A row that says by an event that the customer changes describes the new one in its columns."""
-    if body.type != "account_changed":
-        return body
-    return replace(body, tier=standing.tier, segment=standing.segment, contract=standing.contract)
+    new = row.standing
+    drafts = tuple(
+        EventDraft(draft.at, replace(draft.body, tier=new.tier, segment=new.segment, contract=new.contract))
+        if draft.body.type == "account_changed"
+        else draft
+        for draft in row.drafts
+    )
+    return RowOfHistory(row.at, new, drafts) if drafts != row.drafts else row
 
 
-def _refuse_repeated_ids(drafts: tuple[EventDraft, ...]) -> None:
+def _refuse_repeated_ids(drafts: Sequence[EventDraft]) -> None:
     ids = [draft.body.id for draft in drafts if draft.body.id is not None]
     if len(set(ids)) < len(ids):
         raise UnusableRow("repeated_id", f"two events of the row have the id {ids[0]!r}; put text around the column")

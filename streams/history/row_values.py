@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.history.import_mapping import FLAGS, REQUIRED_WITH, VOCABULARIES, ImportMapping, TextTemplate
 from streams.history.row_columns import Columns, TextOf, text_of, words_of
 from streams.history.row_events import EventBody, Standing, UnusableRow
@@ -33,7 +35,7 @@ def body_reader(
         constant = _body(dict(zip(names, [get(None) for get in getters], strict=True)), times)
         return lambda _values: constant
     if UNSHARED & keys.keys():
-        return lambda values: _body(dict(zip(names, [get(values) for get in getters], strict=True)), times)
+        return _UnsharedBody(dict(zip(names, getters, strict=True)), times).read
     seen: dict[tuple[Any, ...], EventBody | None] = {}
 
     def shared(values: Any) -> EventBody | None:  # noqa: ANN401 - a row of either format
@@ -45,6 +47,41 @@ def body_reader(
         return seen[found]
 
     return shared
+
+
+class _UnsharedBody:
+    """Bodies of which a part differs from row to row: the rest is checked once, and then only that part is read."""
+
+    def __init__(self, getters: Mapping[str, Callable[[Any], Any]], times: Mapping[str, TimeReader]) -> None:
+        self._getters = getters
+        self._times = times
+        self._repeated = [get for name, get in getters.items() if name not in UNSHARED]
+        self._own = [(name, get, times.get(name)) for name, get in getters.items() if name in UNSHARED]
+        self._due_at = getters.get("due_at")
+        self._seen: dict[tuple[Any, ...], EventBody] = {}
+
+    def read(self, values: Any) -> EventBody | None:  # noqa: ANN401 - a row of either format
+        if self._due_at is not None and not self._due_at(values).strip():
+            return self._read_all(values)
+        repeated = tuple([get(values) for get in self._repeated])
+        like = self._seen.get(repeated)
+        if like is not None:
+            return replace(like, **{name: _own_value(get(values), name, time) for name, get, time in self._own})
+        body = self._read_all(values)
+        if body is not None:
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            self._seen[repeated] = body
+        return body
+
+    def _read_all(self, values: Any) -> EventBody | None:  # noqa: ANN401 - a row of either format
+        return _body({name: get(values) for name, get in self._getters.items()}, self._times)
+
+
+def _own_value(text: str, name: str, time: TimeReader | None) -> str | datetime | None:
+    if not text or text.isspace():
+        return None
+    return text if time is None else _time(time, name, text)
 
 
 def _value_reader(name: str, template: TextTemplate, mapping: ImportMapping, columns: Columns) -> Callable[[Any], Any]:
