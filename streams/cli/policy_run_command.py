@@ -6,23 +6,26 @@ workers run (`agents.domain.verdict`).
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
-import msgspec
 import typer
 
 from streams.cli.history_files import WRONG_FILE, instant_of, load_history, load_mapping, tell, tell_rows
 
 if TYPE_CHECKING:
-    from agents.domain.policy_book import PolicyBook
+    from schemas.policy import PolicyFile
     from streams.history.conversations import History
     from streams.history.history_summary import VerdictSummary
+    from streams.history.judging import ChunkVerdict, Gathered
     from streams.policy_files.problem import Problem
 
-_SOURCE = "file"
-_CONVERSATIONS_BETWEEN_REPORTS = 256
+FAILED = 1
+"""Exit status when the files are right and something else was not."""
+ROWS_WORTH_A_PROCESS = 10_000
+"""Judging fewer rows takes no longer than starting a process for them."""
 _MOST_TROUBLES = 5
 
 PoliciesOption = Annotated[Path, typer.Option("--policies", metavar="POLICIES.yaml", help="The policies that judge.")]
@@ -38,6 +41,15 @@ NowOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Stop at the first row that cannot be used, with exit status 2.")
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="How many processes may judge at a time. Default: one per core; small files need none of their own.",
+    ),
+]
 FilesArgument = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="CSV or NDJSON as the mapping says; plain, gzip or zip.")
 ]
@@ -49,6 +61,7 @@ def policy_run(
     files: FilesArgument,
     now: NowOption = None,
     strict: StrictOption = False,
+    jobs: JobsOption = None,
 ) -> None:
     """What would these policies have said about last year?
 
@@ -62,24 +75,30 @@ def policy_run(
     Example: careline policy run --policies examples/helpdesk/policy.yaml
     --mapping examples/helpdesk/mapping.yaml helpdesk.csv
 
-    Exit status: 0, or 2 when a file is wrong (every mistake with its place).
+    Exit status: 0, 2 when a file is wrong (every mistake with its place), or
+    1 when a process that judged was killed.
     """
     from agents.domain.instant import from_datetime
+    from streams.history.judging_processes import JudgingStopped, cores
 
     end = instant_of(now, "--now")
-    book, mistakes = _book(policies)
+    policy_file, mistakes = _policies(policies)
     read = load_mapping(mapping, mistakes)
     history = load_history(read, files, strict=strict)
+    verdicts = _Verdicts(policy_file, from_datetime(end), jobs or cores())
     try:
-        events, summary, troubles = _judge(history, book, from_datetime(end), sys.stdout.buffer)
+        total, summary = verdicts.print(history, sys.stdout.buffer)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    tell_rows(history, len(history), events)
+    except JudgingStopped as stopped:
+        tell(f"error: {stopped} (if memory ran out, try --jobs 1)")
+        raise typer.Exit(FAILED) from None
+    tell_rows(history, len(history), total.events)
     for line in summary.lines():
         tell(line)
-    _end_if_troubled(policies, troubles)
+    _end_if_troubled(policies, total.troubles)
 
 
 def _end_if_troubled(policies: Path, troubles: Sequence[str]) -> None:
@@ -93,43 +112,65 @@ def _end_if_troubled(policies: Path, troubles: Sequence[str]) -> None:
     raise typer.Exit(WRONG_FILE)
 
 
-def _book(path: Path) -> "tuple[PolicyBook, Sequence[Problem]]":
-    """The policies, and what is wrong with them: then the book is empty."""
-    from agents.domain.policy_book import PolicyBook
+def _policies(path: Path) -> "tuple[PolicyFile, Sequence[Problem]]":
+    """The policies, and what is wrong with them: then there are none."""
+    from schemas.policy import PolicyFile
     from streams.policy_files.policy_reader import read_policy_file
     from streams.policy_files.problem import Problems
 
     problems = Problems(str(path))
     policy_file = read_policy_file(path, problems)
     if policy_file is None:
-        return PolicyBook(), problems.errors
+        return PolicyFile(version=""), problems.errors
     for warning in problems.warnings:
         tell(warning.as_line())
-    return PolicyBook.of(policy_file), ()
+    return policy_file, ()
 
 
-def _judge(history: "History", book: "PolicyBook", now: int, out: BinaryIO) -> "tuple[int, VerdictSummary, list[str]]":
-    from agents.domain.calendar import CalendarNeverOpens
-    from agents.domain.verdict import judge_conversation
-    from streams.cli.history_progress import counting
-    from streams.history.history_summary import VerdictSummary
-    from streams.policy_files.clock_columns import columns_of
+class _Verdicts:
+    """The verdicts of policies on a history, from this process or, for a long one, from several."""
 
-    encode = msgspec.json.Encoder().encode
-    summary = VerdictSummary()
-    events = 0
-    troubles: list[str] = []
-    with counting("judging", len(history)) as progress:
-        for place, (conversation, interactions) in enumerate(history.conversations(_SOURCE)):
-            events += len(interactions)
-            try:
-                views = judge_conversation(book, interactions, now)
-            except CalendarNeverOpens as error:
-                troubles.append(f"conversation {conversation!r} cannot be judged: {error}")
-                continue
-            for view in views:
-                summary.add(view)
-                out.write(encode(columns_of(view)) + b"\n")
-            if progress is not None and place % _CONVERSATIONS_BETWEEN_REPORTS == 0:
-                progress(place)
-    return events, summary, troubles
+    def __init__(self, policies: "PolicyFile", now: int, jobs: int) -> None:
+        self._policies = policies
+        self._now = now
+        self._jobs = jobs
+
+    def print(self, history: "History", out: BinaryIO) -> "tuple[ChunkVerdict, VerdictSummary]":
+        """Print every clock.
+
+        Returns:
+            How many events there were and what was troublesome, and the summary.
+
+        Raises:
+            JudgingStopped: a process that judged has ended before its time.
+            BrokenPipeError: nobody reads any more.
+        """
+        from streams.cli.history_progress import counting
+        from streams.history.history_summary import VerdictSummary
+        from streams.history.judging import ChunkVerdict, chunks_of
+
+        total, summary = ChunkVerdict(), VerdictSummary()
+        jobs = min(self._jobs, history.counts.used // ROWS_WORTH_A_PROCESS)
+        with self._judging(jobs) as judging, counting("judging", len(history)) as progress:
+            for verdict in judging(chunks_of(history.gathered())):
+                out.write(verdict.lines)
+                summary.add(verdict)
+                total.conversations += verdict.conversations
+                total.events += verdict.events
+                total.troubles += verdict.troubles
+                if progress is not None:
+                    progress(total.conversations)
+        return total, summary
+
+    @contextmanager
+    def _judging(self, jobs: int) -> "Iterator[Callable[[Iterable[list[Gathered]]], Iterator[ChunkVerdict]]]":
+        from agents.domain.policy_book import PolicyBook
+        from streams.history.judging import Judge
+        from streams.history.judging_processes import judging_processes
+
+        if jobs > 1:
+            with judging_processes(self._policies, self._now, jobs) as judges:
+                yield judges.verdicts
+        else:
+            judge = Judge(PolicyBook.of(self._policies), self._now)
+            yield lambda chunks: map(judge.verdict, chunks)

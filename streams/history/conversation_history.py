@@ -26,6 +26,8 @@ from msgspec.structs import replace
 from schemas.interaction import Author, AuthorKind, Interaction
 from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Standing
 
+__all__ = ["HistoryTeller", "RowOfHistory", "interactions_of"]
+
 _AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
 _ID_BYTES = 12
 """96 bits: among a billion events of one conversation no two share an id by chance."""
@@ -94,7 +96,7 @@ class HistoryTeller:
         """
         model = _Stand("", Standing(), self._source, self._clock).tell(EventDraft(_ANY_TIME, body), b"")
         found = model, _encode(body), body
-        if body.text is body.id is body.due_at is body.received_at is None:
+        if all(value is None for value in (body.text, body.id, body.due_at, body.received_at)):  # else it is of one row
             if len(self._models) >= _REMEMBERED:
                 self._models.clear()
             self._models[id(body)] = found

@@ -18,6 +18,7 @@ from streams.history.csv_table import CsvTable
 from streams.history.import_mapping import ColumnUse, ImportMapping
 from streams.history.rejected_rows import RejectedRows
 from streams.history.row_columns import Columns, CsvColumns, JsonColumns
+from streams.history.row_events import RowOfHistory
 from streams.history.row_files import Member, RowBatch, UnreadableFile, ndjson_rows, open_history
 from streams.history.row_reader import Refusal, RowReader, RowsByConversation
 
@@ -59,12 +60,17 @@ class History:
         """How many conversations there are."""
         return len(self.rows)
 
+    def gathered(self) -> Iterator[tuple[str, list[RowOfHistory]]]:
+        """Every conversation with its rows in file order; the one that began first comes first."""
+        beginnings = sorted((min([row.at for row in rows]), conversation) for conversation, rows in self.rows.items())
+        for _at, conversation in beginnings:
+            yield conversation, self.rows[conversation]
+
     def conversations(self, source: str, clock: str = "wall") -> Iterator[tuple[str, list[Interaction]]]:
         """Every conversation with its events in order; the one that began first comes first."""
-        beginnings = sorted((min(row.at for row in rows), conversation) for conversation, rows in self.rows.items())
         teller = HistoryTeller(source, clock)
-        for _at, conversation in beginnings:
-            yield conversation, teller.interactions(conversation, self.rows[conversation])
+        for conversation, rows in self.gathered():
+            yield conversation, teller.interactions(conversation, rows)
 
 
 def read_history(

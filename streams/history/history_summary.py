@@ -8,8 +8,8 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from schemas.clock_view import ClockView
 from streams.history.conversations import HistoryCounts
+from streams.history.judging import ChunkVerdict
 
 OUTCOMES = ("met", "satisfied_late", "breached", "open", "cancelled", "merged", "retracted")
 _SECONDS_PER_HOUR = 3600.0
@@ -34,16 +34,15 @@ class VerdictSummary:
     """Counts outcomes and collects response times, metric by metric. Eight bytes per satisfied clock."""
 
     def __init__(self) -> None:
-        self.clocks = 0
         self._outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._elapsed: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
 
-    def add(self, view: ClockView) -> None:
-        """A clock more."""
-        self.clocks += 1
-        self._outcomes[view.metric][view.outcome] += 1
-        if view.satisfied_at is not None and view.elapsed_seconds is not None:
-            self._elapsed[view.metric].append(view.elapsed_seconds)
+    def add(self, verdict: ChunkVerdict) -> None:
+        """A chunk more."""
+        for (metric, outcome), count in verdict.outcomes.items():
+            self._outcomes[metric][outcome] += count
+        for metric, seconds in verdict.elapsed_seconds.items():
+            self._elapsed[metric].extend(seconds)
 
     def lines(self) -> Iterator[str]:
         """A table: a line per metric, the outcomes that occur, open hours until satisfied (median, 90th percentile)."""

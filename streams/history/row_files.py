@@ -134,28 +134,35 @@ def _buffered(stream: Any) -> BinaryIO:  # noqa: ANN401 - anything that `read`s
 
 def ndjson_rows(stream: BinaryIO, rejections: Rejections) -> Iterator[RowBatch]:
     """One object per line; blank lines count for nothing."""
-    decode = msgspec.json.Decoder().decode
     number = 0
-    batch = RowBatch([], [], [])
+    numbers, lines, rows = list[int](), list[int](), list[Any]()
     for line, content in enumerate(stream, start=1):
         text = content.removeprefix(_BOM) if line == 1 else content
         if not text.strip():
             continue
         number += 1
-        try:
-            values = decode(text)
-            trouble = None if isinstance(values, dict) else ("not_an_object", "the line is JSON, but no object")
-        except UnicodeDecodeError as error:
-            trouble = "not_utf8", str(error)
-        except (msgspec.DecodeError, RecursionError) as error:
-            trouble = "not_json", str(error)
-        if trouble is None:
-            batch.numbers.append(number)
-            batch.lines.append(line)
-            batch.values.append(values)
-        if trouble is not None or len(batch.values) >= _ROWS_AT_ONCE:
-            yield batch
-            batch = RowBatch([], [], [])
-        if trouble is not None:
-            rejections.reject(Row(number, line, {}), *trouble)
-    yield batch
+        found = _object_in(text)
+        if isinstance(found, dict):
+            numbers.append(number)
+            lines.append(line)
+            rows.append(found)
+        if not isinstance(found, dict) or len(rows) >= _ROWS_AT_ONCE:
+            yield RowBatch(numbers, lines, rows)
+            numbers, lines, rows = [], [], []
+        if not isinstance(found, dict):
+            rejections.reject(Row(number, line, {}), *found)
+    yield RowBatch(numbers, lines, rows)
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def _object_in(text: bytes) -> dict[str, Any] | tuple[str, str]:
+    """The object of a line, or why there is none: a code and a sentence."""
+    try:
+        found = _decode(text)
+    except UnicodeDecodeError as error:
+        return "not_utf8", str(error)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return "not_json", str(error)
+    return found if isinstance(found, dict) else ("not_an_object", "the line is JSON, but no object")

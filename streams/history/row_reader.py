@@ -64,7 +64,8 @@ class RowReader:
                     continue
                 conversation = conversation_of(values)
                 if not conversation or conversation.isspace():
-                    raise UnusableRow("no_conversation", "the row does not say which conversation it belongs to")
+                    refuse(place, UnusableRow("no_conversation", "the row does not say which conversation it is of"))
+                    continue
                 at, events = found
                 row = RowOfHistory(at, standings.get(standing_key(values)) or standing_of(values), events)
             except UnusableRow as error:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from typing_extensions import override
-
 from streams.history.time_formats import ISO_PIECES, midnight_of, pieces_of, time_since_midnight
 
 TimeReader = Callable[[str], datetime]
@@ -61,7 +59,6 @@ class _RememberedTimes(dict[str, datetime]):
         self._days = _Days(pieces.day, zone)
         self._minutes, self._rests = _TimesOfDay(pieces.minute), _TimesOfDay(pieces.rest)
 
-    @override
     def __missing__(self, text: str) -> datetime:
         stripped = text.strip()
         after_day, after_minute = self._after_day, self._after_minute
@@ -100,7 +97,6 @@ class _Days(dict[str, datetime | None]):
         self._pattern = pattern
         self._zone = zone
 
-    @override
     def __missing__(self, text: str) -> datetime | None:
         if len(self) >= REMEMBERED:
             self.clear()
@@ -126,7 +122,6 @@ class _TimesOfDay(dict[str, timedelta | None]):
         super().__init__()
         self._pattern = pattern
 
-    @override
     def __missing__(self, text: str) -> timedelta | None:
         if len(self) >= REMEMBERED:
             self.clear()

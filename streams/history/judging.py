@@ -1,0 +1,83 @@
+"""Chunks of conversations judged: their clocks as text and their figures, ready to be printed and added up.
+
+Pure but for what the engine computes: the same function serves `careline policy run` in its own process and in the
+processes of `streams.history.judging_processes`.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from agents.domain.calendar import CalendarNeverOpens
+from agents.domain.instant import Instant
+from agents.domain.policy_book import PolicyBook
+from agents.domain.verdict import judge_conversation
+from streams.history.clock_lines import clock_line
+from streams.history.conversation_history import HistoryTeller
+from streams.history.row_events import RowOfHistory
+
+Gathered = tuple[str, list[RowOfHistory]]
+"""A conversation and its rows, in file order."""
+
+_SOURCE = "file"
+_ROWS_AT_ONCE = 2_000
+"""Rows in a chunk: a twentieth of a second of judging, a thousandth of packing and sending."""
+
+
+@dataclass(slots=True)
+class ChunkVerdict:
+    """What came of a chunk. `lines` are its clocks, `outcomes` counts them by metric and outcome."""
+
+    conversations: int = 0
+    events: int = 0
+    lines: bytes = b""
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    elapsed_seconds: dict[str, "array[float]"] = field(default_factory=dict)
+    """By metric, of the clocks that were satisfied."""
+    troubles: list[str] = field(default_factory=list)
+    """Conversations that cannot be judged, in words."""
+
+
+class Judge:
+    """Judges chunks by a book of policies, with the clocks running on to `now`."""
+
+    def __init__(self, book: PolicyBook, now: Instant) -> None:
+        self._book = book
+        self._now = now
+
+    def verdict(self, chunk: Iterable[Gathered]) -> ChunkVerdict:
+        """Every clock of every conversation of a chunk, in the order given."""
+        verdict = ChunkVerdict()
+        teller = HistoryTeller(_SOURCE)
+        lines: list[bytes] = []
+        for conversation, rows in chunk:
+            interactions = teller.interactions(conversation, rows)
+            verdict.conversations += 1
+            verdict.events += len(interactions)
+            try:
+                views = judge_conversation(self._book, interactions, self._now)
+            except CalendarNeverOpens as error:
+                verdict.troubles.append(f"conversation {conversation!r} cannot be judged: {error}")
+                continue
+            for view in views:
+                lines.append(clock_line(view))
+                verdict.outcomes[view.metric, view.outcome] += 1
+                if view.satisfied_at is not None and view.elapsed_seconds is not None:
+                    verdict.elapsed_seconds.setdefault(view.metric, array("d")).append(view.elapsed_seconds)
+        verdict.lines = b"".join(lines)
+        return verdict
+
+
+def chunks_of(conversations: Iterable[Gathered], rows_at_once: int = _ROWS_AT_ONCE) -> Iterator[list[Gathered]]:
+    """The same conversations in the same order, some thousand rows together."""
+    chunk: list[Gathered] = []
+    rows_in_chunk = 0
+    for gathered in conversations:
+        chunk.append(gathered)
+        rows_in_chunk += len(gathered[1])
+        if rows_in_chunk >= rows_at_once:
+            yield chunk
+            chunk, rows_in_chunk = [], 0
+    if chunk:
+        yield chunk
