@@ -1,27 +1,12 @@
-"""Progress bars for commands that read and send history.
+"""Progress of commands that read and send history.
 
-On a terminal only, and on standard error, so that pipes stay clean.
+On a terminal only, and on standard error, so that pipes stay clean; where nobody watches, nothing is even loaded.
 """
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-from typing_extensions import override
-
-
-class _Rate(ProgressColumn):
-    """Steps per second since the beginning."""
-
-    @override
-    def render(self, task: Task) -> Text:
-        elapsed = task.elapsed or 0.0
-        steps = task.fields.get("steps", task.completed)
-        return Text(f"{steps / elapsed:,.0f}/s" if elapsed > 0 else "")
 
 
 @contextmanager
@@ -30,11 +15,10 @@ def reading(files: Sequence[Path]) -> Iterator[Callable[[int, int], None] | None
     if not sys.stderr.isatty():
         yield None
         return
-    total = sum(path.stat().st_size for path in files if path.is_file())
-    columns = (TextColumn("reading"), BarColumn(), TextColumn("{task.fields[steps]:,} rows"), _Rate())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total or None, steps=0)
-        yield lambda done, rows: bar.update(task, completed=done, steps=rows)
+    from streams.cli.history_bars import bar_of_bytes
+
+    with bar_of_bytes("reading", sum(path.stat().st_size for path in files if path.is_file())) as progress:
+        yield progress
 
 
 @contextmanager
@@ -43,7 +27,7 @@ def counting(what: str, total: int | None) -> Iterator[Callable[[int], None] | N
     if not sys.stderr.isatty():
         yield None
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda done: bar.update(task, completed=done)
+    from streams.cli.history_bars import bar_of_things
+
+    with bar_of_things(what, total) as progress:
+        yield progress

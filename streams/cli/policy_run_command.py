@@ -18,8 +18,8 @@ from streams.cli.history_files import WRONG_FILE, instant_of, load_history, load
 if TYPE_CHECKING:
     from schemas.policy import PolicyFile
     from streams.history.conversations import History
-    from streams.history.history_summary import VerdictSummary
-    from streams.history.judging import ChunkVerdict, Gathered
+    from streams.history.history_summary import ChunkVerdict, VerdictSummary
+    from streams.history.judging import Gathered
     from streams.policy_files.problem import Problem
 
 FAILED = 1
@@ -146,8 +146,8 @@ class _Verdicts:
             BrokenPipeError: nobody reads any more.
         """
         from streams.cli.history_progress import counting
-        from streams.history.history_summary import VerdictSummary
-        from streams.history.judging import ChunkVerdict, chunks_of
+        from streams.history.history_summary import ChunkVerdict, VerdictSummary
+        from streams.history.judging import chunks_of
 
         total, summary = ChunkVerdict(), VerdictSummary()
         jobs = min(self._jobs, history.counts.used // ROWS_WORTH_A_PROCESS)

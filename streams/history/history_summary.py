@@ -7,9 +7,9 @@ to Kafka.
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from streams.history.conversations import HistoryCounts
-from streams.history.judging import ChunkVerdict
 
 OUTCOMES = ("met", "satisfied_late", "breached", "open", "cancelled", "merged", "retracted")
 _SECONDS_PER_HOUR = 3600.0
@@ -28,6 +28,20 @@ def row_lines(counts: HistoryCounts, conversations: int, events: int) -> Iterato
     for trouble in counts.unwritten:
         yield f"  the list of rejected rows could not be written: {trouble}"
     yield f"{conversations:,} conversations, {events:,} events"
+
+
+@dataclass(slots=True)
+class ChunkVerdict:
+    """What came of a chunk. `lines` are its clocks, `outcomes` counts them by metric and outcome."""
+
+    conversations: int = 0
+    events: int = 0
+    lines: bytes = b""
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    elapsed_seconds: dict[str, "array[float]"] = field(default_factory=dict)
+    """By metric, of the clocks that were satisfied."""
+    troubles: list[str] = field(default_factory=list)
+    """Conversations that cannot be judged, in words."""
 
 
 class VerdictSummary:

@@ -5,9 +5,7 @@ processes of `streams.history.judging_processes`.
 """
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from agents.domain.calendar import CalendarNeverOpens
 from agents.domain.instant import Instant
@@ -15,6 +13,7 @@ from agents.domain.policy_book import PolicyBook
 from agents.domain.verdict import judge_conversation
 from streams.history.clock_lines import clock_line
 from streams.history.conversation_history import HistoryTeller
+from streams.history.history_summary import ChunkVerdict
 from streams.history.row_events import RowOfHistory
 
 Gathered = tuple[str, list[RowOfHistory]]
@@ -23,20 +22,6 @@ Gathered = tuple[str, list[RowOfHistory]]
 _SOURCE = "file"
 _ROWS_AT_ONCE = 2_000
 """Rows in a chunk: a twentieth of a second of judging, a thousandth of packing and sending."""
-
-
-@dataclass(slots=True)
-class ChunkVerdict:
-    """What came of a chunk. `lines` are its clocks, `outcomes` counts them by metric and outcome."""
-
-    conversations: int = 0
-    events: int = 0
-    lines: bytes = b""
-    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    elapsed_seconds: dict[str, "array[float]"] = field(default_factory=dict)
-    """By metric, of the clocks that were satisfied."""
-    troubles: list[str] = field(default_factory=list)
-    """Conversations that cannot be judged, in words."""
 
 
 class Judge:

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 from agents.domain.instant import Instant
 from agents.domain.policy_book import PolicyBook
 from schemas.policy import PolicyFile
-from streams.history.judging import ChunkVerdict, Gathered, Judge
+from streams.history.history_summary import ChunkVerdict
+from streams.history.judging import Gathered, Judge
 
 _CHUNKS_AHEAD = 8
 """Verdicts per process that may wait for a slower one before them."""
