@@ -92,6 +92,9 @@ def policy_run(
     except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
+    except OSError as error:
+        tell(f"error: the clocks cannot be written: {error.strerror or error}")
+        raise typer.Exit(FAILED) from None
     except JudgingStopped as stopped:
         tell(f"error: {stopped} (if memory ran out, try --jobs 1)")
         raise typer.Exit(FAILED) from None

@@ -8,7 +8,7 @@ spans lines and does not fit the header, its first line is rejected alone and re
 import csv
 import io
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from typing import BinaryIO, Self
 
 from streams.history.row_files import Rejections, Row, RowBatch
@@ -54,60 +54,71 @@ class CsvTable:
     def batches(self, rejections: Rejections) -> Iterator[RowBatch]:
         """Every row that has as many fields as the header; the others are rejected with their reason.
 
-        Most rows come by the block. A block that holds anything but one sound row per line is read again row by row.
+        Most rows come by the block. A block that holds anything but sound rows is read again row by row.
         """
         lines = self._lines
         number = 0
         while block := lines.block():
-            values = self._sound_rows(block)
-            if values is None:
-                lines.give_back(block)
-                number = yield from self._row_by_row(number, rejections)
+            before = lines.count - len(block)
+            values, ends = self._sound_rows(block)
+            lines.give_back(block[ends[-1] if ends else 0 :])
+            if values:
+                numbers = range(number + 1, number + 1 + len(values))
+                yield RowBatch(numbers, [before + end + 1 for end in (0, *ends[:-1])], values)
+                number += len(values)
             else:
-                line, length = lines.count - len(block) + 1, len(values)
-                yield RowBatch(range(number + 1, number + 1 + length), range(line, line + length), values)
-                number += length
+                number = yield from self._row_by_row(number, rejections)
 
-    def _sound_rows(self, block: list[str]) -> list[list[str]] | None:
-        """The rows of a block, when each line is a row that fits the header; else null."""
+    def _sound_rows(self, block: list[str]) -> tuple[list[list[str]], Sequence[int]]:
+        """The rows of a block, when all fit the header, and the line of the block that each ends with; else none.
+
+        The last one is left out if it is not sure that it has ended.
+        """
         text = "".join(block)
         if not text.isascii() and _has_surrogates(text):
-            return None
-        if '"' in block[-1] and not block[-1].endswith(_LINE_ENDS):
-            return None  # the file may end within a quote
+            return [], ()
         try:
             values = list(csv.reader(block, delimiter=self._delimiter))
         except csv.Error:
-            return None
-        if len(values) != len(block) or set(map(len, values)) != {len(self.header)}:
-            return None
-        return None if values[-1][-1].endswith(_LINE_ENDS) else values  # the block ends within a quote
+            return [], ()
+        if set(map(len, values)) != {len(self.header)}:
+            return [], ()
+        ends: Sequence[int] = range(1, len(block) + 1)
+        if len(values) != len(block):
+            reader = csv.reader(block, delimiter=self._delimiter)
+            ends = [reader.line_num for _ in reader]
+        if values[-1][-1].endswith(_LINE_ENDS) or ('"' in block[-1] and not block[-1].endswith(_LINE_ENDS)):
+            return values[:-1], ends[:-1]
+        return values, ends
 
     def _row_by_row(self, number: int, rejections: Rejections) -> Generator[RowBatch, None, int]:
         """Rows until all lines given back are used up; returns the number of the last row."""
         lines, width = self._lines, len(self.header)
         reader = csv.reader(lines, delimiter=self._delimiter)
+        good: list[Row] = []
         while lines.has_some_again:
             lines.forget()
             try:
-                values = next(reader)
+                values, trouble = next(reader), None
             except StopIteration:
                 break
             except csv.Error as error:
-                number += 1
-                lines.resume_after_first()
-                rejections.reject(Row(number, lines.first, ()), "unreadable_csv", str(error))
-                continue
-            if not values or (width > 1 and len(values) == 1 and not values[0].strip()):
+                values, trouble = [], ("unreadable_csv", str(error))
+            if trouble is None and (not values or (width > 1 and len(values) == 1 and not values[0].strip())):
                 continue
             number += 1
-            if len(values) == width and not lines.ended and not lines.undecodable:
-                yield RowBatch((number,), (lines.first,), (values,))
-            else:
-                rejections.reject(Row(number, lines.first, values), *self._what_is_wrong(values))
-                if len(values) != width or lines.ended:
-                    lines.resume_after_first()
-                    reader = csv.reader(lines, delimiter=self._delimiter)
+            if trouble is None and len(values) == width and not lines.ended and not lines.undecodable:
+                good.append(Row(number, lines.first, values))
+                continue
+            if good:
+                yield RowBatch(*zip(*good, strict=True))
+                good = []
+            rejections.reject(Row(number, lines.first, values), *(trouble or self._what_is_wrong(values)))
+            if trouble or len(values) != width or lines.ended:
+                lines.resume_after_first()
+                reader = csv.reader(lines, delimiter=self._delimiter)
+        if good:
+            yield RowBatch(*zip(*good, strict=True))
         return number
 
     def _what_is_wrong(self, values: list[str]) -> tuple[str, str]:
@@ -156,13 +167,13 @@ class _Lines:
 
     def block(self) -> list[str]:
         """Many lines at once; none at the end."""
-        lines = list(self._again) or self._text.readlines(_BLOCK_LETTERS)
+        lines = [*self._again, *self._text.readlines(_BLOCK_LETTERS)]
         self._again.clear()
         self.count += len(lines)
         return lines
 
     def give_back(self, block: list[str]) -> None:
-        """Give the lines of a block once more, one by one."""
+        """Give the last lines of a block once more."""
         self._again.extend(block)
         self.count -= len(block)
 

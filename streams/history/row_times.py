@@ -23,6 +23,7 @@ REMEMBERED = 16_384
 """How many distinct texts keep their instant: files are grouped by case or day, so equal texts stand close together."""
 
 _DIRECTIVE = re.compile("%(.)", re.DOTALL)
+_END_OF_DAY = re.compile(r"(?P<before>[^T ]*[T ])24(?P<after>(?::?00){0,2}(?:[.,]0+)?(?:Z|[+-][\d:]+)?)")
 _AROUND_A_DAY = (timedelta(hours=-3), timedelta(hours=27))
 """Where the offset is the same at both, it is the same on all of the day between: no zone has ever changed its offset
 and changed it back within two days (tzdata 2025)."""
@@ -53,7 +54,7 @@ class _RememberedTimes(dict[str, datetime]):
     def __init__(self, zone: ZoneInfo, time_format: str | None) -> None:
         super().__init__()
         self._zone = zone
-        self._read = datetime.fromisoformat if time_format is None else _strptime_reader(time_format)
+        self._read = _iso_time if time_format is None else _strptime_reader(time_format)
         pieces = ISO_PIECES if time_format is None else pieces_of(time_format)
         self._after_day, self._after_minute = pieces.after_day, pieces.after_minute
         self._days = _Days(pieces.day, zone)
@@ -145,3 +146,11 @@ def check_time_format(time_format: str) -> str | None:
 
 def _strptime_reader(time_format: str) -> TimeReader:
     return lambda text: datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows in `_instant`
+
+
+def _iso_time(text: str) -> datetime:
+    """ISO 8601, with midnight also as the end of a day (24:00), which Python reads from version 3.13 on."""
+    match = _END_OF_DAY.fullmatch(text)
+    if match is None:
+        return datetime.fromisoformat(text)
+    return datetime.fromisoformat(f"{match['before']}00{match['after']}") + timedelta(days=1)
