@@ -118,6 +118,7 @@ class Judges:
 
     def __init__(self, workers: list[_Worker]) -> None:
         self._workers = workers
+        self.pids = [pid for worker in workers if (pid := worker.process.pid) is not None]
 
     def verdicts(self, chunks: Iterable[list[Gathered]]) -> Iterator[ChunkVerdict]:
         """The verdicts on chunks, in their order.

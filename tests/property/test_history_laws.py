@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from schemas.interaction import Interaction
 from streams.history.conversations import History, read_history
 from streams.history.csv_table import CsvTable
 from streams.history.import_mapping import ImportMapping
+from streams.history.row_columns import JsonColumns
 from streams.history.row_files import Row
+from streams.history.row_reader import RowReader, RowsByConversation
 from streams.policy_files.mapping_reader import parse_mapping
 from streams.policy_files.problem import Problems
 
@@ -100,6 +103,45 @@ def test_events_are_in_order_and_every_row_is_accounted_for(given_rows: list[dic
                 assert after.type == "account_changed"
             if before.team != after.team:
                 assert after.type == "assigned"
+
+
+BY_ITSELF = """\
+format: ndjson
+conversation: "{c}"
+account: "{x}"
+conversation_fields: {tags: "{y}", priority: "{z}"}
+events:
+  - {when: {x: ["1", "true"]}, at: "{t}", from: customer}
+  - {when: {y: "1"}, at: "{u}", type: tagged, tags: "{x}"}
+  - {at: "{t}", type: due_set, metric: "{z}", due_at: "{u}"}
+  - {when: {z: a}, at: "{t}", from: "{y}", text: "{x}", id: "{z}"}
+  - {when: {z: b}, at: "{t}", type: account_changed, account: "{y}"}
+"""
+anything: st.SearchStrategy[Any] = st.sampled_from(
+    [1, True, "1", "true", None, "", " ", ["a", "b"], '["a","b"]', "a", "b", 1.0, {}]
+)
+sometimes = st.sampled_from(["2026-03-02", "2026-03-01T10:00", "", None, "soon"])
+any_row = st.fixed_dictionaries(
+    {"c": st.sampled_from(["1", ""]), "t": sometimes, "u": sometimes} | dict.fromkeys("xyz", anything)
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(any_row, max_size=30))
+def test_what_a_row_says_does_not_depend_on_the_rows_before_it(given_rows: list[dict[str, Any]]) -> None:
+    found = parse_mapping(BY_ITSELF, Problems("m"))
+    assert found is not None
+
+    def said(rows: list[dict[str, Any]], reader: RowReader) -> list[Any]:
+        each: list[Any] = []
+        for values in rows:
+            into: RowsByConversation = {}
+            reader.read([values], into, lambda _place, error: each.append((error.reason, error.detail)))
+            each.append(into)
+        return each
+
+    together = said(given_rows, RowReader(found, JsonColumns()))
+    assert together == [one for values in given_rows for one in said([values], RowReader(found, JsonColumns()))]
 
 
 class Nobody:

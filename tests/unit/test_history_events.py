@@ -156,6 +156,47 @@ def test_the_id_of_an_event_is_its_content_whatever_file_it_stands_in(tmp_path: 
     assert {e.id for e in once} == {e.id for e in again}
 
 
+def test_an_id_never_changes_or_importing_again_would_count_twice(tmp_path: Path) -> None:
+    rows = [
+        '1,asked,2026-03-02T10:00:00+01:00,acme,gold,email,P1,tier1,"x, y",,Hello "wörld"',
+        "1,answered,2026-03-02T12:00:00.25Z,acme,,chat,P3,tier2,x,waiting,",
+        "1,noted,2026-03-02T12:00:00.25Z,beta,,chat,P1,tier2,x,open,",
+        "1,noted,2026-03-02T12:00:00.25Z,beta,,chat,P3,tier2,x,open,",
+    ]
+    events = [*interactions(read(tmp_path, EVENTS, csv(*rows)))]
+    row = {"key": 1, "times": {"opened": "2026-01-05 09:00", "target": "2026-01-06T09:00:00.5"}}
+    one_row = ONE_ROW.replace(', id: "{key}-o"', "")
+    events += interactions(read(tmp_path, one_row, msgspec.json.encode(row), "history.ndjson"))
+    assert [(event.type, event.id) for event in events] == [
+        ("message", "63e25f667b0c0d2e3c548802"),
+        ("priority_changed", "f7a82b6ae041741b6fdd9589"),
+        ("assigned", "a6a0c977788a6d88add013a6"),
+        ("tagged", "a85b0340a8b4493fcc541b75"),
+        ("status_changed", "d8c57b66ce151b70d005f496"),
+        ("message", "fd71ccfc7045c698204d2241"),
+        ("account_changed", "dcc8188726929f5e514705ac"),
+        ("priority_changed", "6d99bb698aba17607044bf47"),
+        ("status_changed", "d9e1ad237b44efc3c39be15d"),
+        ("message", "4100c3ab16fe199d80e797d1"),
+        ("priority_changed", "168a6421c66df06bb0d5ceb0"),
+        ("message", "4100c3ab16fe199d80e797d1"),
+        ("message", "fc95d1ac09e5584cd816d5d8"),
+        ("due_set", "c23c043197ddbbeea80b7581"),
+    ]
+
+
+def test_a_change_that_the_mapping_states_holds_for_the_events_after_it(tmp_path: Path) -> None:
+    mapping = """\
+        format: csv
+        conversation: "{c}"
+        events:
+          - {when: {what: m}, at: "{t}", from: customer}
+          - {when: {what: p}, at: "{t}", type: priority_changed, priority: high}
+        """
+    events = interactions(read(tmp_path, mapping, "c,t,what\n1,2026-01-01,m\n1,2026-01-02,p\n1,2026-01-03,m\n"))
+    assert [event.priority for event in events] == [None, "high", "high"]
+
+
 ONE_ROW = """\
 format: ndjson
 time_zone: America/New_York

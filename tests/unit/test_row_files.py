@@ -67,6 +67,20 @@ def test_a_quote_that_never_closes_does_not_load_the_rest_of_the_file() -> None:
     assert refused == [(1, 2, "unreadable_csv")]
 
 
+def test_rows_of_several_lines_keep_their_numbers_across_blocks_and_a_defect_among_them_costs_its_own() -> None:
+    long = "x" * 997
+    rows = [["1", f"{long}\n{place}"] if place % 3 else ["2", long] for place in range(400)]
+    text = "a,b\n" + "".join(f'{a},"{b}"\n' for a, b in rows)
+    starts = [2 + sum(1 + ("\n" in b) for _, b in rows[:place]) for place in range(len(rows))]
+    _, found, refused = read_csv(text.encode())
+    assert [(row.number, row.line, row.values) for row in found] == list(zip(range(1, 401), starts, rows, strict=True))
+    assert refused == []
+    broken = f'{text}7\n8,"\n\n"\n9,z'
+    _, found, refused = read_csv(broken.encode())
+    assert [row.values for row in found] == [*rows, ["8", "\n\n"], ["9", "z"]]
+    assert refused == [(401, starts[-1] + 1 + ("\n" in rows[-1][1]), "ragged")]
+
+
 def test_the_table_knows_which_names_occur_twice() -> None:
     table, _, _ = read_csv(b"a,b,b,c\n")
     assert table.header == ("a", "b", "b", "c")
