@@ -230,6 +230,15 @@ def test_one_row_per_conversation_with_objects_lists_and_empty_times(tmp_path: P
     assert history.counts.without_event == 1
 
 
+def test_a_list_and_a_text_that_looks_like_it_are_two_things(tmp_path: Path) -> None:
+    rows = [
+        {"key": place, "times": {"opened": "2026-01-05"}, "labels": labels}
+        for place, labels in enumerate((["a"], '["a"]'))
+    ]
+    events = interactions(read(tmp_path, ONE_ROW, b"\n".join(map(msgspec.json.encode, rows)), "history.ndjson"))
+    assert [event.tags for event in events] == [("a",), ('["a"]',)]
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [
