@@ -2,7 +2,8 @@
 
 Exports are grouped by anything but time, so nothing can be said about a conversation before every row of every file
 has been seen. What is kept of a row is small and shared (`row_events`): about 180 bytes with its part of the
-conversation, five million rows to a gigabyte; texts come on top. `careline import` and `careline policy run` have the conversations next.
+conversation, five million rows to a gigabyte; texts come on top. `careline import` and `careline policy run` have the
+conversations next.
 """
 
 from collections import Counter
