@@ -6,21 +6,16 @@ a crash took back.
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from agents.conversation_agent import ConversationAgent
 from schemas.sla_event import SlaEvent
 from streams.lane.committed_batch import CommittedBatch
+from streams.lane.lane_effects import DECIDED
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
 
 ENOUGH_RECORDS = 1_000
 """A share of fewer records says nothing about a deployment."""
-
-DECIDED = frozenset({"met", "breached", "satisfied_late", "cancelled", "merged", "retracted"})
-
-TOLD = DECIDED | {"outcome_revised"}
-"""Kinds that say more than that they happened."""
 
 
 class TooManyRejections(RuntimeError):  # noqa: N818 - says what is wrong in the log line
@@ -52,13 +47,9 @@ class WorkWatch:
                 self._recorder.events_judged(stage, judgement, count)
         for rejection in batch.rejections:
             self._recorder.rejected(stage, rejection.reason)
-        kinds: Counter[Any] = Counter()
-        for event in batch.events:
-            if isinstance(event, SlaEvent):
-                kinds[event.kind] += 1
-                if event.metric is not None and event.kind in TOLD:
-                    self._sla_event(event, event.metric)
-        for kind, count in kinds.items():
+        for event in batch.telling:
+            self._telling(event, event.metric or "")
+        for kind, count in batch.kinds.items():
             self._recorder.sla_event(kind, count)
         self._recorder.state_keys(stage, self.lanes.keys_of(stage) if self.lanes is not None else 0)
         self._share_of_rejections(batch)
@@ -68,13 +59,14 @@ class WorkWatch:
         total: Counter[str] = Counter(dict.fromkeys(self._held, 0))
         for lane in self.lanes or ():
             if isinstance(lane.agent, ConversationAgent):
-                total.update(lane.agent.ledger.running)
+                # A copy, taken in one step: the agent may be deciding in its thread.
+                total.update(dict(lane.agent.ledger.running))
         self._held = total
         for place, count in total.items():
             metric, _, stage = place.rpartition("/")
             self._recorder.clocks_open(metric, stage, count)
 
-    def _sla_event(self, event: SlaEvent, metric: str) -> None:
+    def _telling(self, event: SlaEvent, metric: str) -> None:
         if event.kind in DECIDED and event.due_at is not None:
             self._recorder.outcome(metric, event.outcome or "open", event.channel, event.priority)
         if event.satisfied_at is not None and event.target_seconds and event.elapsed_seconds is not None:

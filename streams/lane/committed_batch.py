@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
-from msgspec import Struct
 
 from schemas.rejection import Rejection
+from schemas.sla_event import ClockEventKind, FactKind, SlaEvent
 
 if TYPE_CHECKING:
     from streams.lane.lane import Lane
@@ -19,7 +19,10 @@ class CommittedBatch:
 
     lane: "Lane"
     records: int
-    events: Sequence[Struct]
+    kinds: Mapping[ClockEventKind | FactKind, int]
+    """How many SLA events of each kind."""
+    telling: Sequence[SlaEvent]
+    """Those of `lane_effects.TELLING`."""
     rejections: Sequence[Rejection]
     judged: Mapping[str, int]
     """How many events became `applied`, `duplicate`, `late` or `rejected` by this batch."""

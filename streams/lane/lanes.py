@@ -9,14 +9,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from agents.domain.instant import Instant
+from agents.ports import Record
+from schemas.topics import TopicSpec
 from streams.lane.changelog import Recovery
 from streams.lane.committed_batch import CommittedBatch
-from streams.lane.lane import Batch, Lane, LaneKind
+from streams.lane.lane import Batch, Lane, LaneKind, LaneOutlets
 from streams.lane.lane_effects import LaneEffects
 from streams.lane.lane_transaction import LaneTransaction
+from streams.lane.outbox import Outbox
 
 log = logging.getLogger("careline.work")
 
@@ -48,12 +52,19 @@ class Lanes:
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._kind_of = {topic.name: kind for kind in self._kinds for topic in kind.sources}
         self._logical = {self._around.topic_name(name): name for name in self._kind_of}
+        self._topics = {self._around.topic_name(topic.name): topic for kind in self._kinds for topic in kind.sources}
         self._opening = asyncio.Lock()
         self._wanted: set[tuple[str, int]] = set()
+        # One thread for all lanes: deciding is bound by the interpreter's lock, two would only take turns.
+        self._deciding = ThreadPoolExecutor(1, "deciding")
         self.partitions = 0
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(list(self._lanes.values()))
+
+    def topic(self, physical: str) -> TopicSpec:
+        """The topic of ours behind a topic's name in Kafka."""
+        return self._topics[physical]
 
     def keys_of(self, agent: str) -> int:
         """How many keys the lanes of one agent remember."""
@@ -96,11 +107,13 @@ class Lanes:
         around = self._around
         transactional_id = f"{around.group}-{kind.agent}-{partition}"
         transaction = LaneTransaction(around.connection, transactional_id, around.group)
+        outbox = Outbox()
+        effects = LaneEffects(partition, self.partitions, around.topic_name, outbox)
         lane = Lane(
             kind,
             partition,
-            effects=LaneEffects(partition, self.partitions, around.topic_name),
-            transaction=transaction,
+            outlets=LaneOutlets(effects, outbox, transaction),
+            thread=self._deciding,
             topic_name=around.topic_name,
             wall_clock=around.wall_clock,
             on_committed=around.on_committed,
@@ -115,7 +128,7 @@ class Lanes:
         except BaseException as error:  # noqa: BLE001 - whatever it is, this worker's memory is not to be trusted any more
             self._around.on_failed(error)
 
-    def offer(self, topic: str, partition: int, records: list, acknowledge: Callable[[], None]) -> None:  # type: ignore[type-arg]
+    def offer(self, topic: str, partition: int, records: list[Record], acknowledge: Callable[[], None]) -> None:
         """Hand records to their lane."""
         logical = self._logical[topic]
         kind = self._kind_of[logical]
@@ -131,8 +144,7 @@ class Lanes:
             )
             acknowledge()
             return
-        spec = next(source for source in kind.sources if source.name == logical)
-        lane.offer(Batch(spec, records, acknowledge))
+        lane.offer(Batch(self._topics[topic], records, acknowledge))
 
     def is_full(self, topic: str, partition: int) -> bool:
         """Whether a partition should be left alone for now."""
@@ -155,6 +167,7 @@ class Lanes:
         """Close every lane, now."""
         async with self._opening:
             await self._close(list(self._lanes))
+        self._deciding.shutdown(wait=False)
 
     async def _close(self, keys: list[tuple[str, int]]) -> None:
         closing: list[Awaitable[None]] = []

@@ -88,5 +88,7 @@ class TickWriter:
 
 
 def _is_due(lane: Lane, now: Instant) -> bool:
+    if lane.is_deciding:
+        return False
     earliest = lane.states.earliest(WALL)
     return earliest is not None and earliest < now

@@ -1,7 +1,7 @@
-"""Faust beneath us: the methods that we override or lean on are still those that were read and tried.
+"""Faust and aiokafka beneath us: the methods that we override or lean on are still those that were read and tried.
 
-When this fails after an upgrade: read what changed, compare with `streams/faust_app/batch_consumer.py`, run the
-integration and fault tests, and only then write the new digest down.
+When this fails after an upgrade: read what changed, compare with `streams/faust_app` and
+`streams/lane/record_batch.py`, run the integration and fault tests, and only then write the new digest down.
 """
 
 import hashlib
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from faust.app.base import App
 from faust.tables.recovery import Recovery
 from faust.transport import consumer
@@ -31,6 +33,16 @@ READ_AND_TRIED = [
     pytest.param(
         driver.AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad", id="read committed, range assignment"
     ),
+    pytest.param(driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a", id="records of ours"),
+    pytest.param(
+        Fetcher.fetched_records,
+        "be4348896b9b66af",
+        id="waits on a waiter of its own, returns at once without a time-out",
+    ),
+    pytest.param(FetchResult.getall, "3e717e30de5068d5", id="reads from a position to a number of records"),
+    pytest.param(PartitionRecords._unpack_records, "b803e6d46480732c", id="makes each record in a method of its own"),
+    pytest.param(MessageBatch, "36a7b1dac89d2910", id="what it asks of a record batch"),
+    pytest.param(MessageAccumulator._pop_batch, "41cc98a298ef2628", id="sequence and producer are set once"),
     pytest.param(driver.Consumer.verify_event_path, "a17e8f0610e1abcb", id="no report about commits"),
     pytest.param(driver.Consumer._new_consumer_thread, "0870ec53dea75083", id="our thread"),
     pytest.param(driver.Consumer._to_message, "7c24f6511b2fcef7", id="what a message consists of"),

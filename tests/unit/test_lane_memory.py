@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.ports import Record
-from schemas.topics import INTERACTIONS
+from schemas.topics import INTERACTIONS, REJECTED
 from streams.lane.changelog import FORMAT, ChangelogDamaged, from_value, to_value
 from streams.lane.lane_effects import MOST_REJECTED_BYTES, LaneEffects
-from streams.lane.lane_transaction import BATCH_BYTES
+from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates, Remembered, Wake
+from streams.lane.record_batch import BATCH_BYTES
 
 keys = st.text(min_size=1, max_size=4)
 wakes = st.none() | st.builds(Wake, st.sampled_from(["wall", "simulation:7"]), st.integers(-(2**40), 2**40))
@@ -87,12 +88,14 @@ def test_a_changelog_value_that_cannot_be_read_is_loud(value: bytes, words: str)
 @pytest.mark.parametrize("size", [0, 900_000, MOST_REJECTED_BYTES, MOST_REJECTED_BYTES + 1, 7_000_000])
 def test_every_rejection_fits_into_a_transaction(size: int) -> None:
     """A huge poison record must not stop the worker again and again."""
-    effects = LaneEffects(0, 4, str)
+    outbox = Outbox()
+    effects = LaneEffects(0, 4, str, outbox)
     effects.reject(Record(INTERACTIONS, 0, 7, b"k", bytes(size), [], 0), "not_json", "nothing but zeros")
-    (record,) = effects.records
+    ((place, batch),) = outbox
     (rejection,) = effects.rejections
 
-    assert record.value is not None
-    assert len(record.value) < BATCH_BYTES
+    assert place == (REJECTED.name, 0)
+    assert batch.record_count() == 1
+    assert batch.size() < BATCH_BYTES
     assert (rejection.value == bytes(size)) is (size <= MOST_REJECTED_BYTES)
     assert (f"{size:,}" in rejection.detail) is (size > MOST_REJECTED_BYTES)
