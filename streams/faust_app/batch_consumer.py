@@ -88,8 +88,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """What was fetched, or what comes within the time-out, as `agents.ports.Record`."""
         fetcher = consumer._fetcher  # noqa: SLF001 - as the method does that this overrides
         records = await self._fetched(consumer, active_partitions, max_records)
-        if not records and timeout and not fetcher._closed:  # noqa: SLF001 - see above
-            await asyncio.wait([fetcher._create_fetch_waiter()], timeout=timeout)  # noqa: SLF001 - see above
+        if not records and timeout and self.consumer.flow_active:
+            waiter = fetcher._create_fetch_waiter()  # noqa: SLF001 - see above
+            try:
+                await asyncio.wait_for(waiter, timeout)
+            except TimeoutError:
+                return {}
+            if fetcher._closed:  # noqa: SLF001 - see above
+                return {}
             records = await self._fetched(consumer, active_partitions, max_records)
         return records
 
