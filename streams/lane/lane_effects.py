@@ -22,12 +22,8 @@ from streams.lane.record_batch import header_block
 
 SOURCE = "careline/work"
 
-BY_KEY = (SLA_EVENTS, INTERACTIONS)
-"""Topics whose records leave the lane: for their account, or for the conversation that others are merged into."""
-
 MOST_REJECTED_BYTES = 2_500_000
 """Base64 makes a third more of it, which has to fit into one batch of the transaction."""
-
 
 MOST_ACCOUNTS = 65_536
 """How many accounts' partitions are remembered: hashing a key costs more than writing the record."""
@@ -57,7 +53,10 @@ class LaneEffects:
         self.rejections: list[Rejection] = []
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
-        """Publish a contract under a key."""
+        """Publish a contract under a key.
+
+        Two topics leave the lane: for their account, or for the conversation that others are merged into.
+        """
         contract = type(event)
         headers = self._headers.get(contract)
         if headers is None:
@@ -65,7 +64,7 @@ class LaneEffects:
         if topic is SLA_EVENTS:
             place, key_bytes = self._accounts.get(key) or self._account(key)
             self._note(event)  # type: ignore[arg-type]  # what this topic is for
-        elif topic is INTERACTIONS:  # for the conversation that this one was merged into
+        elif topic is INTERACTIONS:
             place, key_bytes = self._by_key(topic, key), key.encode()
         else:
             place, key_bytes = self._homes.get(topic.name) or self._home(topic), key.encode()
