@@ -109,12 +109,12 @@ class RecordBatch:
 
     def finish(self) -> None:
         """Join and compress. Any thread may do it, once, when nothing is appended any more."""
-        joined = b"".join(self._parts)
+        self._records = b"".join(self._parts)
         self._parts = []
-        compressed = bytes(cramjam.zstd.compress(joined, level=ZSTD_LEVEL))
-        if len(compressed) < len(joined):
+        compressed = bytes(cramjam.zstd.compress(self._records, level=ZSTD_LEVEL))
+        if len(compressed) < len(self._records):
             self._attributes |= _ZSTD
-        self._records = min(compressed, joined, key=len)
+            self._records = compressed
 
     def record_count(self) -> int:
         """So far does the producer's sequence advance."""

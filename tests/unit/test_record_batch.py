@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.record.memory_records import MemoryRecords
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.ports import Record
@@ -43,6 +43,7 @@ def batch_of(written: list[tuple[bytes | None, bytes | None, Headers]]) -> Recor
     return batch
 
 
+@example([(None, bytes(15), [])])  # as long when compressed
 @given(records)
 def test_aiokafka_reads_what_was_appended(written: list[tuple[bytes | None, bytes | None, Headers]]) -> None:
     """Each key, value and header, nulls and lengths of several bytes among them, in a batch that is what it should."""
