@@ -85,10 +85,11 @@ class AccountAgent:
     def _take_event(self, record: Record) -> None:
         ledger = self._ledger
         try:
-            if contract_in(record.headers, SlaEvent) is Control:
+            found = contract_in(record.headers, SlaEvent)
+            if found is Control:
                 self._take_control(record)
                 return
-            event, at = _read(record, SlaEvent)
+            event, at = _read(record, SlaEvent, found)
         except ContractViolation as violation:
             ledger.sla_rejected += 1
             self._effects.reject(record, violation.reason, violation.detail)
@@ -116,14 +117,15 @@ class AccountAgent:
         if not is_repeated:
             ledger.signal_offsets[record.partition] = record.offset
         try:
-            if contract_in(record.headers, Signal) is Control:
+            found = contract_in(record.headers, Signal)
+            if found is Control:
                 if not is_repeated:
                     self._take_control(record)
                 return
             if is_repeated:
                 ledger.duplicate += 1
                 return
-            signal, at = _read(record, Signal)
+            signal, at = _read(record, Signal, found)
         except ContractViolation as violation:
             ledger.rejected += 1
             self._effects.reject(record, violation.reason, violation.detail)
@@ -221,10 +223,10 @@ class AccountAgent:
             return
         for record in opened.taken:
             if _is_sla_event(record):
-                event, at = _read(record, SlaEvent)
+                event, at = _read(record, SlaEvent, SlaEvent)
                 self._opened(account_id, event.clock).account.take_event(event, at)
             else:
-                signal, at = _read(record, Signal)
+                signal, at = _read(record, Signal, Signal)
                 self._opened(account_id, signal.clock).account.take_signal(signal, at)
         self._open[account_id].taken = opened.taken
 
@@ -273,13 +275,14 @@ def _is_sla_event(record: Record) -> bool:
     return record.topic.name == SLA_EVENTS.name
 
 
-def _read(record: Record, contract: type[Contract]) -> tuple[Contract, Instant]:
+def _read(record: Record, contract: type[Contract], found: type[Struct]) -> tuple[Contract, Instant]:
     """The event in a record and when it happened, if it is what the topic promises under the key that it must have.
+
+    `found` is the contract that its headers announce.
 
     Raises:
         ContractViolation: with the reason why not.
     """
-    found: type[Struct] = contract_in(record.headers, contract)
     if found is not contract:
         raise ContractViolation("unknown_type", f"{record.topic.name} carries no {found.__name__}")
     event = decode(contract, record.value)

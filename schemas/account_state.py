@@ -18,7 +18,10 @@ _VERSION = bytes([ACCOUNT_STATE_VERSION])
 
 
 class OutcomeBuckets(Struct, array_like=True, gc=False):
-    """Decided outcomes by bucket of time: three columns of equal length, buckets ascending and none all zero."""
+    """Decided outcomes by bucket of time: three columns of equal length, buckets ascending and none all zero.
+
+    Written until scopes came; what is found is counted on without labels.
+    """
 
     numbers: list[int] = field(default_factory=list)
     met: list[int] = field(default_factory=list)
@@ -31,10 +34,57 @@ class OverdueClock(Struct, array_like=True, gc=False):
     due_at: int
     breached_at: int
     priority: str | None = None
+    cell: int = -1
+
+
+class OpenClock(Struct, array_like=True, gc=False):
+    """A clock that runs. `due_at` is null while it is paused and where nothing is due; at `risk_at` little is left."""
+
+    cell: int
+    due_at: int | None = None
+    risk_at: int | None = None
+    is_warned: bool = False
+
+
+class ObjectiveState(Struct, array_like=True, gc=False):
+    """What a policy promises of all its outcomes, in millionths, over `30d` or a `month`, as an event said last."""
+
+    said_at: int
+    ratio: int
+    over: str
+    burning: list[str] = field(default_factory=list)
+    """Windows for which an alert fires."""
+
+
+Labels = tuple[str, str, str, str, str]
+"""Channel, priority, tier, team and policy; empty where there is none."""
+
+
+class CellsState(Struct, array_like=True, gc=False):
+    """Decided outcomes by combination of labels: columns of equal length, one place per combination.
+
+    `counts` holds 40 bytes for each: met of the five windows, then breached, as little-endian 32-bit numbers that hold
+    as of `counted_at`. `expiries` holds the first instant at which they no longer do, in 8 bytes (the largest number
+    for never). `minutes` and `hours` hold the buckets of each in entries of 8 bytes, ascending:
+    `number << 32 | met << 16 | breached`. A place without labels is free.
+    """
+
+    counted_at: int = 0
+    labels: list[Labels | None] = field(default_factory=list)
+    counts: bytes = b""
+    expiries: bytes = b""
+    minutes: list[bytes] = field(default_factory=list)
+    hours: list[bytes] = field(default_factory=list)
+    placed: bytes = b""
+    """Where the latest outcomes were put in, oldest first: 4 bytes of the clock's checksum and 2 of the place."""
 
 
 class MetricState(Struct, array_like=True, gc=False):
-    """The promises of one metric. `figures` as published last: (met, breached) of each window, then open, overdue."""
+    """The promises of one metric.
+
+    `figures` as counted last: (met, breached) of 1 h, 24 h, 7 d and 30 d, then open, overdue, then met, breached of the
+    month, then at risk. `open` counts all that run, `running` holds those kept one by one.
+    """
 
     minutes: OutcomeBuckets = field(default_factory=OutcomeBuckets)
     hours: OutcomeBuckets = field(default_factory=OutcomeBuckets)
@@ -45,6 +95,11 @@ class MetricState(Struct, array_like=True, gc=False):
     figures: list[int] = field(default_factory=list)
     expires_at: int | None = None
     """The first instant at which the figures are no longer those of `figures`."""
+    running: dict[str, OpenClock] = field(default_factory=dict)
+    cells: CellsState = field(default_factory=CellsState)
+    objectives: dict[str, ObjectiveState] = field(default_factory=dict)
+    told: bytes = b""
+    """A digest of what was told last."""
 
 
 class SurveyAnswer(Struct, array_like=True, gc=False):

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A breach, a band change.
+    """A breach, a band change, an error budget that burns.
 
     Stated once when it begins (`firing`) and once when it is over (`resolved`), under the same key.
 
@@ -33,3 +33,5 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_at: datetime | None = None
     clock: str = "wall"
     cause_id: str | None = None
+    window: str | None = None
+    """For a burning error budget, the window in which it burns: `1h`, `24h` or `7d`."""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.account_profile import AccountProfile
-from schemas.adherence import AdherenceFigure
+from schemas.adherence import AdherenceReport
 from schemas.alert import Alert
 from schemas.clock_view import ClockView
 from schemas.control import Control
@@ -35,7 +35,7 @@ EVENT_TYPES: dict[type[Struct], str] = {
     PublishedPolicy: "careline.policy.v1",
     SlaEvent: "careline.sla-event.v1",
     ClockView: "careline.clock.v1",
-    AdherenceFigure: "careline.adherence.v1",
+    AdherenceReport: "careline.adherence-report.v1",
     HealthScore: "careline.health.v1",
     Alert: "careline.alert.v1",
     Rejection: "careline.rejection.v1",

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from schemas.account_profile import AccountProfile
-from schemas.adherence import AdherenceFigure
+from schemas.adherence import AdherenceReport
 from schemas.alert import Alert
 from schemas.clock_view import ClockView
 from schemas.control import Control
@@ -100,12 +100,12 @@ CLOCKS = TopicSpec(
 )
 ADHERENCE = TopicSpec(
     name="careline.adherence.v1",
-    key="account, metric, scope, window",
-    contracts=(AdherenceFigure,),
+    key="account, metric",
+    contracts=(AdherenceReport,),
     retention_ms=None,
     producers=("work",),
     consumers=("sink", "any subscriber"),
-    purpose="Rolling adherence",
+    purpose="Rolling adherence in all scopes and windows, error budgets, forecast",
 )
 HEALTH = TopicSpec(
     name="careline.health.v1",

@@ -69,6 +69,8 @@ class WorkWatch:
     def _telling(self, event: SlaEvent, metric: str) -> None:
         if event.kind in DECIDED and event.due_at is not None:
             self._recorder.outcome(metric, event.outcome or "open", event.channel, event.priority)
+            if event.objective_ratio is not None and event.kind in {"met", "breached"}:
+                self._recorder.budget_used(metric, event.objective_ratio, breached=event.kind == "breached")
         if event.satisfied_at is not None and event.target_seconds and event.elapsed_seconds is not None:
             self._recorder.target_used(metric, event.priority, event.elapsed_seconds / event.target_seconds)
         if event.kind == "breached" and event.lateness_seconds is not None:

@@ -21,7 +21,8 @@ from tests.doubles import record_of
 START: Instant = from_datetime(datetime.fromisoformat("2026-03-02T00:00:00Z"))
 END: Instant = START + 40 * DAY_US
 ACCOUNT = "acme"
-METRICS = ("first_response", "first_resolution")
+METRICS = ("first_response", "legal_review")
+"""A known one, and one that a policy declares itself."""
 
 Event = SlaEvent | Signal
 
@@ -76,23 +77,52 @@ instants = st.one_of(
 )
 
 
+labels = st.fixed_dictionaries(
+    {
+        "channel": st.sampled_from(("email", "chat")),
+        "priority": st.sampled_from(("low", "normal", "urgent")),
+        "team": st.sampled_from((None, "billing")),
+        "tier": st.sampled_from((None, "gold")),
+        "policy": st.sampled_from(("gold", "default")),
+    }
+)
+"""What a clock is about."""
+OBJECTIVES = {"gold": (0.9, "30d"), "default": (0.8, "month")}
+
+
+def set_back(to: Instant) -> dict[str, Any]:
+    """A deadline that was moved."""
+    return {"due_at": to_datetime(to)}
+
+
 @st.composite
 def clock_life(draw: st.DrawFn, number: int) -> list[Event]:
     """One clock from its activation to wherever it has come."""
     metric = draw(st.sampled_from(METRICS))
-    common: dict[str, Any] = {"conversation": f"c{number}", "metric": metric, "instance": 1}
-    common["priority"] = draw(st.sampled_from(("low", "normal", "urgent")))
+    common: dict[str, Any] = {"conversation": f"c{number}", "metric": metric, "instance": 1} | draw(labels)
+    common["objective_ratio"], common["objective_over"] = OBJECTIVES[common["policy"]]
     due, later, latest = sorted((draw(instants), draw(instants), draw(instants)))
     common["due_at"] = to_datetime(due)
+    common["started_at"] = to_datetime(due - HOUR_US)
     begin = sla_event("activated", due - HOUR_US, **common)
     met = sla_event("met", due, **common, outcome="met", satisfied_at=to_datetime(due))
     broken = sla_event("breached", due, **common, outcome="breached", breached_at=to_datetime(due))
+    # Whoever looks after the conversation by then has nothing to do with what was decided before.
+    common |= draw(labels)
+    common["objective_ratio"], common["objective_over"] = OBJECTIVES[common["policy"]]
     answered = sla_event(
         "satisfied_late", later, **common, satisfied_at=to_datetime(later), breached_at=to_datetime(due)
     )
     back: dict[str, Any] = common | {"previous_decided_at": to_datetime(due)}
     lives: tuple[list[Event], ...] = (
         [begin],
+        [begin, sla_event("paused", due - MINUTE_US, **common | {"due_at": None})],
+        [begin, sla_event("warned", due - MINUTE_US, **common)],
+        [
+            begin,
+            sla_event("warned", due - MINUTE_US, **common),
+            sla_event("retargeted", due, **common | set_back(latest)),
+        ],
         [begin, sla_event("cancelled", later, **common, previous_outcome="open")],
         [begin, met],
         [begin, met, sla_event("retracted", latest, **back, previous_outcome="met")],

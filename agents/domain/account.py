@@ -9,14 +9,16 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from agents.domain import contact_volume, overdue, promise_windows, satisfaction
+from agents.domain import adherence_report, contact_volume, overdue, promise_windows, satisfaction
 from agents.domain.account_health import judge, note_mover
-from agents.domain.account_news import breach_alert, changed_figures, red_alert
+from agents.domain.account_news import breach_alert, burn_alerts, red_alert, report
+from agents.domain.error_budget import MILLION
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant
-from agents.domain.promise_windows import MOVES, Move, move_of
+from agents.domain.outcome_cells import OutcomeCells
+from agents.domain.promise_windows import MOVES, REVIEWS, Move, is_quiet, move_of, places_in_use
 from agents.domain.scoring import Scorer
-from schemas.account_state import AccountState, MetricState, SurveyAnswer
+from schemas.account_state import AccountState, MetricState, ObjectiveState, SurveyAnswer
 from schemas.alert import Alert
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
@@ -25,6 +27,12 @@ from schemas.topics import ADHERENCE, ALERTS, HEALTH, TopicSpec
 REMEMBERED_SIGNALS = 256
 """Ids of the latest signals by which a repeated delivery is recognised; an account is asked and measured less often in
 a day."""
+
+MOST_METRICS = 64
+"""Eleven are known, and a policy declares a handful of its own."""
+
+UNTOLD_PERIOD = "30d"
+"""Over what an objective is promised of which an event says only how high it is."""
 
 WALL = "wall"
 
@@ -42,13 +50,14 @@ class News(NamedTuple):
 class Account:
     """Changes one `AccountState`. Cheap to make: one per account and batch."""
 
-    __slots__ = ("alerts", "cause_id", "id", "state", "touched")
+    __slots__ = ("_cells", "alerts", "cause_id", "id", "state", "touched")
 
     def __init__(self, account_id: str, state: AccountState) -> None:
         self.id = account_id
         self.state = state
         self.touched: set[str] = set()
         """Metrics whose figures have to be counted again."""
+        self._cells: dict[str, OutcomeCells] = {}
         self.alerts: list[Alert] = []
         self.cause_id: str | None = None
         """The last record that was taken: the cause of what is told."""
@@ -63,16 +72,9 @@ class Account:
         state = self.state
         kind = event.kind
         if kind in MOVES:
-            if event.metric is None or event.instance is None:
-                raise ImpossibleEventError(f"{kind} needs both - at `$.metric`, `$.instance`")
-            metric = state.metrics.get(event.metric)
-            move = move_of(event, at, metric if metric is not None else MetricState())
-            if metric is None:
-                metric = state.metrics[event.metric] = MetricState()
-            self._advance_to_decisions(at, move)
-            promise_windows.apply(metric, move, state.as_of)
-            self.touched.add(event.metric)
-            self._note_move(event, move, at)
+            self._move(event, at)
+        elif kind in REVIEWS and event.metric in state.metrics:
+            self._review(event, at)
         else:
             self.advance(at)
             if kind == "contact" and event.author_kind in {None, "customer"}:
@@ -81,6 +83,46 @@ class Account:
             elif kind == "opened":
                 contact_volume.note(state.openings, state, at)
         self._meet(event, at)
+
+    def _move(self, event: SlaEvent, at: Instant) -> None:
+        name, state = event.metric, self.state
+        if name is None or event.instance is None:
+            raise ImpossibleEventError(f"{event.kind} needs both - at `$.metric`, `$.instance`")
+        metric = state.metrics.get(name)
+        move = move_of(event, at, metric if metric is not None else MetricState())
+        if metric is None:
+            if len(state.metrics) >= MOST_METRICS:
+                raise ImpossibleEventError(f"an account has no more than {MOST_METRICS} metrics - at `$.metric`")
+            metric = state.metrics[name] = MetricState()
+        self._advance_to_decisions(at, move)
+        promise_windows.apply(metric, self._cells_of(name), event, move)
+        self._note_objective(name, event, at)
+        self.touched.add(name)
+        self._note_move(event, move, at)
+
+    def _review(self, event: SlaEvent, at: Instant) -> None:
+        name = event.metric or ""
+        metric = self.state.metrics[name]
+        self.advance(at)
+        if promise_windows.review(metric, self._cells_of(name), event):
+            self._note_objective(name, event, at)
+            self.touched.add(name)
+
+    def _note_objective(self, name: str, event: SlaEvent, at: Instant) -> None:
+        metric = self.state.metrics[name]
+        ratio, policy = event.objective_ratio, event.policy
+        if ratio is not None and policy is not None:
+            over = event.objective_over or UNTOLD_PERIOD
+            said = ObjectiveState(at, round(ratio * MILLION), over)
+            if adherence_report.note_objective(metric, policy, said):
+                self._cells_of(name).spans = adherence_report.spans_of(metric)
+
+    def _cells_of(self, name: str) -> OutcomeCells:
+        cells = self._cells.get(name)
+        if cells is None:
+            metric = self.state.metrics[name]
+            cells = self._cells[name] = OutcomeCells(metric, self.state.as_of, adherence_report.spans_of(metric))
+        return cells
 
     def _advance_to_decisions(self, at: Instant, move: Move) -> None:
         self.advance(at)
@@ -153,13 +195,15 @@ class Account:
         state = self.state
         contact_volume.forget(state)
         satisfaction.forget(state)
-        for metric in state.metrics.values():
-            promise_windows.forget(metric, state.as_of)
         for name in self.touched:
-            state.metrics[name].expires_at = state.as_of
+            metric, cells = state.metrics[name], self._cells_of(name)
+            cells.bring_to(state.as_of)
+            cells.save(places_in_use(metric))
+            metric.expires_at = state.as_of
         news = [News(ALERTS, self.id, alert) for alert in self.alerts]
         self.alerts = []
         self.touched = set()
+        self._cells = {}
         return news
 
     def settle(self, scorer: Scorer) -> list[News]:
@@ -178,6 +222,7 @@ class Account:
                 news.append(News(ALERTS, self.id, alert))
         self.alerts = []
         self.touched = set()
+        self._cells = {}
         return news
 
     def _settle_metric(self, name: str) -> list[News]:
@@ -185,14 +230,22 @@ class Account:
         metric = state.metrics[name]
         if name not in self.touched and (metric.expires_at is None or metric.expires_at > state.as_of):
             return []
-        told = metric.figures
-        metric.figures, metric.expires_at = promise_windows.figures(metric, state.as_of)
-        if told == metric.figures:
-            return []
-        changed = changed_figures(self.id, state, name, told, self.cause_id)
-        if metric.expires_at is None and not any(metric.figures) and not metric.open:
+        cells = self._cells_of(name)
+        cells.bring_to(state.as_of)
+        picture = adherence_report.picture_of(metric, cells, state.as_of)
+        metric.expires_at = adherence_report.changes_at(metric, cells, state.as_of)
+        cells.save(places_in_use(metric))
+        news = [
+            News(ALERTS, self.id, alert) for alert in burn_alerts(self.id, state, name, picture.budgets, self.cause_id)
+        ]
+        # Where nothing was told, nothing is no news.
+        if picture.digest != metric.told and (metric.told or any(metric.figures)):
+            metric.told = picture.digest
+            told = report(self.id, state, name, picture, self.cause_id)
+            news.append(News(ADHERENCE, f"{self.id}/{name}", told))
+        if is_quiet(metric):
             del state.metrics[name]
-        return [News(ADHERENCE, f"{self.id}/{name}/account/{figure.window}", figure) for figure in changed]
+        return news
 
     def wake_at(self) -> Instant | None:
         """The next instant at which a figure changes although nothing happens, on a full minute; null when none will.

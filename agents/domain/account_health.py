@@ -10,15 +10,16 @@ from typing import Literal, NamedTuple
 from agents.domain import contact_volume, overdue, satisfaction
 from agents.domain.health_profile import MILLION, SignalName
 from agents.domain.instant import to_datetime
-from agents.domain.rolling_window import LAST_WEEK, WINDOWS
 from agents.domain.scoring import SHARE_UNITS, Scorer, sub_score
 from schemas.account_state import AccountState, PublishedHealth
+from schemas.adherence import WINDOW_NAMES
 from schemas.health_score import Contribution, HealthScore
 
 KEPT_MOVERS = 3
 """Ids kept of the newest events behind each signal: enough to look one up, little enough for every record."""
 
-_WEEK = 2 * WINDOWS.index(LAST_WEEK)
+_WEEK = 2 * WINDOW_NAMES.index("7d")
+"""Where `MetricState.figures` holds the last 7 days."""
 
 
 def adherence(state: AccountState) -> int | None:

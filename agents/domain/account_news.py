@@ -1,4 +1,4 @@
-"""What the readers of an account are told: adherence figures and alerts, as contracts with deterministic ids.
+"""What the readers of an account are told: adherence reports and alerts, as contracts with deterministic ids.
 
 `agents.domain.account` asks for them when it settles an account; health scores come from
 `agents.domain.account_health`.
@@ -6,11 +6,12 @@
 
 from typing import Literal
 
+from agents.domain.adherence_report import Picture
+from agents.domain.error_budget import BURN_WINDOWS, BurnWindow
 from agents.domain.instant import to_datetime
-from agents.domain.promise_windows import OPEN, OVERDUE, clock_id_of
-from agents.domain.rolling_window import WINDOWS
+from agents.domain.promise_windows import clock_id_of
 from schemas.account_state import AccountState
-from schemas.adherence import AdherenceFigure
+from schemas.adherence import AdherenceReport, BurnRate, ErrorBudget
 from schemas.alert import Alert
 from schemas.health_score import HealthScore
 from schemas.sla_event import SlaEvent
@@ -18,38 +19,83 @@ from schemas.sla_event import SlaEvent
 _PRESSING = frozenset({"high", "urgent"})
 
 
-def changed_figures(
-    account_id: str, state: AccountState, metric_name: str, told: list[int], cause_id: str | None
-) -> list[AdherenceFigure]:
-    """The figures of a metric that are no longer those told before; all of them when none were told."""
-    now = state.metrics[metric_name].figures
-    beside_changed = not told or told[OPEN:] != now[OPEN:]
-    as_of = to_datetime(state.as_of)
-    changed = []
-    for index, window in enumerate(WINDOWS):
-        at = 2 * index
-        if not beside_changed and told[at : at + 2] == now[at : at + 2]:
-            continue
-        met, breached = now[at], now[at + 1]
-        changed.append(
-            AdherenceFigure(
-                id=f"{account_id}/{metric_name}/{window.name}@{cause_id}",
-                account_id=account_id,
-                metric=metric_name,
-                window=window.name,
-                as_of=as_of,
-                met=met,
-                breached=breached,
-                ratio=met / (met + breached) if met + breached else None,
-                clock=state.clock,
-                open=now[OPEN],
-                overdue=now[OVERDUE],
-                tier=state.tier,
-                segment=state.segment,
-                cause_id=cause_id,
-            )
+def report(
+    account_id: str, state: AccountState, metric_name: str, picture: Picture, cause_id: str | None
+) -> AdherenceReport:
+    """How a metric stands, as a contract."""
+    return AdherenceReport(
+        id=f"{account_id}/{metric_name}@{cause_id}",
+        account_id=account_id,
+        metric=metric_name,
+        as_of=to_datetime(state.as_of),
+        standings=picture.standings,
+        clock=state.clock,
+        tier=state.tier,
+        segment=state.segment,
+        cause_id=cause_id,
+        budgets=picture.budgets,
+        forecast=picture.forecast,
+    )
+
+
+def burn_alerts(
+    account_id: str, state: AccountState, metric_name: str, budgets: tuple[ErrorBudget, ...], cause_id: str | None
+) -> list[Alert]:
+    """Budgets that have come to burn in a window (`firing`), or burn there no longer (`resolved`).
+
+    What fires is remembered in the state, so each is stated once, whoever goes on with the account.
+    """
+    objectives = state.metrics[metric_name].objectives
+    found = []
+    for budget in budgets:
+        burning = objectives[budget.policy].burning
+        for window, rate in zip(BURN_WINDOWS, budget.burn, strict=True):
+            if rate.burning == (window.name in burning):
+                continue
+            if rate.burning:
+                burning.append(window.name)
+            else:
+                burning.remove(window.name)
+            found.append(_burn_alert(account_id, state, metric_name, budget, (window, rate), cause_id))
+    return found
+
+
+def _burn_alert(  # noqa: PLR0917 - whom, what and why
+    account_id: str,
+    state: AccountState,
+    metric_name: str,
+    budget: ErrorBudget,
+    burn: tuple[BurnWindow, BurnRate],
+    cause_id: str | None,
+) -> Alert:
+    window, rate = burn
+    key = f"ErrorBudgetBurning/{account_id}/{metric_name}/{budget.policy}/{window.name}"
+    subject = f"The error budget of {metric_name} of {account_id} under {budget.policy}"
+    percent = f"{budget.objective_ratio * 100:g} % over {budget.over}"
+    if rate.burning:
+        summary = (
+            f"{subject} ({percent}) burns at {rate.rate:.1f} in {window.name}, where {rate.factor:.1f} is too much; "
+            f"{budget.left:.1f} of {budget.allowed:.1f} breaches are left"
         )
-    return changed
+    else:
+        summary = f"{subject} ({percent}) no longer burns too fast in {window.name}"
+    phase: Literal["firing", "resolved"] = "firing" if rate.burning else "resolved"
+    return Alert(
+        id=f"{key}/{phase}@{cause_id}",
+        key=key,
+        name="ErrorBudgetBurning",
+        state=phase,
+        severity=window.severity,
+        account_id=account_id,
+        occurred_at=to_datetime(state.as_of),
+        summary=summary,
+        metric=metric_name,
+        policy=budget.policy,
+        tier=state.tier,
+        clock=state.clock,
+        cause_id=cause_id,
+        window=window.name,
+    )
 
 
 def breach_alert(event: SlaEvent, state: Literal["firing", "resolved"]) -> Alert:

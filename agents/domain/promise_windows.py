@@ -1,7 +1,7 @@
-"""The promises of one metric: which clocks are open or overdue, and how the decided ones fall into the rolling windows.
+"""The promises of one metric: which clocks are open, at risk or overdue, and what their decisions put in and take out.
 
-`agents.domain.account` reads an SLA event into a `Move` and gives it here; `agents.domain.account_news` publishes the
-figures.
+`agents.domain.account` reads an SLA event into a `Move` and gives it here; the decisions lie in
+`agents.domain.outcome_cells`, and `agents.domain.adherence_report` says how it all stands.
 
 What counts, exactly: `met` enters at `satisfied_at`, a breach at `breached_at` (for `met` and `breached` themselves
 this is `occurred_at`). A breach stays in the ratio when the clock is answered late, cancelled or merged afterwards: the
@@ -11,11 +11,11 @@ which it was put in. Clocks without a target are open while they run and never i
 
 from typing import NamedTuple
 
-from agents.domain import overdue, rolling_window
+from agents.domain import overdue
 from agents.domain.impossible import ImpossibleEventError
-from agents.domain.instant import HOUR_US, MINUTE_US, Instant, from_datetime
-from agents.domain.rolling_window import LAST_DAY, LAST_HOUR, LAST_MONTH, LAST_WEEK, WINDOWS
-from schemas.account_state import MetricState, OverdueClock
+from agents.domain.instant import Instant, from_datetime
+from agents.domain.outcome_cells import OutcomeCells
+from schemas.account_state import Labels, MetricState, OpenClock, OverdueClock
 from schemas.sla_event import Outcome, SlaEvent
 
 MOVES = frozenset(
@@ -23,9 +23,18 @@ MOVES = frozenset(
 )
 """Kinds after which a clock stands elsewhere than before."""
 
+REVIEWS = frozenset({"paused", "resumed", "retargeted", "warned"})
+"""Kinds after which a clock still runs, but other things are known of it."""
+
+KEPT_CLOCKS = 1_000
+"""Running clocks kept one by one for each metric, as overdue ones are (`overdue.KEPT_CLOCKS`). Those beyond are open
+under the label `(other)`, with no deadline known."""
+
+RISK_PARTS = 5
+"""The last fifth of the span from start to deadline, in calendar time, as `due_soon` in the views. Policies that warn
+say it themselves, in open time."""
+
 _BEFORE: dict[str, Outcome] = {"met": "open", "breached": "open", "satisfied_late": "breached"}
-OPEN, OVERDUE = 2 * len(WINDOWS), 2 * len(WINDOWS) + 1
-"""Where `MetricState.figures` holds the open and the overdue clocks, behind (met, breached) of each window."""
 
 
 class Decision(NamedTuple):
@@ -113,48 +122,76 @@ def _decided_after(event: SlaEvent, after: Outcome) -> Decision | None:
     return None
 
 
-def apply(metric: MetricState, move: Move, as_of: Instant) -> None:
-    """Move the clock. Outcomes that no window reaches at `as_of` are not put in."""
+def labels_of(event: SlaEvent) -> Labels:
+    """What the clock of an event is about, in the order of `schemas.adherence.SCOPES`."""
+    return (event.channel, event.priority or "", event.tier or "", event.team or "", event.policy or "")
+
+
+def apply(metric: MetricState, cells: OutcomeCells, event: SlaEvent, move: Move) -> None:
+    """Move the clock, and its outcome into and out of the cells. A clock is about what its last event says."""
+    clock_id = move.clock_id
     if move.before == "open":
         metric.open -= 1
+        metric.running.pop(clock_id, None)
     elif move.before == "breached":
-        overdue.leave(metric, move.clock_id)
+        overdue.leave(metric, clock_id)
+    labels = labels_of(event)
     if move.after == "open":
         metric.open += 1
+        if len(metric.running) < KEPT_CLOCKS:
+            metric.running[clock_id] = _running(event, cells.place_of(labels), is_warned=False)
     elif move.overdue is not None:
-        overdue.enter(metric, move.clock_id, move.overdue)
-    if move.take_out == move.put_in:
+        move.overdue.cell = cells.place_of(labels)
+        overdue.enter(metric, clock_id, move.overdue)
+    take_out, put_in = move.take_out, move.put_in
+    if take_out == put_in:
         return
-    if move.take_out is not None:
-        _decide(metric, move.take_out, -1, as_of)
-    if move.put_in is not None:
-        _decide(metric, move.put_in, 1, as_of)
+    if take_out is not None:
+        cells.take_out(clock_id, labels, take_out.at, met=bool(take_out.met))
+    if put_in is not None:
+        cells.put_in(clock_id, cells.place_of(labels), put_in.at, met=bool(put_in.met))
 
 
-def _decide(metric: MetricState, decision: Decision, sign: int, as_of: Instant) -> None:
-    met, breached, at = decision
-    hour = at // HOUR_US
-    if hour < rolling_window.first_bucket(LAST_MONTH, as_of):
-        return
-    rolling_window.add(metric.hours, hour, sign * met, sign * breached)
-    minute = at // MINUTE_US
-    if minute >= rolling_window.first_bucket(LAST_DAY, as_of):
-        rolling_window.add(metric.minutes, minute, sign * met, sign * breached)
+def review(metric: MetricState, cells: OutcomeCells, event: SlaEvent) -> bool:
+    """Take over what an event of one of `REVIEWS` says about a running clock; false when it is not known here."""
+    clock_id = clock_id_of(event)
+    known = metric.running.get(clock_id)
+    if known is None:
+        return False
+    # A warning stands until the target moves: then the engine warns again if that is so.
+    is_warned = event.kind == "warned" or (known.is_warned and event.kind != "retargeted")
+    metric.running[clock_id] = _running(event, cells.place_of(labels_of(event)), is_warned=is_warned)
+    return True
 
 
-def forget(metric: MetricState, as_of: Instant) -> None:
-    """Drop the buckets that no window reaches any more."""
-    rolling_window.forget(metric.minutes, rolling_window.first_bucket(LAST_DAY, as_of))
-    rolling_window.forget(metric.hours, rolling_window.first_bucket(LAST_MONTH, as_of))
+def _running(event: SlaEvent, place: int, *, is_warned: bool) -> OpenClock:
+    if event.due_at is None:
+        return OpenClock(place, None, None, is_warned)
+    due_at = from_datetime(event.due_at)
+    started_at = from_datetime(event.started_at or event.occurred_at)
+    return OpenClock(place, due_at, due_at - max(0, due_at - started_at) // RISK_PARTS, is_warned)
 
 
-def figures(metric: MetricState, as_of: Instant) -> tuple[list[int], Instant | None]:
-    """What all windows hold at an instant, laid out as `MetricState.figures`, and until when by themselves.
+def is_at_risk(clock: OpenClock, as_of: Instant) -> bool:
+    """Warned of, or in the last fifth of its span. A paused clock spends nothing: it is at risk if it was warned of."""
+    return clock.is_warned or (clock.risk_at is not None and clock.risk_at <= as_of)
 
-    Buckets that no window reaches any more are forgotten on the way.
-    """
-    day = rolling_window.tally(metric.minutes, LAST_HOUR, LAST_DAY, as_of)
-    month = rolling_window.tally(metric.hours, LAST_WEEK, LAST_MONTH, as_of)
-    beside = (max(0, metric.open), len(metric.overdue) + metric.overdue_beyond)
-    expiries = [at for at in (day.expires_at, month.expires_at) if at is not None]
-    return [*day.counts, *month.counts, *beside], min(expiries, default=None)
+
+def risk_grows_at(metric: MetricState, as_of: Instant) -> Instant | None:
+    """The next instant at which a running clock comes to be at risk although nothing happens."""
+    soonest: Instant | None = None
+    for clock in metric.running.values():
+        at = clock.risk_at
+        if at is not None and at > as_of and not clock.is_warned and (soonest is None or at < soonest):
+            soonest = at
+    return soonest
+
+
+def places_in_use(metric: MetricState) -> set[int]:
+    """The places of cells that pending clocks are counted in."""
+    return {clock.cell for clock in metric.running.values()} | {clock.cell for clock in metric.overdue.values()}
+
+
+def is_quiet(metric: MetricState) -> bool:
+    """Whether nothing is pending and no window holds anything: it may be forgotten."""
+    return not (metric.cells.labels or metric.open > 0 or metric.overdue or metric.overdue_beyond)

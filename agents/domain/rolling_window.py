@@ -1,98 +1,134 @@
-"""Rolling windows over decided outcomes, as sparse buckets of whole numbers.
+"""Windows over decided outcomes: which buckets of time count at an instant, and how counts lie in one number.
 
-`agents.domain.promise_windows` keeps one set of minute buckets and one of hour buckets per metric. The rule, exactly,
-so that anybody can count again: bucket `n` of width `w` covers the instants `[n*w, (n+1)*w)`. It counts in a window of
-length `W` at `as_of` iff its start lies after `floor(as_of / w) * w - W` and not after `as_of`: the running bucket and
-the `W/w - 1` before it.
+`agents.domain.outcome_cells` keeps minute and hour buckets and asks here. The rule, exactly, so that anybody can count
+again: bucket `n` of width `w` covers the instants `[n*w, (n+1)*w)`. It counts in a rolling window of length `W` at
+`as_of` iff its start lies after `floor(as_of / w) * w - W` and not after `as_of`: the running bucket and the `W/w - 1`
+before it. It counts in `month` iff it starts in the calendar month of `as_of` in UTC, and not after `as_of`.
 """
 
 from bisect import bisect_left
+from calendar import monthrange
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
-from agents.domain.instant import DAY_US, HOUR_US, MINUTE_US, Instant
-from schemas.account_state import OutcomeBuckets
-from schemas.adherence import WindowName
+from agents.domain.instant import DAY_US, HOUR_US, MINUTE_US, Instant, from_datetime, to_datetime
+from schemas.adherence import WINDOW_NAMES, WindowName
+
+MINUTES_OF_HOUR = 60
+MINUTES_OF_DAY = 24 * 60
+HOURS_OF_WEEK = 7 * 24
+HOURS_OF_30_DAYS = 30 * 24
+HOURS_OF_LONGEST_MONTH = 31 * 24
+MOST_DAYS = 92
+"""Of an objective: a quarter. One over more days is counted over the last 92."""
+
+LENGTH_US: dict[WindowName, int] = {"1h": HOUR_US, "24h": DAY_US, "7d": 7 * DAY_US, "30d": 30 * DAY_US}
+
+# Ten counts side by side in one integer, so that a sum over cells is one addition: met of each window, then breached.
+LANE_BITS = 32
+LANES = 2 * len(WINDOW_NAMES)
+TALLY_BYTES = LANES * LANE_BITS // 8
+_1H, _24H, _7D, _30D, _MONTH = (1 << LANE_BITS * index for index in range(len(WINDOW_NAMES)))
+TO_BREACHED = LANE_BITS * len(WINDOW_NAMES)
+"""By how far `breached` of a window lies beyond its `met`."""
 
 
-class Window(NamedTuple):
-    """A rolling window: how long it is, how wide its buckets are, and how many of them it spans."""
+class Reach(NamedTuple):
+    """The oldest bucket that counts in each window: minutes for 1 h and 24 h, hours for the longer ones."""
 
-    name: WindowName
-    length_us: int
-    width_us: int
-    buckets: int
+    hour: int
+    day: int
+    week: int
+    days30: int
+    month: int
+    month_ends_at: Instant
+
+    @property
+    def kept_hours(self) -> int:
+        """The oldest hour that any window reaches."""
+        return min(self.days30, self.month)
 
 
-# Minutes move an hour by 1.7 % and hours a week by 0.6 %: finer buckets would cost memory and show nothing more.
-LAST_HOUR = Window("1h", HOUR_US, MINUTE_US, 60)
-LAST_DAY = Window("24h", DAY_US, MINUTE_US, 24 * 60)
-LAST_WEEK = Window("7d", 7 * DAY_US, HOUR_US, 7 * 24)
-LAST_MONTH = Window("30d", 30 * DAY_US, HOUR_US, 30 * 24)
-WINDOWS = (LAST_HOUR, LAST_DAY, LAST_WEEK, LAST_MONTH)
+def reach_at(as_of: Instant) -> Reach:
+    """What the windows reach at an instant."""
+    return _reach(as_of // MINUTE_US)
 
 
-class Tally(NamedTuple):
-    """What two windows over the same buckets hold: (met, breached) of the shorter, then of the longer one.
+@lru_cache(maxsize=4096)
+def _reach(minute: int) -> Reach:
+    hour = minute // 60
+    begins_at, ends_at = month_of(hour * HOUR_US)
+    return Reach(
+        minute - MINUTES_OF_HOUR + 1,
+        minute - MINUTES_OF_DAY + 1,
+        hour - HOURS_OF_WEEK + 1,
+        hour - HOURS_OF_30_DAYS + 1,
+        begins_at // HOUR_US,
+        ends_at,
+    )
 
-    `expires_at` is the first instant at which a bucket has left one of them; null when both are empty.
+
+@lru_cache(maxsize=1024)
+def month_of(at: Instant) -> tuple[Instant, Instant]:
+    """The first instant of the calendar month (UTC) that an instant lies in, and that of the next one."""
+    moment = to_datetime(at)
+    begin = from_datetime(datetime(moment.year, moment.month, 1, tzinfo=UTC))
+    return begin, begin + monthrange(moment.year, moment.month)[1] * DAY_US
+
+
+def windows_of(minute: int, reach: Reach) -> int:
+    """A tally with a 1 in each window that an outcome of this minute counts in, as met."""
+    hour = minute // 60
+    found = 0
+    if hour >= reach.week:
+        found = _7D
+        if minute >= reach.hour:
+            found |= _1H | _24H
+        elif minute >= reach.day:
+            found |= _24H
+    if hour >= reach.days30:
+        found |= _30D
+    if hour >= reach.month:
+        found |= _MONTH
+    return found
+
+
+class Shift(NamedTuple):
+    """One window whose oldest bucket moves: outcomes from `since` up to but without `until` leave it."""
+
+    window: int
+    since: int
+    until: int
+
+
+def shifts(before: Reach, after: Reach) -> tuple[tuple[Shift, Shift], tuple[Shift, Shift, Shift]]:
+    """How windows move between two instants: those over minutes, those over hours."""
+    return (
+        (Shift(_1H, before.hour, after.hour), Shift(_24H, before.day, after.day)),
+        (
+            Shift(_7D, before.week, after.week),
+            Shift(_30D, before.days30, after.days30),
+            Shift(_MONTH, before.month, after.month),
+        ),
+    )
+
+
+def next_expiry(minutes: list[int], hours: list[int], reach: Reach) -> Instant | None:
+    """The first instant at which one of these buckets no longer counts where it does; null when none counts.
+
+    Entries are `number << 32 | counts`, ascending.
     """
-
-    counts: tuple[int, int, int, int]
-    expires_at: Instant | None
-
-
-_NOTHING = Tally((0, 0, 0, 0), None)
-
-
-def first_bucket(window: Window, as_of: Instant) -> int:
-    """The number of the oldest bucket that counts at `as_of`."""
-    return as_of // window.width_us - window.buckets + 1
-
-
-def add(buckets: OutcomeBuckets, number: int, met: int, breached: int) -> None:
-    """Add to a bucket; negative numbers take out again. A bucket that comes to nothing goes."""
-    numbers = buckets.numbers
-    if numbers and numbers[-1] == number:
-        at = len(numbers) - 1
-    else:
-        at = bisect_left(numbers, number)
-        if at == len(numbers) or numbers[at] != number:
-            numbers.insert(at, number)
-            buckets.met.insert(at, met)
-            buckets.breached.insert(at, breached)
-            return
-    buckets.met[at] += met
-    buckets.breached[at] += breached
-    if not buckets.met[at] and not buckets.breached[at]:
-        del numbers[at], buckets.met[at], buckets.breached[at]
-
-
-def forget(buckets: OutcomeBuckets, before: int) -> None:
-    """Drop the buckets that no window reaches any more."""
-    numbers = buckets.numbers
-    if numbers and numbers[0] < before:
-        outside = bisect_left(numbers, before)
-        del numbers[:outside], buckets.met[:outside], buckets.breached[:outside]
-
-
-def tally(buckets: OutcomeBuckets, shorter: Window, longer: Window, as_of: Instant) -> Tally:
-    """What two windows hold at an instant; what neither reaches any more is forgotten on the way.
-
-    Less than nothing (an outcome taken out before it was put in) shows as nothing.
-    """
-    forget(buckets, first_bucket(longer, as_of))
-    numbers = buckets.numbers
-    if not numbers:
-        return _NOTHING
-    width_us = shorter.width_us
-    met, breached = max(0, sum(buckets.met)), max(0, sum(buckets.breached))
-    first = first_bucket(shorter, as_of)
-    if numbers[0] >= first:
-        return Tally((met, breached, met, breached), numbers[0] * width_us + shorter.length_us)
-    expires_at = numbers[0] * width_us + longer.length_us
-    start = bisect_left(numbers, first)
-    if start == len(numbers):
-        return Tally((0, 0, met, breached), expires_at)
-    short_met, short_breached = max(0, sum(buckets.met[start:])), max(0, sum(buckets.breached[start:]))
-    expires_at = min(expires_at, numbers[start] * width_us + shorter.length_us)
-    return Tally((short_met, short_breached, met, breached), expires_at)
+    soonest: list[Instant] = []
+    for entries, first, length, width in (
+        (minutes, reach.hour, MINUTES_OF_HOUR, MINUTE_US),
+        (minutes, reach.day, MINUTES_OF_DAY, MINUTE_US),
+        (hours, reach.week, HOURS_OF_WEEK, HOUR_US),
+        (hours, reach.days30, HOURS_OF_30_DAYS, HOUR_US),
+    ):
+        at = bisect_left(entries, first << 32)
+        if at < len(entries):
+            soonest.append(((entries[at] >> 32) + length) * width)
+    if hours and hours[-1] >> 32 >= reach.month:
+        soonest.append(reach.month_ends_at)
+    return min(soonest, default=None)

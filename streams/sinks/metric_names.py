@@ -83,6 +83,21 @@ SLA_OUTCOMES = MetricSpec(
     "Decisions about promises; satisfied_late follows a breached, so adherence is met / (met + breached)",
     ("metric", "outcome", "channel", "priority"),
 )
+BUDGET_OUTCOMES = MetricSpec(
+    "careline_error_budget_outcomes_total", "counter", "Promises decided under an objective", ("metric",)
+)
+BUDGET_ALLOWED = MetricSpec(
+    "careline_error_budget_allowed_total",
+    "counter",
+    "Broken promises that the objectives of the decided ones allow: 1 - objective for each, so policies can be summed",
+    ("metric",),
+)
+BUDGET_SPENT = MetricSpec(
+    "careline_error_budget_spent_total",
+    "counter",
+    "Broken promises among those decided under an objective",
+    ("metric",),
+)
 TARGET_USED = MetricSpec(
     "careline_target_used_ratio",
     "histogram",
@@ -167,6 +182,9 @@ METRIC_SPECS = (
     REJECTED,
     SLA_EVENTS,
     SLA_OUTCOMES,
+    BUDGET_OUTCOMES,
+    BUDGET_ALLOWED,
+    BUDGET_SPENT,
     TARGET_USED,
     CLOCKS_OPEN,
     BREACH_LATENESS,

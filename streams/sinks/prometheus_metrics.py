@@ -84,6 +84,9 @@ class PrometheusRecorder(Recorder):
         self._rejected = _counter(names.REJECTED, registry)
         self._sla_events = _counter(names.SLA_EVENTS, registry)
         self._outcomes = _counter(names.SLA_OUTCOMES, registry)
+        self._budget = [
+            _counter(spec, registry) for spec in (names.BUDGET_OUTCOMES, names.BUDGET_ALLOWED, names.BUDGET_SPENT)
+        ]
         self._target_used = _histogram(names.TARGET_USED, registry)
         self._clocks_open = _gauge(names.CLOCKS_OPEN, registry)
         self._breach_lateness = _histogram(names.BREACH_LATENESS, registry)
@@ -122,6 +125,8 @@ class PrometheusRecorder(Recorder):
         for metric in names.METRIC_LABELS:
             for outcome in names.OUTCOMES:
                 self._outcomes.labels(metric, outcome, COLLECTIVE, "none")
+            for counter in self._budget:
+                counter.labels(metric)
         for clock in names.CLOCK_FAMILIES:
             self._ticks.labels(clock)
 
@@ -161,6 +166,12 @@ class PrometheusRecorder(Recorder):
                 metric, each, channel, priority
             )
         return self._outcome_counters.setdefault(key, self._outcomes.labels(metric, outcome, channel, priority))
+
+    @override
+    def budget_used(self, metric: str, objective_ratio: float, *, breached: bool) -> None:
+        label = bounded(metric, names.METRIC_LABELS, "custom")
+        for counter, amount in zip(self._budget, (1, 1 - objective_ratio, int(breached)), strict=True):
+            counter.labels(label).inc(amount)
 
     @override
     def target_used(self, metric: str, priority: str | None, ratio: float) -> None:

@@ -26,6 +26,9 @@ class Recorder:
     def outcome(self, metric: str, outcome: Outcome, channel: str, priority: str | None) -> None:
         """A promise was decided."""
 
+    def budget_used(self, metric: str, objective_ratio: float, *, breached: bool) -> None:
+        """A promise was decided that counts against an objective."""
+
     def target_used(self, metric: str, priority: str | None, ratio: float) -> None:
         """A promise was answered after this share of its target (1 = exactly in time), in open time."""
 

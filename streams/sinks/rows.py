@@ -11,13 +11,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from schemas.adherence import AdherenceReport
 from schemas.clock_view import ClockView
-from schemas.health_score import Contribution, HealthScore
+from schemas.health_score import HealthScore
 from schemas.rejection import Rejection
 from schemas.sla_event import SlaEvent
 from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, SLA_EVENTS, TopicSpec
 
-ROW_SCHEMA = 1
+ROW_SCHEMA = 2
 """Part of every deduplication token: grows when the same records make other rows, so that a replay may write them."""
 EPOCH_SHIFT = 48
 """A version is the topic's epoch above 48 bits of offset: 2.8e14 records per partition and life of a topic."""
@@ -63,7 +64,7 @@ _CAUSE = ("cause_partition", "cause_offset", "cause_index", "cause_event_id")
 _SLA_EVENT_TEXT = (
     *("id", "kind", "conversation_id", "account_id", "source", "clock", "channel", "metric", "outcome"),
     *("previous_outcome", "policy", "policy_version", "calendar", "priority", "tier", "segment", "team", "inbox"),
-    *("agent", "warning", "reason", "author_kind", "status"),
+    *("agent", "warning", "reason", "author_kind", "status", "objective_over"),
 )
 _SLA_EVENT_PLAIN = (
     *("occurred_at", "instance", "target_seconds", "objective_ratio", "started_at", "due_at", "satisfied_at"),
@@ -78,19 +79,21 @@ _CLOCK_PLAIN = (
     *("instance", "as_of", "paused", "target_seconds", "started_at", "due_at", "next_change_at", "satisfied_at"),
     *("breached_at", "elapsed_seconds", "wall_elapsed_seconds"),
 )
-_ADHERENCE_TEXT = (
-    "id",
-    "account_id",
-    "metric",
-    "scope",
-    "scope_value",
-    "window",
-    "clock",
-    "tier",
-    "segment",
-    "cause_id",
+_ADHERENCE_TEXT = ("id", "account_id", "metric", "clock", "tier", "segment", "cause_id")
+_STANDING = ("scope", "scope_value", "met", "breached", "ratio", "open", "overdue", "at_risk")
+_BUDGET = (
+    *("policy", "objective_ratio", "over", "met", "breached", "allowed", "left", "left_ratio", "open"),
+    *("expected_breaches", "forecast_ratio", "breaches_left"),
 )
-_ADHERENCE_PLAIN = ("as_of", "met", "breached", "ratio", "open", "overdue")
+_BURN = (("burn_window", "window"), ("burn_rate", "rate"), ("burn_factor", "factor"), ("burning", "burning"))
+_DUE = ("conversation_id", "instance", "due_at", "at_risk")
+_ADHERENCE_COLUMNS = (
+    *_ADHERENCE_TEXT,
+    *("as_of", "forecast_breach_ratio", "forecast_breaches"),
+    *(f"standings.{name}" for name in _STANDING),
+    *(f"budgets.{name}" for name in (*_BUDGET, *(column for column, _ in _BURN))),
+    *(f"due.{name}" for name in _DUE),
+)
 _HEALTH_TEXT = (
     *("id", "account_id", "band", "change", "previous_band", "reason", "profile", "profile_version", "clock", "tier"),
     *("segment", "cause_id"),
@@ -101,7 +104,7 @@ _CONTRIBUTION = (
 )
 _ALERT_TEXT = (
     *("id", "key", "name", "state", "severity", "account_id", "summary", "conversation_id", "metric", "policy"),
-    *("priority", "channel", "tier", "team", "clock", "cause_id"),
+    *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
 )
 _ALERT_PLAIN = ("occurred_at", "instance", "due_at")
 
@@ -118,10 +121,13 @@ def _reader(text: tuple[str, ...], plain: tuple[str, ...]) -> Callable[[Struct],
 
 _sla_event_cells = _reader(_SLA_EVENT_TEXT, _SLA_EVENT_PLAIN)
 _clock_cells = _reader(_CLOCK_TEXT, _CLOCK_PLAIN)
-_adherence_cells = _reader(_ADHERENCE_TEXT, _ADHERENCE_PLAIN)
 _health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
 _alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
 _contribution_cells = attrgetter(*_CONTRIBUTION)
+_adherence_text = attrgetter(*_ADHERENCE_TEXT)
+_standing_cells = attrgetter(*_STANDING)
+_budget_cells = attrgetter(*_BUDGET)
+_due_cells = attrgetter(*_DUE)
 
 
 def _cause_cells(event: SlaEvent | ClockView) -> Row:
@@ -137,15 +143,32 @@ def _clock_row(view: ClockView) -> Row:
     return (*_clock_cells(view), *_cause_cells(view))
 
 
+def _adherence_row(report: AdherenceReport) -> Row:
+    forecast = report.forecast
+    burns = [[[getattr(rate, name) for rate in budget.burn] for budget in report.budgets] for _, name in _BURN]
+    standings = _nested(report.standings, _standing_cells, len(_STANDING))
+    standings[1][:] = ["" if value is None else value for value in standings[1]]
+    return (
+        *["" if value is None else value for value in _adherence_text(report)],
+        report.as_of,
+        None if forecast is None else forecast.breach_ratio,
+        None if forecast is None else forecast.expected_breaches,
+        *standings,
+        *_nested(report.budgets, _budget_cells, len(_BUDGET)),
+        *burns,
+        *_nested(() if forecast is None else forecast.due, _due_cells, len(_DUE)),
+    )
+
+
 def _health_row(score: HealthScore) -> Row:
-    return (*_health_cells(score), *_contribution_columns(score.contributions))
+    return (*_health_cells(score), *_nested(score.contributions, _contribution_cells, len(_CONTRIBUTION)))
 
 
-def _contribution_columns(contributions: Sequence[Contribution]) -> Row:
+def _nested(parts: Sequence[Struct], cells: Callable[[Struct], Row], width: int) -> list[list[Any]]:
     """One array per field, all of the same length: how ClickHouse keeps a nested table."""
-    if not contributions:
-        return tuple([] for _ in _CONTRIBUTION)
-    return tuple(map(list, zip(*map(_contribution_cells, contributions), strict=True)))
+    if not parts:
+        return [[] for _ in range(width)]
+    return list(map(list, zip(*map(cells, parts), strict=True)))
 
 
 def _rejection_row(rejection: Rejection) -> Row:
@@ -179,7 +202,7 @@ TABLES: tuple[Table[Any], ...] = (
         attrgetter("occurred_at"),
     ),
     Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row),
-    Table("adherence", ADHERENCE, (*_ADHERENCE_TEXT, *_ADHERENCE_PLAIN, *_POSITION), _adherence_cells),
+    Table("adherence", ADHERENCE, (*_ADHERENCE_COLUMNS, *_POSITION), _adherence_row),
     Table(
         "health",
         HEALTH,

@@ -69,8 +69,6 @@ def filled(clickhouse: Client) -> Client:
             ]
         if table.name in {"adherence", "alerts"}:
             versions = [msgspec.structs.replace(example, clock="wall")]
-        if table.name == "adherence":
-            versions = [msgspec.structs.replace(versions[0], window="24h", scope="account")]
         rows = [table.row(event, Position(0, offset)) for offset, event in enumerate(versions)]
         clickhouse.insert(table.name, rows, column_names=table.columns)
     return clickhouse

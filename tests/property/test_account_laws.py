@@ -1,5 +1,6 @@
 """Laws of the account agent: what must hold for every story, in every order and every batch."""
 
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,15 +12,14 @@ from msgspec.structs import replace
 from agents.account_agent import LEDGER_KEY, AccountAgent
 from agents.domain.account import Account
 from agents.domain.health_profile import DEFAULT_PROFILE, ComponentRule, HealthProfile, SignalRule
-from agents.domain.instant import DAY_US, MINUTE_US, Instant, from_datetime
-from agents.domain.rolling_window import WINDOWS
+from agents.domain.instant import DAY_US, MINUTE_US
 from agents.domain.scoring import Scorer
-from schemas.account_state import AccountLedger, AccountState, decode_account_state
-from schemas.adherence import AdherenceFigure
+from schemas.account_state import AccountLedger, AccountState, CellsState, decode_account_state
+from schemas.adherence import SCOPES, WINDOW_NAMES, AdherenceReport
 from schemas.health_score import Band, HealthScore
-from schemas.sla_event import SlaEvent
 from schemas.topics import ADHERENCE, ALERTS, HEALTH
-from tests.account_stories import ACCOUNT, END, METRICS, Event, interleaved, log, sla_event, threads, tick
+from tests.account_recount import Counts, Place, Recount, figures_in
+from tests.account_stories import ACCOUNT, END, METRICS, Event, interleaved, labels, log, sla_event, threads, tick
 from tests.doubles import DictStates, ListEffects, batches
 
 sizes = st.lists(st.integers(1, 8), max_size=8)
@@ -38,56 +38,30 @@ def state_of(states: DictStates) -> AccountState:
     return AccountState() if data is None else decode_account_state(AccountState, data)
 
 
-def timeless(state: AccountState) -> AccountState:
-    """A state without what was told, which depends on when somebody looked."""
+def without_places(state: AccountState) -> AccountState:
+    """A state without what was told, which depends on when somebody looked, and without where cells lie."""
+    for metric in state.metrics.values():
+        metric.cells, metric.told, metric.objectives = CellsState(), b"", {}
+        for running in metric.running.values():
+            running.cell = 0
+        for late in metric.overdue.values():
+            late.cell = 0
     return replace(state, health=None)
 
 
-def figures_of(effects: ListEffects) -> dict[str, tuple[int, int, int, int]]:
-    return {
-        key: (event.met, event.breached, event.open, event.overdue)
-        for key, event in effects.latest(ADHERENCE).items()
-        if isinstance(event, AdherenceFigure) and (event.met or event.breached or event.open or event.overdue)
-    }
+def reports_of(effects: ListEffects) -> list[AdherenceReport]:
+    return [report for report in effects.on(ADHERENCE) if isinstance(report, AdherenceReport)]
 
 
-def recount(events: list[Event], as_of: Instant) -> dict[str, tuple[int, int, int, int]]:
-    """The figures by brute force: every clock's last word, counted by the rule of `agents.domain.rolling_window`."""
-    decided: dict[tuple[str, str], tuple[str, Instant]] = {}
-    standing: dict[tuple[str, str], str] = {}
-    for event in events:
-        if not isinstance(event, SlaEvent) or event.metric is None:
-            continue
-        clock = (event.metric, event.conversation_id)
-        outcome = {"activated": "open", "outcome_revised": event.outcome}.get(event.kind, event.kind)
-        standing[clock] = str(outcome)
-        if event.kind in {"retracted", "outcome_revised"}:
-            decided.pop(clock, None)
-        if outcome == "met":
-            decided[clock] = ("met", from_datetime(event.satisfied_at or event.occurred_at))
-        elif outcome == "breached":
-            decided[clock] = ("breached", from_datetime(event.breached_at or event.occurred_at))
-    found = {}
-    for metric in METRICS:
-        stands = [where for (of, _), where in standing.items() if of == metric]
-        for window in WINDOWS:
-            after = as_of - as_of % window.width_us - window.length_us
-            counted = [
-                what
-                for (of, _), (what, at) in decided.items()
-                if of == metric and after < at - at % window.width_us <= as_of
-            ]
-            figure = (counted.count("met"), counted.count("breached"), stands.count("open"), stands.count("breached"))
-            if any(figure):
-                found[f"{ACCOUNT}/{metric}/account/{window.name}"] = figure
-    return found
+def figures_of(effects: ListEffects) -> dict[Place, Counts]:
+    return figures_in(effects.on(ADHERENCE))
 
 
 @given(st.data(), threads())
 def test_order_and_batches_do_not_matter(data: st.DataObject, lives: list[list[Event]]) -> None:
     one, one_effects = run(data.draw(interleaved(lives)), data.draw(sizes))
     other, other_effects = run(data.draw(interleaved(lives)), data.draw(sizes))
-    assert timeless(state_of(one)) == timeless(state_of(other))
+    assert without_places(state_of(one)) == without_places(state_of(other))
     assert figures_of(one_effects) == figures_of(other_effects)
     assert one.wakes == other.wakes
 
@@ -96,7 +70,7 @@ def test_order_and_batches_do_not_matter(data: st.DataObject, lives: list[list[E
 def test_rolling_windows_equal_a_recount(data: st.DataObject, lives: list[list[Event]]) -> None:
     events = data.draw(interleaved(lives))
     states, effects = run(events, data.draw(sizes))
-    assert figures_of(effects) == recount(events, state_of(states).as_of)
+    assert figures_of(effects) == Recount(events).figures(state_of(states).as_of)
 
 
 @given(st.data(), threads(), st.integers(0, 45 * 24 * 60))
@@ -107,7 +81,7 @@ def test_ticks_publish_exactly_what_a_recount_finds(
     now = END + minutes * MINUTE_US
     states, effects = DictStates(), ListEffects()
     AccountAgent(states, effects).process(log([*events, tick(now)], appended_at=now), 0)
-    assert figures_of(effects) == recount(events, now)
+    assert figures_of(effects) == Recount(events).figures(now)
 
 
 @given(st.data(), threads(), st.floats(0, 1, exclude_max=True))
@@ -126,11 +100,39 @@ def test_until_it_wakes_nothing_changes_by_itself(data: st.DataObject, lives: li
 @given(st.data(), threads())
 def test_a_ratio_is_null_exactly_where_nothing_was_decided(data: st.DataObject, lives: list[list[Event]]) -> None:
     _, effects = run(data.draw(interleaved(lives)), data.draw(sizes))
-    for figure in effects.on(ADHERENCE):
-        assert isinstance(figure, AdherenceFigure)
+    for figure in (figure for report in reports_of(effects) for figure in report.figures()):
         decided = figure.met + figure.breached
         assert figure.ratio == (figure.met / decided if decided else None)
-        assert min(figure.met, figure.breached, figure.open, figure.overdue) >= 0
+        assert figure.open >= figure.at_risk
+
+
+@given(st.data(), threads())
+def test_the_values_of_every_scope_sum_to_the_account(data: st.DataObject, lives: list[list[Event]]) -> None:
+    _, effects = run(data.draw(interleaved(lives)), data.draw(sizes))
+    for report in reports_of(effects):
+        sums: dict[str, list[Counter[str]]] = {
+            scope: [Counter() for _ in WINDOW_NAMES] for scope in ("account", *SCOPES)
+        }
+        for figure in report.figures():
+            counted = {"met": figure.met, "breached": figure.breached, "open": figure.open}
+            pending = {"overdue": figure.overdue, "at_risk": figure.at_risk}
+            sums[figure.scope][WINDOW_NAMES.index(figure.window)].update(counted | pending)
+        assert [sums[scope] for scope in SCOPES] == [sums["account"]] * len(SCOPES)
+        for budget in report.budgets:
+            place = ("policy", budget.policy)
+            (of_policy,) = [each for each in report.standings if (each.scope, each.scope_value) == place]
+            window = WINDOW_NAMES.index("30d" if budget.over == "30d" else "month")
+            assert (budget.met, budget.breached) == (of_policy.met[window], of_policy.breached[window])
+
+
+@given(st.data(), threads())
+def test_a_report_is_told_only_when_it_says_something_new(data: st.DataObject, lives: list[list[Event]]) -> None:
+    _, effects = run(data.draw(interleaved(lives)), data.draw(sizes))
+    said: dict[str, Any] = {}
+    for report in reports_of(effects):
+        news = (report.standings, report.budgets, report.forecast)
+        assert said.get(report.metric) != news
+        said[report.metric] = news
 
 
 @given(st.data(), threads(), st.sampled_from(("met", "breached", "satisfied_late")))
@@ -144,10 +146,9 @@ def test_a_retraction_undoes(data: st.DataObject, lives: list[list[Event]], outc
     ]
     if outcome == "satisfied_late":
         undone.append(sla_event("satisfied_late", at + 1, **clock))
-    # The deadline of a refolded clock may have moved: only `previous_decided_at` tells where the outcome was put in.
-    undone.append(
-        sla_event("retracted", END, **clock, previous_outcome=outcome, previous_decided_at=undone[1].occurred_at)
-    )
+    # Deadline and team may be others by now: only `previous_decided_at` tells where the outcome was put in.
+    back: dict[str, Any] = {"previous_outcome": outcome, "previous_decided_at": undone[1].occurred_at}
+    undone.append(sla_event("retracted", END, **clock, **back | data.draw(labels)))
     _, without = run([*events, tick(END)])
     _, with_it = run([*events, *undone, tick(END)], data.draw(sizes))
     assert figures_of(with_it) == figures_of(without)

@@ -10,7 +10,7 @@ from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import DAY_US, HOUR_US, Instant, to_datetime
 from schemas.account_state import AccountState, decode_account_state
-from schemas.adherence import AdherenceFigure
+from schemas.adherence import AdherenceReport
 from schemas.clock_view import ClockView
 from schemas.control import Control
 from schemas.interaction import Author, Interaction
@@ -46,8 +46,8 @@ class Accounts:
         self._offset += len(events)
 
     def figures(self) -> list[tuple[datetime, int, int]]:
-        told = [figure for figure in self.effects.on(ADHERENCE) if isinstance(figure, AdherenceFigure)]
-        return [(figure.as_of, figure.met, figure.breached) for figure in told if figure.window == "24h"]
+        told = [report for report in self.effects.on(ADHERENCE) if isinstance(report, AdherenceReport)]
+        return [(report.as_of, report.standings[0].met[1], report.standings[0].breached[1]) for report in told]
 
     def state(self) -> AccountState:
         return decode_account_state(AccountState, self.states.states[ACCOUNT])
@@ -88,9 +88,9 @@ def test_a_long_import_keeps_no_more_than_the_windows_reach() -> None:
     accounts = Accounts()
     for day in range(400):
         accounts.take(sla_event("met", START + day * DAY_US, f"c{day}", clock=CLOCK))
-    metric = accounts.state().metrics["first_response"]
-    assert len(metric.minutes.numbers) <= 2
-    assert len(metric.hours.numbers) <= 31
+    cells = accounts.state().metrics["first_response"].cells
+    assert [len(minutes) <= 2 * 8 for minutes in cells.minutes] == [True]
+    assert [len(hours) <= 31 * 8 for hours in cells.hours] == [True]
 
 
 class Conversations:
