@@ -66,6 +66,10 @@ SETTINGS non_replicated_deduplication_window = 10000;
 
 ALTER TABLE sla_events ADD COLUMN IF NOT EXISTS objective_over LowCardinality(String) AFTER objective_ratio;
 
+ALTER TABLE sla_events ADD COLUMN IF NOT EXISTS flags Array(LowCardinality(String)) COMMENT 'what looks like playing with the clock' AFTER reason;
+
+ALTER TABLE clocks ADD COLUMN IF NOT EXISTS flags Array(LowCardinality(String)) COMMENT 'what looks like playing with the clock' AFTER paused;
+
 ALTER TABLE alerts ADD COLUMN IF NOT EXISTS window LowCardinality(String) COMMENT 'of an error budget that burns' AFTER due_at;
 
 -- One row per account, metric, scope and window. Values of a scope sum to the account; ratios have to be made from sums.

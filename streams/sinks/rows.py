@@ -69,7 +69,7 @@ _SLA_EVENT_TEXT = (
 _SLA_EVENT_PLAIN = (
     *("occurred_at", "instance", "target_seconds", "objective_ratio", "started_at", "due_at", "satisfied_at"),
     *("breached_at", "elapsed_seconds", "wall_elapsed_seconds", "overrun_seconds", "wall_overrun_seconds"),
-    *("detected_at", "lateness_seconds", "previous_decided_at"),
+    *("detected_at", "lateness_seconds", "previous_decided_at", "flags"),
 )
 _CLOCK_TEXT = (
     *("id", "conversation_id", "account_id", "metric", "outcome", "source", "clock", "channel", "tier", "segment"),
@@ -77,7 +77,7 @@ _CLOCK_TEXT = (
 )
 _CLOCK_PLAIN = (
     *("instance", "as_of", "paused", "target_seconds", "started_at", "due_at", "next_change_at", "satisfied_at"),
-    *("breached_at", "elapsed_seconds", "wall_elapsed_seconds"),
+    *("breached_at", "elapsed_seconds", "wall_elapsed_seconds", "flags"),
 )
 _ADHERENCE_TEXT = ("id", "account_id", "metric", "clock", "tier", "segment", "cause_id")
 _STANDING = ("scope", "scope_value", "met", "breached", "ratio", "open", "overdue", "at_risk")

@@ -45,7 +45,7 @@ def expressions() -> Iterator[tuple[str, str]]:
                     yield f"{path.stem}: {panel['title']}", target["expr"]
 
 
-@pytest.mark.parametrize(("place", "expression"), list(expressions()), ids=lambda value: value[:40])
+@pytest.mark.parametrize(("place", "expression"), list(expressions()), ids=lambda value: value[:60])
 def test_expression_names_exported_metrics_only(place: str, expression: str) -> None:
     known = {series for spec in METRIC_SPECS for series in series_of(spec)} | {rule.get("record") for rule in rules()}
     named = {name for name in re.findall(r"[A-Za-z_:][\w:]*", expression) if "careline_" in name}
