@@ -59,6 +59,12 @@ class Calendar(Protocol):
             CalendarNeverOpens: there is none.
         """
 
+    def intervals(self, start: Instant, end: Instant) -> list[tuple[Instant, Instant]]:
+        """The open intervals inside `[start, end)` in order, as long and as few as can be.
+
+        Their lengths add up to `open_between(start, end)`.
+        """
+
 
 def compile_calendars(specs: Mapping[str, CalendarSpec]) -> dict[str, Calendar]:
     """Every calendar of a file by name, and `always`.
@@ -92,3 +98,6 @@ class _AlwaysOpen:
 
     def next_opening(self, at: Instant) -> Instant:
         return at
+
+    def intervals(self, start: Instant, end: Instant) -> list[tuple[Instant, Instant]]:
+        return [(start, end)] if end > start else []

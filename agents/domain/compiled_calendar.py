@@ -141,6 +141,20 @@ class CompiledCalendar:
             return at
         return self._first_instant_beyond(self._passed[index] + closing - opens, at)
 
+    def intervals(self, start: Instant, end: Instant) -> list[tuple[Instant, Instant]]:
+        """The open intervals inside `[start, end)`, cut to it; those that touch are one."""
+        if end <= start:
+            return []
+        self._cover(start, end)
+        found: list[tuple[Instant, Instant]] = []
+        for index in range(self._entry_at(start), self._entry_at(end) + 1):
+            opening, closing = max(self._opens[index], start), min(self._closes[index], end)
+            if found and found[-1][1] == opening < closing:
+                found[-1] = found[-1][0], closing
+            elif opening < closing:
+                found.append((opening, closing))
+        return found
+
     def _entry_at(self, at: Instant) -> int:
         """The last entry that opens at or before an instant."""
         if not self._from <= at < self._until:

@@ -142,7 +142,7 @@ class Narrator:
     def revised(self, state: ConversationState, clock: ClockState, previous: ClockState, at: Instant) -> None:
         """An event that came late changed what was already published."""
         before = Before(previous.outcome, counted_at(previous))
-        until = _last_instant(clock, state.advanced_to)
+        until = runs_until(clock, state.advanced_to)
         which = f"outcome_revised/{self.event_id}"
         self._write(state, clock, which, "outcome_revised", at, until, clock.outcome, "late event", before)
 
@@ -318,7 +318,7 @@ def _figures(
 def view_of(state: ConversationState, clock: ClockState, book: PolicyBook, as_of: Instant, cause: Cause) -> ClockView:
     """The clock as it stands at an instant: what the topic of clocks, boards and `policy run` show."""
     calendar = book.terms[clock.policy_version, clock.policy, clock.metric].promise.calendar
-    until = _last_instant(clock, as_of)
+    until = runs_until(clock, as_of)
     elapsed_us = clock.elapsed_us if clock.elapsed_us is not None else used_us(clock, calendar, until)
     # In the order of the contract, as above.
     return ClockView(
@@ -359,8 +359,8 @@ def _target_seconds(clock: ClockState) -> float | None:
     return None if clock.target_us is None or clock.set_by_hand else clock.target_us // SECOND_US
 
 
-def _last_instant(clock: ClockState, as_of: Instant) -> Instant:
-    """Until when the clock has run: to its end, else to now."""
+def runs_until(clock: ClockState, as_of: Instant) -> Instant:
+    """Until when the clock runs as far as is known: to its end, else to now."""
     if clock.satisfied_at is not None:
         return clock.satisfied_at
     return clock.ended_at if clock.ended_at is not None else as_of

@@ -38,6 +38,8 @@ class Promise:
     target: Duration | None = None
     by_priority: Mapping[str, Duration] = field(default_factory=dict)
     pauses: Predicate = never
+    pause_when: Condition | None = None
+    """What `pauses` asks, in words; null where the clock never pauses."""
     continues: bool = False
     """Whether a reopened conversation goes on with the time that this clock has used."""
 
@@ -53,7 +55,9 @@ class CompiledPolicy:
     id: str
     version: str
     calendar: Calendar
+    when: Condition
     matches: Predicate
+    """`when` as a function."""
     promises: Mapping[str, Promise]
     warn_at: tuple[WarningThreshold, ...]
     on_change: str
@@ -228,6 +232,7 @@ def _compile(policy: Policy, policy_file: PolicyFile, calendars: Mapping[str, Ca
         id=policy.id,
         version=policy_file.version,
         calendar=calendars[policy.calendar],
+        when=policy.when,
         matches=state_predicate(policy.when),
         promises=promises,
         warn_at=policy.warn_at,
@@ -244,24 +249,31 @@ def _promise(
     policy: Policy, target: MetricTarget, declared: Mapping[str, DeclaredClock], calendars: Mapping[str, Calendar]
 ) -> Promise:
     rule = rule_of(target.metric, declared)
+    pause_when, pauses = _pauses(target, rule, declared.get(target.metric))
     return Promise(
         rule=rule,
         calendar=calendars[target.calendar or policy.calendar],
         edge=policy.edge,
         target=target.target,
         by_priority=target.by_priority,
-        pauses=_pauses(target, rule, declared.get(target.metric)),
+        pauses=pauses,
+        pause_when=pause_when,
         continues=rule.continues and target.reopen == "continue",
     )
 
 
-def _pauses(target: MetricTarget, rule: ClockRule, declared: DeclaredClock | None) -> Predicate:
+def _pauses(
+    target: MetricTarget, rule: ClockRule, declared: DeclaredClock | None
+) -> tuple[Condition | None, Predicate]:
     written = target.pause_when
     if written is not None:
-        return state_predicate(written) if written != Condition() else never
+        return (written, state_predicate(written)) if written != Condition() else (None, never)
     if declared is not None:
-        return event_predicate(declared.pause) if declared.pause is not None else never
-    return state_predicate(Condition({"status": rule.pause_statuses})) if rule.pause_statuses else never
+        return declared.pause, event_predicate(declared.pause) if declared.pause is not None else never
+    if not rule.pause_statuses:
+        return None, never
+    by_default = Condition({"status": rule.pause_statuses})
+    return by_default, state_predicate(by_default)
 
 
 def _over(days: int | None) -> str:

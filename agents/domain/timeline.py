@@ -230,7 +230,7 @@ class Timeline:
     ) -> ConversationState:
         """The conversation after these entries and the time until an instant, from the horizon on."""
         state = self.state
-        again = decode_state(state.base) if state.base is not None else _blank(state, described or {})
+        again = beginning_of(state, described)
         silent = Silence(self.book)
         conversation = Conversation(again, self.book, silent)
         for entry in sorted(entries, key=_time_of):
@@ -298,10 +298,17 @@ def wake_at(state: ConversationState) -> Instant | None:
     return None
 
 
-def _blank(state: ConversationState, described: dict[str, Any]) -> ConversationState:
-    """The conversation before its first event."""
+def beginning_of(state: ConversationState, described: dict[str, Any] | None = None) -> ConversationState:
+    """The conversation before the first of its entries: as it stood at the horizon, or before its first event.
+
+    Args:
+        state: the conversation as it stands.
+        described: what its first event says otherwise than is remembered.
+    """
+    if state.base is not None:
+        return decode_state(state.base)
     known = {name: getattr(state, name) for name in LASTING} | (state.initial or _attributes(state))
-    return ConversationState(**(known | described))
+    return ConversationState(**(known | (described or {})))
 
 
 def _attributes(state: ConversationState) -> dict[str, Any]:
