@@ -40,7 +40,7 @@ class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
     breached_at: int | None = None
     satisfied_at: int | None = None
     ended_at: int | None = None
-    """When it was cancelled, merged or retracted."""
+    """When it was cancelled, merged or retracted; when first, if more than once."""
     elapsed_us: int | None = None
     warnings_given: int = 0
     next_warning_at: int | None = None

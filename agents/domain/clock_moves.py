@@ -303,7 +303,8 @@ class ClockMoves:
         if clock.elapsed_us is None:  # an answer that is taken back later took no longer for that
             clock.elapsed_us = clocks.used_us(clock, self._terms(clock).promise.calendar, at)
         clock.outcome = outcome
-        clock.ended_at = at
+        if clock.ended_at is None:  # taken back after it was cancelled, it has run no longer for that
+            clock.ended_at = at
         clock.reason = reason
         clock.next_warning_at = None
         self.narrator.clock(self.state, clock, outcome, at, reason, before)
