@@ -44,6 +44,34 @@ pauses = st.sampled_from(
 
 
 @st.composite
+def restless_stories(draw: st.DrawFn) -> list[Interaction]:
+    """A conversation that is paused, resolved, reopened and moved to other policies all the time."""
+    gaps = draw(st.lists(st.integers(20, 700), min_size=5, max_size=16))
+    happened = [event(MONDAY, "customer", id="first")]
+    minute = 0
+    for number, gap in enumerate(gaps):
+        minute += gap
+        what, value = draw(restless)
+        happened.append(event(MONDAY + timedelta(minutes=minute), what, value, id=f"e{number}"))
+    return happened
+
+
+restless = st.sampled_from(
+    [
+        *(("status", word) for word in ("on_hold", "on_hold", "waiting_on_customer", "open", "resolved", "resolved")),
+        *(("account_id", name) for name in ("acme", "beta")),
+        *(("priority", name) for name in ("urgent", "normal", "low")),
+        ("tagged", ("vip",)),
+        ("tagged", ()),
+        ("customer", None),
+        ("agent", None),
+        ("due_set", ("first_resolution", "tue 10:00")),
+    ]
+)
+stories = st.one_of(histories(conversations=1, longest=20), restless_stories())
+
+
+@st.composite
 def policies(draw: st.DrawFn, number: int, when: Condition) -> Policy:
     """One entry of a file."""
     targets = [
@@ -51,7 +79,9 @@ def policies(draw: st.DrawFn, number: int, when: Condition) -> Policy:
         target("next_response", {"urgent": "1:00", "normal": "2 days"}),
         target(draw(st.sampled_from(("first_resolution", "group_ownership"))), "8:00", pause_when=draw(pauses)),
         *(
-            target(metric, draw(st.sampled_from(("8:00", "2 days", None))), calendar=draw(st.sampled_from((*NAMES, None))))
+            target(
+                metric, draw(st.sampled_from(("8:00", "2 days", None))), calendar=draw(st.sampled_from((*NAMES, None)))
+            )
             for metric in draw(st.sets(st.sampled_from(CONTINUING)))
         ),
     ]
@@ -70,7 +100,10 @@ def policies(draw: st.DrawFn, number: int, when: Condition) -> Policy:
 @st.composite
 def files(draw: st.DrawFn, version: str = "1") -> PolicyFile:
     """A policy file of several policies, the last for everybody or for few."""
-    whens = [*draw(st.lists(conditions, max_size=2)), draw(st.sampled_from((Condition(), Condition({"tag": ("vip",)}))))]
+    whens = [
+        *draw(st.lists(conditions, max_size=2)),
+        draw(st.sampled_from((Condition(), Condition({"tag": ("vip",)})))),
+    ]
     entries = tuple(draw(policies(number, when)) for number, when in enumerate(whens))
     return PolicyFile(version=version, calendars=CALENDARS, policies=entries)
 
@@ -119,7 +152,7 @@ def assert_kinds(intervals: tuple[Interval, ...]) -> None:
 
 
 @settings(max_examples=200)
-@given(books(), histories(conversations=1, longest=20))
+@given(books(), stories)
 def test_intervals_add_up_and_the_explanation_judges_like_the_engine(
     versions: list[tuple[PolicyFile, int]], events: list[Interaction]
 ) -> None:
@@ -134,7 +167,7 @@ def test_intervals_add_up_and_the_explanation_judges_like_the_engine(
         assert each.moves[0].kind == "activated"
 
 
-@given(books(), histories(conversations=1, longest=20), st.data())
+@given(books(), stories, st.data())
 def test_what_a_worker_remembers_is_explained_as_it_stands(
     versions: list[tuple[PolicyFile, int]], events: list[Interaction], data: st.DataObject
 ) -> None:
@@ -172,7 +205,9 @@ def test_what_is_folded_away_still_adds_up(versions: list[tuple[PolicyFile, int]
     assert_adds_up(explanation)
 
 
-@given(conditions, st.sampled_from(("acme", "beta")), st.sampled_from(("low", "urgent")), st.sampled_from(("emea", None)))
+@given(
+    conditions, st.sampled_from(("acme", "beta")), st.sampled_from(("low", "urgent")), st.sampled_from(("emea", None))
+)
 def test_a_condition_holds_exactly_where_nothing_keeps_it(
     condition: Condition, account: str, priority: str, team: str | None
 ) -> None:
