@@ -80,15 +80,18 @@ class TopicReader:
         """
         yield from self._between(topic, {number: (0, end) for number, end in self.ends(topic).items()})
 
-    def latest(self, topic: str, key: bytes) -> Mapping[int, StoredRecord]:
+    def latest(self, topic: str, key: bytes, partition: int | None = None) -> Mapping[int, StoredRecord]:
         """The last committed record with a key in each partition that has one. Reads backwards in growing steps.
+
+        Only one partition is read where the caller knows it.
 
         Raises:
             TopicAbsent: the cluster does not have it.
             KafkaUnavailable: nothing comes any more although there is more to come.
         """
         found: dict[int, StoredRecord] = {}
-        to_read = {number: (max(0, end - _FIRST_STEP), end) for number, end in self.ends(topic).items() if end > 0}
+        ends = {number: end for number, end in self.ends(topic).items() if partition in {None, number}}
+        to_read = {number: (max(0, end - _FIRST_STEP), end) for number, end in ends.items() if end > 0}
         while to_read:
             newer = {record.partition: record for record in self._between(topic, to_read) if record.key == key}
             found |= newer

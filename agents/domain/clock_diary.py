@@ -45,6 +45,8 @@ class Move(Struct, frozen=True):
     set_by_hand: bool
     target: str | None
     """As the policy writes it."""
+    moved_by_pauses_us: int
+    """Open time of pauses that the deadline allowed for."""
     policy: str | None
     policy_version: str | None
     priority: str | None
@@ -201,11 +203,17 @@ class ClockDiary(Silence):
                 due_before=moves[-1].due_at if moves else None,
                 set_by_hand=clock.set_by_hand,
                 target=None if target is None else target.text,
+                moved_by_pauses_us=moved_by_pauses_us(clock),
                 policy=clock.policy,
                 policy_version=clock.policy_version,
                 priority=clock.priority,
             )
         )
+
+
+def moved_by_pauses_us(clock: ClockState) -> int:
+    """Open time of pauses by which the deadline lies later: none for one that was set by hand."""
+    return 0 if clock.set_by_hand else clock.paused_us - clock.base_paused_us
 
 
 def _name(clock: ClockState) -> ClockName:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from typing_extensions import override
 
 from agents.domain.clock import is_running, used_us
-from agents.domain.clock_diary import ClockDiary, Move
+from agents.domain.clock_diary import ClockDiary, Move, moved_by_pauses_us
 from agents.domain.clock_intervals import Interval, intervals_of
 from agents.domain.condition_reasons import KeyFinding, why_not
 from agents.domain.conversation import Conversation
@@ -64,8 +64,11 @@ class ExplainedClock(Struct, frozen=True):
     """The priority whose target it is; null where one target is for every priority."""
     counts_from: Instant
     """Where the target counts from: the start, or the instant of a change that moved it (`forward`)."""
-    moved_by_pauses_us: int
-    """Open time of pauses by which the deadline lies later."""
+    moved_by_pauses_us: int | None
+    """Open time of pauses by which the deadline lies later; pauses after a breach move it no more.
+
+    Null where the breach was before the horizon.
+    """
     elapsed_us: int
     wall_us: int
     intervals: tuple[Interval, ...]
@@ -172,7 +175,7 @@ class _Retelling:
             target=None if target is None else target.text,
             target_of_priority=clock.priority if target is not None and clock.priority in promise.by_priority else None,
             counts_from=clock.started_at if clock.base_at is None else clock.base_at,
-            moved_by_pauses_us=0 if clock.set_by_hand else clock.paused_us - clock.base_paused_us,
+            moved_by_pauses_us=_moved_by(clock, moves),
             elapsed_us=elapsed_us,
             wall_us=until - clock.started_at,
             intervals=intervals,
@@ -180,6 +183,12 @@ class _Retelling:
             moves=moves,
             ended_by=ends[-1] if ends and not is_running(clock) else None,
         )
+
+
+def _moved_by(clock: ClockState, moves: Sequence[Move]) -> int | None:
+    if clock.breached_at is None:
+        return moved_by_pauses_us(clock)
+    return next((move.moved_by_pauses_us for move in moves if move.kind == "breached"), None)
 
 
 _ENDS = frozenset({"met", "satisfied_late", "cancelled", "merged", "retracted"})

@@ -14,13 +14,10 @@ ColumnValue = str | int | float | None
 
 
 def columns_of(view: ClockView) -> dict[str, ColumnValue]:
-    """One clock; null where something is unknown or there is no target.
-
-    An account that only stands in for an unknown one, made from the conversation by the engine, is unknown.
-    """
+    """One clock; null where something is unknown or there is no target."""
     return {
         "conversation": view.conversation_id,
-        "account": None if view.account_id == f"conversation:{view.conversation_id}" else view.account_id,
+        "account": known_account(view.conversation_id, view.account_id),
         "metric": view.metric,
         "instance": view.instance,
         "outcome": view.outcome,
@@ -54,6 +51,11 @@ COLUMNS = (
     "elapsed_seconds",
     "wall_elapsed_seconds",
 )
+
+
+def known_account(conversation: str, account: str) -> str | None:
+    """The account, unless it only stands in for an unknown one, made from the conversation by the engine."""
+    return None if account == f"conversation:{conversation}" else account
 
 
 def instant_text(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Laws of explanations: intervals leave no gap and add up to the microsecond, and an explanation judges like the engine.
+"""Laws of explanations: intervals leave no gap and add up to the microsecond; an explanation judges like the engine.
 
 Stories are those of the conversation laws; the promises here differ by priority, account and tag in their calendars,
 pauses and `on_change`, so that clocks are paused, retargeted, reset and continued in every order.
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from agents.domain.clock import is_running
 from agents.domain.clock_intervals import Interval
-from agents.domain.condition_reasons import NOT, why, why_not
 from agents.domain.clock_rules import state_predicate
-from agents.domain.explanation import Explanation, explain_interactions, explain_state
+from agents.domain.condition_reasons import NOT, why, why_not
+from agents.domain.explanation import ExplainedClock, Explanation, explain_interactions, explain_state
 from agents.domain.instant import from_datetime
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import MAX_ENTRIES, decode_state
@@ -151,6 +151,18 @@ def assert_kinds(intervals: tuple[Interval, ...]) -> None:
         assert before.kind != after.kind or before.kind == "paused"  # pauses for different reasons may touch
 
 
+def assert_due(book: PolicyBook, explained: ExplainedClock) -> None:
+    """The deadline is what is told: from there, by these hours, so much, and so much more for pauses."""
+    clock, allowed_us = explained.clock, explained.clock.target_us
+    if clock.set_by_hand or clock.due_at is None or allowed_us is None:
+        return
+    assert explained.moved_by_pauses_us is not None
+    promise = book.terms[clock.policy_version, clock.policy, clock.metric].promise
+    due_at = promise.calendar.after(explained.counts_from, allowed_us + explained.moved_by_pauses_us, promise.edge)
+    # Where nothing was left when it stopped, it is due as soon as it runs again.
+    assert clock.due_at == due_at or clock.due_at in {move.at for move in explained.moves if move.at > due_at}
+
+
 @settings(max_examples=200)
 @given(books(), stories)
 def test_intervals_add_up_and_the_explanation_judges_like_the_engine(
@@ -165,6 +177,7 @@ def test_intervals_add_up_and_the_explanation_judges_like_the_engine(
         assert (each.ended_by is None) == is_running(each.clock)
         assert [move.at for move in each.moves] == sorted(move.at for move in each.moves)
         assert each.moves[0].kind == "activated"
+        assert_due(book, each)
 
 
 @given(books(), stories, st.data())
