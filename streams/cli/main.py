@@ -16,6 +16,7 @@ from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
+from streams.cli.policy_diff_command import diff
 from streams.cli.policy_explain_command import explain
 from streams.cli.policy_publish_command import publish
 from streams.cli.policy_run_command import policy_run
@@ -58,6 +59,7 @@ app.command("import", rich_help_panel="Run")(import_history)
 app.add_typer(policy_app, rich_help_panel="Promise")
 policy_app.command("run")(policy_run)
 policy_app.command("explain")(explain)
+policy_app.command("diff")(diff)
 policy_app.command("publish")(publish)
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
