@@ -44,19 +44,14 @@ def moves(one: ExplainedClock) -> list[str]:
     ]
 
 
-def two_policies(**second: object) -> PolicyFile:
-    """`gold` by office hours; for urgent conversations `night` with hours of its own."""
+def two_policies() -> PolicyFile:
+    """`gold` by office hours; for urgent conversations of some, `night` with hours of its own."""
     (gold,) = policy([target("first_resolution", "8:00")]).policies
     night = Policy(
-        **(
-            {
-                "id": "night",
-                "when": Condition({"priority": ("urgent",), "tag": ("vip", "key")}, Condition({"channel": ("chat",)})),
-                "calendar": "night",
-                "targets": {"first_resolution": target("first_resolution", "2:00")},
-            }
-            | second
-        )
+        id="night",
+        when=Condition({"priority": ("urgent",), "tag": ("vip", "key")}, Condition({"channel": ("chat",)})),
+        calendar="night",
+        targets={"first_resolution": target("first_resolution", "2:00")},
     )
     return PolicyFile(version="2", calendars={"office": OFFICE, "night": NIGHT}, policies=(night, gold))
 
