@@ -11,7 +11,7 @@ from agents.domain.instant import Instant
 from agents.domain.timeline import decode_state, encode_state, wake_at
 from agents.import_clock import UPON_RELEASE, is_import
 from agents.interaction_check import WALL
-from agents.ports import States
+from agents.ports import LEDGER_PREFIX, States
 from schemas.conversation_state import ConversationState, PartitionLedger
 
 
@@ -69,7 +69,8 @@ class OpenConversations:
     def mentioning(self, word: str) -> Iterator[ConversationState]:
         """Every conversation in whose state a word occurs, in order of id: a memory knows no order."""
         for key in sorted({*self._states.mentioning(word.encode()), *self._open}):
-            state = self.get(key)
+            # The partition's own books mention accounts too: in links and in policies.
+            state = None if key.startswith(LEDGER_PREFIX) else self.get(key)
             if state is not None:
                 yield state
 
