@@ -175,11 +175,14 @@ class PartitionControls:
         begin(WALL, f"linked/{control.id}")
         failed: list[str] = []
         for state in self._conversations.mentioning(control.account_id):
-            if state.account_id == control.account_id:
-                try:
-                    self._conversations.put(self._timeline.link(state, control.account_id, into, as_of))
-                except Exception as error:  # noqa: BLE001 - as for events
-                    failed.append(f"{state.id}: {type(error).__name__}: {error}")
+            at = max(as_of, state.advanced_to) if state.clock == WALL else state.advanced_to
+            try:
+                linked = self._timeline.link(state, control.account_id, into, at)
+            except Exception as error:  # noqa: BLE001 - as for events
+                failed.append(f"{state.id}: {type(error).__name__}: {error}")
+                continue
+            if linked is not None:
+                self._conversations.put(linked)
         return failed
 
     def linked(self, interaction: Interaction) -> Interaction:

@@ -212,7 +212,7 @@ class ClockMoves:
         policy, promise = terms
         by_hand = state.hand_set.pop(metric, None) if state.hand_set else None
         is_promised = policy is not None and metric in policy.promises
-        if (not is_promised and by_hand is None) or state.status in DISCOUNTED:
+        if (not is_promised and by_hand is None) or state.status in DISCOUNTED or state.merged_into is not None:
             return
         instance = state.instances.get(metric, 0) + 1
         state.instances[metric] = instance
@@ -234,7 +234,7 @@ class ClockMoves:
             clocks.schedule(clock, terms)
         else:
             clock.paused_since = at
-        if finished is not None and clock.due_at is not None and clock.due_at < at:
+        if finished is not None and by_hand is None and clock.due_at is not None and clock.due_at < at:
             clock.due_at = at  # nothing was left when it was resolved
         self.narrator.clock(state, clock, "activated", at if finished is not None else started_at)
         if clock.paused_since is not None:

@@ -171,6 +171,8 @@ def never(_state: ConversationState, _entry: TimelineEntry | None) -> bool:
 def _asks_state(attribute: str, values: frozenset[str]) -> Predicate:
     if attribute == "tags":
         return lambda state, _: not values.isdisjoint(state.tags)
+    if attribute == "status":
+        return lambda state, _: (state.status or "new") in values
     return lambda state, _: getattr(state, attribute) in values
 
 

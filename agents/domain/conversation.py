@@ -50,6 +50,9 @@ PASSED_ON = frozenset(
 Statuses, teams and priorities were the absorbed conversation's own.
 """
 
+CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "account_changed"})
+"""Events after which the policy is found again."""
+
 LABELS = ("team", "inbox", "tier", "segment")
 """What an attribute change can move of what every clock shows."""
 
@@ -57,12 +60,14 @@ LABELS = ("team", "inbox", "tier", "segment")
 class Conversation(ClockMoves):
     """Moves one `ConversationState` by its events and by time."""
 
-    __slots__ = ("_fact", "_moved")
+    __slots__ = ("_fact", "_moved", "_ran")
 
     _fact: FactKind | None
     """What the present event is for the account, told when its clocks have moved."""
     _moved: bool
     """Whether it changed an attribute that a pause may ask for."""
+    _ran: int
+    """With a thank-you: how many clocks ran before it, so that those behind them are the ones that it opened."""
 
     def apply(self, entry: TimelineEntry) -> None:
         """Let time pass up to the event, then let the event happen."""
@@ -72,17 +77,22 @@ class Conversation(ClockMoves):
         if state.merged_into is not None and entry.type in PASSED_ON:
             return  # the survivor hears of it
         book = self.book
+        is_outdated = False
         if state.created_at is None:
             self._create(at)
         else:
             if book.declares:
                 self._held = frozenset(each for each in book.edges if each.holds(state, entry))
             version = book.at(at, entry.policies_known)
-            if version is not None and version.version != state.policy_version:
+            is_outdated = version is not None and version.version != state.policy_version
+            if is_outdated and entry.type not in CHANGES_ATTRIBUTES:
                 self._review(at)
-                self._moved = True
         handler = _HANDLERS.get(entry.type)
         happened = handler(self, entry) if handler is not None else NOTHING
+        if is_outdated:
+            self._moved = True
+            if entry.type in CHANGES_ATTRIBUTES:
+                self._review(at)  # once for both: a new version, and what the event itself changed
         if happened or self._moved or book.declares:
             self._apply_rules(happened, at)
         if self._fact is not None:
@@ -105,7 +115,8 @@ class Conversation(ClockMoves):
         self._live = [clock for clock in state.clocks if clock.outcome == "open" or clock.outcome == "breached"]  # noqa: PLR1714 - quick
 
     def _apply_rules(self, happened: Occurrences, at: Instant) -> None:
-        moved = self._moved
+        # A pause of a declared clock may ask the event itself.
+        moved = self._moved or self.book.declares
         if moved:
             self._let_run(at)
         self._end_clocks(happened, at)
@@ -148,7 +159,9 @@ class Conversation(ClockMoves):
         is_thanks = entry.facts is not None and "thanks" in entry.facts
         if state.status in ENDED_BY_CUSTOMER_REPLY and not (is_thanks and state.status in FINISHED):
             happened = self._status(entry.at, "open")
-        if not is_thanks:
+        if is_thanks:
+            self._ran = len(self._live)
+        else:
             state.unanswered_since = entry.at
         if state.opened_by is None:
             state.opened_by = "customer"
@@ -166,8 +179,8 @@ class Conversation(ClockMoves):
 
     def _need_no_reply(self, at: Instant) -> None:
         """A thank-you asks for no reply: the instance that it opened ends at once, and says why."""
-        for clock in self.state.clocks:
-            if clock.metric == "next_response" and clock.started_at == at and clocks.is_running(clock):
+        for clock in self._live[self._ran :]:
+            if clock.metric == "next_response" and clocks.is_running(clock):
                 self._end(clock, "cancelled", at, "thanks")
         self._reckon()
 
@@ -242,7 +255,7 @@ class Conversation(ClockMoves):
 
     def _team_changed(self, team: str | None, at: Instant) -> Occurrences:
         state = self.state
-        happened = TEAM_ENTERED
+        happened = NOTHING if state.status in FINISHED else TEAM_ENTERED
         if state.team is not None:
             happened |= TEAM_LEFT
             if gaming.is_to_and_fro(state, team, at):
@@ -263,11 +276,12 @@ class Conversation(ClockMoves):
         self._moved = True
         return NOTHING
 
-    def move_to_account(self, account_id: str, at: Instant) -> None:
-        """The account turned out to be another one, outside any event of the conversation."""
-        self._live = [clock for clock in self.state.clocks if clocks.is_running(clock)]
-        self._known = None
-        self._belong_to({"account_id": account_id}, max(at, self.state.advanced_to))
+    def belongs_to(self, account_id: str) -> None:
+        """What is folded away is another account's, as is known now: only the clocks that run follow its policy."""
+        state = self.state
+        state.account_id = account_id
+        self._live = [clock for clock in state.clocks if clocks.is_running(clock)]
+        self._review(state.advanced_to)
         self._reckon()
 
     def _belong_to(self, facts: Mapping[str, Any], at: Instant) -> None:
@@ -287,6 +301,8 @@ class Conversation(ClockMoves):
     # calls, surveys, due dates
 
     def _call_started(self, entry: TimelineEntry) -> Occurrences:
+        if entry.author == "bot":
+            return NOTHING
         return CONTACTED if entry.author == "agent" else CALL_STARTED
 
     def _call_answered(self, entry: TimelineEntry) -> Occurrences:

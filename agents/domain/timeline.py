@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from agents.domain.clock import has_standing, is_running
-from agents.domain.conversation import FINISHED, Conversation
+from agents.domain.conversation import CHANGES_ATTRIBUTES, FINISHED, Conversation
 from agents.domain.entries import new_conversation, use_default_words
 from agents.domain.instant import DAY_US, Instant
 from agents.domain.narration import Narrator, Silence
@@ -53,8 +53,6 @@ SHOWN = ("tier", "segment", "team", "inbox", "channel", "source")
 
 OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions")
 """What does not follow from the entries, so that folding again leaves it alone."""
-
-CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "account_changed"})
 
 Verdict = Literal["applied", "duplicate", "late"]
 
@@ -99,6 +97,8 @@ class Timeline:
         known = self._known(entry.id)
         if known is not None:
             return self._correct(known, entry) if entry.version > known.version else "duplicate"
+        if entry.type == "deleted" and entry.version:
+            entry.type = "edited"  # it came before what it takes away, of which lower versions are known from here on
         if interaction.handed_over:
             return self._take_handover(interaction, entry)
         if entry.at < state.advanced_to and state.created_at is not None:
@@ -106,8 +106,7 @@ class Timeline:
         entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
             state.initial = _attributes(state)
-        if state.horizon_at is not None and state.base is None:
-            state.base = _snapshot(state)
+        _keep_base(state)
         state.entries.append(entry)
         self._conversation.state = state
         self._conversation.apply(entry)
@@ -125,7 +124,7 @@ class Timeline:
         if entry.type == "deleted" and known.type != "deleted":
             # It stays in its place as an edit, which moves no clock: older versions of it are known.
             entry = msgspec.structs.replace(known, type="edited", facts=None, version=entry.version)
-        self._retell([*kept, entry], max(state.advanced_to, entry.at), {}, entry.at)
+        self._retell([*kept, entry], max(state.advanced_to, entry.at), entry.at)
         return "applied"
 
     def _take_handover(self, interaction: Interaction, entry: TimelineEntry) -> Verdict:
@@ -135,11 +134,12 @@ class Timeline:
         horizon_at = state.horizon_at
         own = {each.id for each in state.entries}
         told = [each for each in interaction.handed_over if each.id not in own]
+        told.append(entry)
         heard = [each for each in told if horizon_at is None or each.at >= horizon_at]
         _forget(state, [each for each in told if each not in heard])
-        for each in (*heard, entry):
+        for each in heard:
             each.policies_known = self._known_at(each.at)
-        again = self._retell([*state.entries, *heard, entry], max(state.advanced_to, entry.at), {}, entry.at)
+        again = self._retell([*state.entries, *heard], max(state.advanced_to, entry.at), entry.at)
         if is_new and again.created_at is not None:
             self._conversation.narrator.fact(again, "opened", again.created_at)
         while len(self.state.entries) > MAX_ENTRIES:
@@ -151,25 +151,31 @@ class Timeline:
         self.state = state
         self._before = state.advanced_to, state.revisions
         kept = [entry for entry in state.entries if entry.type != "merged"]
-        self._retell(kept, max(state.advanced_to, at), {}, at)
+        self._retell(kept, max(state.advanced_to, at), at)
         self.state.merged_into = None
         return self.state
 
-    def link(self, state: ConversationState, account_id: str, into: str, at: Instant) -> ConversationState:
-        """The account turned out to be another: from its beginning the conversation is that one's."""
-        if state.initial is not None and state.initial.get("account_id") == account_id:
-            state.initial["account_id"] = into
-        for entry in state.entries:
-            if entry.facts is not None and entry.facts.get("account_id") == account_id:
-                entry.facts["account_id"] = into
-        if state.base is not None:
-            base = decode_state(state.base)
-            if base.account_id == account_id:
-                base.account_id = into
-                state.base = encode_state(base)
-        self._conversation.state = state
-        self._conversation.move_to_account(into, at)
-        return state
+    def link(self, state: ConversationState, account_id: str, into: str, at: Instant) -> ConversationState | None:
+        """The account turned out to be another: from its beginning the conversation is that one's.
+
+        A correction like a late event: the same comes out wherever in the log it stands. Null if the conversation never
+        was that account's.
+        """
+        initial = state.initial or _attributes(state)
+        facts = [initial, *(entry.facts for entry in state.entries if entry.facts is not None)]
+        mentions = [each for each in facts if each.get("account_id") == account_id]
+        _keep_base(state)
+        base = decode_state(state.base) if state.base is not None else None
+        if base is not None and base.account_id == account_id:
+            Conversation(base, self.book, Silence(self.book)).belongs_to(into)
+            state.base = encode_state(base)
+        elif not mentions:
+            return None
+        for each in mentions:
+            each["account_id"] = into
+        self.state = state
+        self._before = state.advanced_to, state.revisions
+        return self._retell(state.entries, state.advanced_to, at, initial)
 
     @property
     def narrator(self) -> Narrator:
@@ -177,12 +183,12 @@ class Timeline:
         return self._conversation.narrator
 
     def _retell(
-        self, entries: list[TimelineEntry], until: Instant, described: dict[str, Any], at: Instant
+        self, entries: list[TimelineEntry], until: Instant, at: Instant, initial: dict[str, Any] | None = None
     ) -> ConversationState:
-        """Fold these entries instead and say what that changes."""
+        """Fold these entries instead, from these attributes on, and say what that changes."""
         state = self.state
-        initial = state.initial or _attributes(state)
-        again = self._refold(entries, until, initial | described)
+        initial = initial or state.initial or _attributes(state)
+        again = self._refold(entries, until, initial)
         again.initial = initial
         _tell_changes(state, again, self._conversation.narrator, at)
         self.state = again
@@ -230,6 +236,7 @@ class Timeline:
     ) -> ConversationState:
         """The conversation after these entries and the time until an instant, from the horizon on."""
         state = self.state
+        _keep_base(state)
         again = beginning_of(state, described)
         silent = Silence(self.book)
         conversation = Conversation(again, self.book, silent)
@@ -363,6 +370,12 @@ def _take_back(state: ConversationState, clock: ClockState, narrator: Narrator, 
 def _forget(state: ConversationState, entries: list[TimelineEntry]) -> None:
     digests = state.forgotten_ids + b"".join(_digest(entry.id) for entry in entries)
     state.forgotten_ids = digests[-8 * REMEMBERED_IDS :]
+
+
+def _keep_base(state: ConversationState) -> None:
+    """What has shrunk is its own base, before anything happens to it."""
+    if state.horizon_at is not None and state.base is None:
+        state.base = _snapshot(state)
 
 
 def _snapshot(state: ConversationState) -> bytes:
