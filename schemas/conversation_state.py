@@ -107,6 +107,14 @@ class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):
     team_since: int | None = None
     merged_into: str | None = None
     """The survivor, to which everything that still comes for this conversation is passed on."""
+    asked_at: int | None = None
+    """The customer's oldest message that is still to be answered."""
+    answered_at: int | None = None
+    """Our latest public message since which nothing was resolved."""
+    reopened_at: int | None = None
+    """When it was last reopened; null if it never was."""
+    statuses: list[tuple[int, str]] = field(default_factory=list)
+    """The latest changes of status, for clocks that are promised afterwards (`agents.domain.natural_start`)."""
 
 
 class ClockAnchor(Struct, array_like=True, omit_defaults=True, gc=False):

@@ -12,14 +12,13 @@ from agents.domain import clock_gaming as gaming
 from agents.domain.clock_rules import BUILT_IN, Trigger, never
 from agents.domain.instant import Instant
 from agents.domain.narration import Before, Narrator
+from agents.domain.natural_start import DISCOUNTED, natural_start, paused_us
 from agents.domain.occurrences import CALL_ENDED, GIVEN_BACK, NO_REPLY_NEEDED, TEAM_LEFT, Occurrences
 from agents.domain.policy_book import CompiledPolicy, PolicyBook, PolicyVersion, Promise, Terms
 from schemas.conversation_state import ClockState, ConversationState, FinishedCycle
 from schemas.timeline_entry import TimelineEntry
 
 Ending = Literal["cancelled", "merged", "retracted"]
-DISCOUNTED = frozenset({"spam", "deleted"})
-
 _NOTHING_YET = TimelineEntry(0, "")
 
 
@@ -108,10 +107,30 @@ class ClockMoves:
 
     def _review(self, at: Instant) -> None:
         """A priority, an attribute or the policy in force moved: find what is promised now, for all running clocks."""
+        state = self.state
+        before = state.policy_version, state.policy
         policy = self._choose_policy(at)
         for clock in self._live:
             if clock.outcome == "open":
                 self._retarget(clock, policy, at)
+        if policy is not None and before != (state.policy_version, state.policy):
+            first = self.book.version(state.policy_version) if before[0] is None else None
+            self._promise(at, policy.on_change, None if first is None else first.in_force_from)
+
+    def _promise(self, at: Instant, mode: str = "retarget_from_start", since: Instant | None = None) -> None:
+        """Start what is promised only now from where it would have started, but from nothing before `since`.
+
+        What began before any policy was in force was promised nothing, unless the first one reaches back so far.
+        """
+        state = self.state
+        policy = self.book.policy(state.policy_version, state.policy)
+        for metric, promise in policy.promises.items() if policy is not None and mode != "keep" else ():
+            started_at = natural_start(state, promise.rule, continues=promise.continues)
+            if started_at is None or (since is not None and started_at < since) or self._is_running(metric):
+                continue
+            if metric == "group_ownership" and self._entry.type == "assigned" and started_at == at:
+                continue  # the event itself ends the time of one team and starts that of another
+            self._start(metric, at if mode == "reset" else started_at, at, mode)
 
     def _retarget(self, clock: ClockState, policy: CompiledPolicy | None, at: Instant) -> None:
         state = self.state
@@ -205,8 +224,11 @@ class ClockMoves:
 
     # clocks
 
-    def _start(self, metric: str, started_at: Instant, at: Instant) -> None:
-        """Open the next instance of a clock. It may count from before the event that opens it: a due date set late."""
+    def _start(self, metric: str, started_at: Instant, at: Instant, mode: str | None = None) -> None:
+        """Open the next instance of a clock.
+
+        With the mode of a change it is promised only now, and counts from before the event that opens it.
+        """
         state = self.state
         terms = self.book.terms[state.policy_version, state.policy, metric]
         policy, promise = terms
@@ -226,9 +248,13 @@ class ClockMoves:
         self._live.append(clock)
         if by_hand is not None:
             clock.set_by_hand, clock.due_at = True, by_hand
-        finished = state.finished.get(metric) if promise.continues else None
+        finished = state.finished.get(metric) if promise.continues and mode is None else None
         if finished is not None:
             clocks.go_on(clock, promise.calendar, finished, at)
+        elif mode is not None:
+            clock.paused_us = paused_us(state, terms.promise, started_at, at)
+            if mode == "forward":
+                clock.base_at, clock.base_paused_us = at, clock.paused_us
         pauses = promise.pauses
         if pauses is never or not pauses(state, self._entry):
             clocks.schedule(clock, terms)
@@ -239,7 +265,7 @@ class ClockMoves:
         self.narrator.clock(state, clock, "activated", at if finished is not None else started_at)
         if clock.paused_since is not None:
             self.narrator.clock(state, clock, "paused", at, state.status)
-        if by_hand is not None or finished is not None:
+        if by_hand is not None or finished is not None or mode is not None:
             self._deadline_moved(clock, terms, at)
 
     def _is_running(self, metric: str) -> bool:

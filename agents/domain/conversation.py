@@ -13,8 +13,9 @@ from typing import Any
 
 from agents.domain import clock as clocks
 from agents.domain import clock_gaming as gaming
-from agents.domain.clock_moves import DISCOUNTED, ClockMoves
+from agents.domain.clock_moves import ClockMoves
 from agents.domain.instant import Instant
+from agents.domain.natural_start import DISCOUNTED, REMEMBERED_STATUSES, RESOLVED_STATUSES, natural_start
 from agents.domain.occurrences import (
     ANSWERED,
     ASKED_AGAIN,
@@ -38,7 +39,7 @@ from agents.domain.occurrences import (
 from schemas.sla_event import FactKind
 from schemas.timeline_entry import TimelineEntry
 
-FINISHED = frozenset({"resolved", "closed", "spam", "deleted"})
+FINISHED = RESOLVED_STATUSES | DISCOUNTED
 ENDED_BY_CUSTOMER_REPLY = frozenset({"waiting_on_customer", "resolved", "closed"})
 """Statuses that a customer's message ends even where the source does not say so (Zendesk's rule for comments)."""
 
@@ -147,7 +148,7 @@ class Conversation(ClockMoves):
         if entry.author == "customer":
             happened = self._customer_wrote(entry)
         elif entry.author == "agent":
-            happened = self._agent_answered()
+            happened = self._agent_answered(entry.at)
         else:
             return NOTHING
         self._fact = "contact"
@@ -163,19 +164,24 @@ class Conversation(ClockMoves):
             self._ran = len(self._live)
         else:
             state.unanswered_since = entry.at
+            if state.asked_at is None:
+                state.asked_at = entry.at
         if state.opened_by is None:
             state.opened_by = "customer"
             return happened | ASKED_FIRST
         return happened | ASKED_AGAIN if state.responded else happened
 
-    def _agent_answered(self) -> Occurrences:
+    def _agent_answered(self, at: Instant) -> Occurrences:
         state = self.state
         if state.opened_by is None:
             state.opened_by = "agent"
         state.responded = True
-        state.unanswered_since = None
+        state.unanswered_since = state.asked_at = None
         answered = ANSWERED | CONTACTED
-        return answered if state.status in FINISHED else answered | UPDATED
+        if state.status in FINISHED:
+            return answered
+        state.answered_at = at
+        return answered | UPDATED
 
     def _need_no_reply(self, at: Instant) -> None:
         """A thank-you asks for no reply: the instance that it opened ends at once, and says why."""
@@ -186,7 +192,7 @@ class Conversation(ClockMoves):
 
     def _no_reply_needed(self, _entry: TimelineEntry) -> Occurrences:
         self.state.responded = True
-        self.state.unanswered_since = None
+        self.state.unanswered_since = self.state.asked_at = None
         return NO_REPLY_NEEDED
 
     # statuses
@@ -197,6 +203,8 @@ class Conversation(ClockMoves):
     def _status(self, at: Instant, status: str) -> Occurrences:
         state = self.state
         before = state.status
+        if status != before:
+            state.statuses = [*state.statuses[1 - REMEMBERED_STATUSES :], (at, status)]
         state.status = status  # type: ignore[assignment]  # the contract has checked it
         if status in DISCOUNTED:
             self._leave_the_ratio(at, status)
@@ -206,9 +214,16 @@ class Conversation(ClockMoves):
         if status in FINISHED:
             if before not in FINISHED:
                 self._fact = "resolved"
+            state.answered_at = None
+            if state.responded:
+                state.asked_at = None
             return RESOLVED
         if before in FINISHED:
             self.narrator.fact(state, "reopened", at)
+            if any(each in RESOLVED_STATUSES for _, each in state.statuses):
+                state.reopened_at = at
+            if before in DISCOUNTED:
+                self._promise(at)  # it was no spam: what is still owed counts again
             return REOPENED if state.team is None else REOPENED | TEAM_ENTERED
         return NOTHING
 
@@ -321,8 +336,10 @@ class Conversation(ClockMoves):
         running = self._running(metric)
         if not running:
             state.hand_set[metric] = due_at
-            if metric == "first_resolution" and metric not in state.instances and state.status not in FINISHED:
-                self._start(metric, entry.at if state.created_at is None else state.created_at, entry.at)
+            promise = self.book.terms[state.policy_version, state.policy, metric].promise
+            started_at = natural_start(state, promise.rule, continues=promise.continues)
+            if started_at is not None:
+                self._start(metric, started_at, entry.at, "retarget_from_start")
                 self._reckon()
             return NOTHING
         for clock in running:

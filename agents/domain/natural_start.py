@@ -1,0 +1,64 @@
+"""From when a promise counts that is made in the middle of a conversation, and what of that time was a pause.
+
+A tag, a priority or a new version of the policies can promise what was not promised before. Its clock starts where it
+would have started, had it been promised from the beginning. `agents.domain.clock_moves` asks here; GLPI and ServiceNow
+("retroactive start" and "retroactive pause") count so too.
+"""
+
+from msgspec.structs import replace
+
+from agents.domain.clock_rules import ClockRule, Predicate, never
+from agents.domain.instant import Instant
+from agents.domain.occurrences import ASKED_AGAIN, ASKED_FIRST, CREATED, REOPENED, TEAM_ENTERED, UPDATED
+from agents.domain.policy_book import Promise
+from schemas.conversation_state import ConversationState
+
+REMEMBERED_STATUSES = 64
+"""Changes of status that are remembered for this; before them a clock counts as running."""
+
+DISCOUNTED = frozenset({"spam", "deleted"})
+RESOLVED_STATUSES = frozenset({"resolved", "closed"})
+
+
+def natural_start(state: ConversationState, rule: ClockRule, *, continues: bool) -> Instant | None:
+    """When the instance that could run now began; null where nothing is owed, or where only an event can start it."""
+    starts = rule.starts
+    if starts & ASKED_FIRST:
+        return None if state.responded else state.asked_at
+    if starts & ASKED_AGAIN:
+        return state.asked_at if state.responded else None
+    if state.status in RESOLVED_STATUSES or state.status in DISCOUNTED:
+        return None
+    if starts & CREATED:
+        if state.reopened_at is None:
+            return state.created_at
+        if not starts & REOPENED:
+            return None
+        return state.created_at if continues else state.reopened_at
+    if starts & UPDATED:
+        return state.answered_at
+    if starts & TEAM_ENTERED and state.team is not None and state.team_since is not None:
+        return max(state.team_since, state.reopened_at or state.team_since)
+    return None
+
+
+def paused_us(state: ConversationState, promise: Promise, since: Instant, until: Instant) -> int:
+    """The open time between two instants in which a clock of this promise would have been paused.
+
+    Statuses are remembered; of everything else that a pause may ask the present answer counts. What was resolved is
+    free for a clock that continues over it.
+    """
+    changes = state.statuses
+    total = 0
+    for (begins, status), ends in zip(changes, [*(at for at, _ in changes[1:]), until], strict=False):
+        begins, ends = max(begins, since), min(ends, until)
+        if begins < ends and _pauses(state, promise, status):
+            total += promise.calendar.open_between(begins, ends)
+    return total
+
+
+def _pauses(state: ConversationState, promise: Promise, status: str) -> bool:
+    if status in DISCOUNTED or (status in RESOLVED_STATUSES and promise.rule.continues):
+        return True
+    pauses: Predicate = promise.pauses
+    return pauses is not never and pauses(replace(state, status=status), None)
