@@ -248,11 +248,17 @@ class ClockMoves:
         self._live.append(clock)
         if by_hand is not None:
             clock.set_by_hand, clock.due_at = True, by_hand
-        finished = state.finished.get(metric) if promise.continues and mode is None else None
+        self._run_on(clock, terms, at, mode)
+
+    def _run_on(self, clock: ClockState, terms: Terms, at: Instant, mode: str | None) -> None:
+        """Set a new clock going from what was used of its time before: nothing, mostly."""
+        state = self.state
+        promise = terms.promise
+        finished = state.finished.get(clock.metric) if promise.continues and mode is None else None
         if finished is not None:
             clocks.go_on(clock, promise.calendar, finished, at)
         elif mode is not None:
-            clock.paused_us = paused_us(state, terms.promise, started_at, at)
+            clock.paused_us = paused_us(state, promise, clock.started_at, at)
             if mode == "forward":
                 clock.base_at, clock.base_paused_us = at, clock.paused_us
         pauses = promise.pauses
@@ -260,12 +266,12 @@ class ClockMoves:
             clocks.schedule(clock, terms)
         else:
             clock.paused_since = at
-        if finished is not None and by_hand is None and clock.due_at is not None and clock.due_at < at:
+        if finished is not None and not clock.set_by_hand and clock.due_at is not None and clock.due_at < at:
             clock.due_at = at  # nothing was left when it was resolved
-        self.narrator.clock(state, clock, "activated", at if finished is not None else started_at)
+        self.narrator.clock(state, clock, "activated", at if finished is not None else clock.started_at)
         if clock.paused_since is not None:
             self.narrator.clock(state, clock, "paused", at, state.status)
-        if by_hand is not None or finished is not None or mode is not None:
+        if clock.set_by_hand or finished is not None or mode is not None:
             self._deadline_moved(clock, terms, at)
 
     def _is_running(self, metric: str) -> bool:

@@ -23,23 +23,20 @@ RESOLVED_STATUSES = frozenset({"resolved", "closed"})
 def natural_start(state: ConversationState, rule: ClockRule, *, continues: bool) -> Instant | None:
     """When the instance that could run now began; null where nothing is owed, or where only an event can start it."""
     starts = rule.starts
-    if starts & ASKED_FIRST:
-        return None if state.responded else state.asked_at
-    if starts & ASKED_AGAIN:
-        return state.asked_at if state.responded else None
+    if starts & (ASKED_FIRST | ASKED_AGAIN):
+        return state.asked_at if state.responded == bool(starts & ASKED_AGAIN) else None
     if state.status in RESOLVED_STATUSES or state.status in DISCOUNTED:
         return None
+    began: Instant | None = None
     if starts & CREATED:
-        if state.reopened_at is None:
-            return state.created_at
-        if not starts & REOPENED:
-            return None
-        return state.created_at if continues else state.reopened_at
-    if starts & UPDATED:
-        return state.answered_at
-    if starts & TEAM_ENTERED and state.team is not None and state.team_since is not None:
-        return max(state.team_since, state.reopened_at or state.team_since)
-    return None
+        began = state.created_at
+        if state.reopened_at is not None and not continues:
+            began = state.reopened_at if starts & REOPENED else None
+    elif starts & UPDATED:
+        began = state.answered_at
+    elif starts & TEAM_ENTERED and state.team is not None and state.team_since is not None:
+        began = max(state.team_since, state.reopened_at or state.team_since)
+    return began
 
 
 def paused_us(state: ConversationState, promise: Promise, since: Instant, until: Instant) -> int:
@@ -49,12 +46,12 @@ def paused_us(state: ConversationState, promise: Promise, since: Instant, until:
     free for a clock that continues over it.
     """
     changes = state.statuses
-    total = 0
-    for (begins, status), ends in zip(changes, [*(at for at, _ in changes[1:]), until], strict=False):
-        begins, ends = max(begins, since), min(ends, until)
-        if begins < ends and _pauses(state, promise, status):
-            total += promise.calendar.open_between(begins, ends)
-    return total
+    spans = zip(changes, [*(at for at, _ in changes[1:]), until], strict=False)
+    return sum(
+        promise.calendar.open_between(max(begins, since), ends)
+        for (begins, status), ends in spans
+        if since < ends and begins < ends and _pauses(state, promise, status)
+    )
 
 
 def _pauses(state: ConversationState, promise: Promise, status: str) -> bool:
