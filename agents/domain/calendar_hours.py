@@ -16,8 +16,6 @@ from itertools import chain
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from holidays import country_holidays
-
 from agents.domain.instant import DAY_US, SECOND_US, Instant, to_datetime
 from agents.domain.interval_set import Interval, common, merged, within, without
 from schemas.policy import ALWAYS, CalendarSpec, RegionHolidays, WallInterval
@@ -281,6 +279,8 @@ def days_of_region(region: RegionHolidays, year: int) -> frozenset[date]:
     Raises:
         LookupError: there is no such region.
     """
+    from holidays import country_holidays  # noqa: PLC0415 - a fifth of a second, and most calendars name no country
+
     try:
         with warnings.catch_warnings():
             # Of some religious holidays the dates are known for some decades only; nothing can be done about it here.

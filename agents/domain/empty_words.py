@@ -7,6 +7,7 @@ question. So these are lists of whole phrases in the languages that support desk
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 LONGEST = 90
 """Characters: who writes more has something to say."""
@@ -117,14 +118,17 @@ def _sequence(first: str, following: str) -> re.Pattern[str]:
     return re.compile(rf"[\W_]*(?:{_GREETING}[\W_]+)?{first}(?:[\W_]+{following})*{_NAME}[\W_]*", re.IGNORECASE)
 
 
-_THANK = _any(_THANKS)
-_ONLY_THANKS = _sequence(_THANK, _any((_THANK, "and", "und", "et", "y", "e", "en")))
+@cache
+def _only_thanks() -> re.Pattern[str]:
+    thank = _any(_THANKS)
+    return _sequence(thank, _any((thank, "and", "und", "et", "y", "e", "en")))
 
-_HOLD = _any(
-    (rf"(?:{_any((_WE,))}\s+)?(?:(?:are|is|am|be)\s+)?(?:(?:currently|now|still|just)\s+)?{_any(_AT_IT)}", *_WAIT)
-)
-_PAD = _any(_PADDING)
-_ONLY_HOLDING = _sequence(rf"(?:{_PAD}[\W_]+)*{_HOLD}", _any((_HOLD, _PAD)))
+
+@cache
+def _only_holding() -> re.Pattern[str]:
+    at_it = rf"(?:(?:are|is|am|be)\s+)?(?:(?:currently|now|still|just)\s+)?{_any(_AT_IT)}"
+    hold, pad = _any((rf"(?:{_any((_WE,))}\s+)?{at_it}", *_WAIT)), _any(_PADDING)
+    return _sequence(rf"(?:{pad}[\W_]+)*{hold}", _any((hold, pad)))
 
 
 def is_only_thanks(text: str) -> bool:
@@ -132,9 +136,9 @@ def is_only_thanks(text: str) -> bool:
     if len(text) > LONGEST or "?" in text:
         return False
     lowered = text.lower()
-    return any(root in lowered for root in _GRATITUDE) and _ONLY_THANKS.fullmatch(text) is not None
+    return any(root in lowered for root in _GRATITUDE) and _only_thanks().fullmatch(text) is not None
 
 
 def is_holding_reply(text: str) -> bool:
     """Whether a reply of ours only says that we are at it: nothing that the customer did not know before."""
-    return len(text) <= LONGEST and "?" not in text and _ONLY_HOLDING.fullmatch(text) is not None
+    return len(text) <= LONGEST and "?" not in text and _only_holding().fullmatch(text) is not None

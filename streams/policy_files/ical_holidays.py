@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]  # has none
-from icalendar import Calendar
 
 LAST_YEAR = 2100
 """Until when recurring holidays are written out: policies are edited more often than that."""
@@ -32,6 +31,8 @@ def holidays_in(path: Path) -> frozenset[date]:
         UnreadableHolidays: the file cannot be read or holds no calendar.
     """
     try:
+        from icalendar import Calendar  # noqa: PLC0415 - slow to load, and most policy files name no iCal file
+
         calendars = Calendar.from_ical(path.read_bytes(), multiple=True)
     except FileNotFoundError:
         raise UnreadableHolidays("there is no such file") from None
