@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from agents.conversation_agent import ConversationAgent
+from agents.domain.instant import SECOND_US, Instant
 from schemas.sla_event import SlaEvent
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane_effects import DECIDED
@@ -55,16 +56,22 @@ class WorkWatch:
         self._share_of_rejections(batch)
 
     def tell_holdings(self) -> None:
-        """How many clocks run in the partitions of this worker, by metric and stage."""
+        """What the partitions of this worker hold: clocks by metric and stage, and how far polled sources have told."""
         total: Counter[str] = Counter(dict.fromkeys(self._held, 0))
+        told_until: dict[str, Instant] = {}
         for lane in self.lanes or ():
             if isinstance(lane.agent, ConversationAgent):
-                # A copy, taken in one step: the agent may be deciding in its thread.
+                # Copies, taken in one step: the agent may be deciding in its thread.
                 total.update(dict(lane.agent.ledger.running))
+                for source, progress in dict(lane.agent.ledger.sources).items():
+                    if progress.as_of is not None:
+                        told_until[source] = min(progress.as_of, told_until.get(source, progress.as_of))
         self._held = total
         for place, count in total.items():
             metric, _, stage = place.rpartition("/")
             self._recorder.clocks_open(metric, stage, count)
+        for source, as_of in told_until.items():
+            self._recorder.source_heard(source, as_of / SECOND_US)
 
     def _telling(self, event: SlaEvent, metric: str) -> None:
         if event.kind in DECIDED and event.due_at is not None:
