@@ -1,7 +1,7 @@
 """The times of a foreign file as instants: ISO 8601 or another format, with an offset or in a zone of the mapping.
 
 Used by `streams.history.row_events`. A local time that a clock change skips moves forward by the gap, one that occurs
-twice is the first of the two, as everywhere in Careline (`docs/sla-semantics.md`); PEP 495 calls that `fold=0`.
+twice is the first of the two, as everywhere in Careline (`docs/sla.md`); PEP 495 calls that `fold=0`.
 
 Every format has a slow way, the library's own reader. Most have a quick one that agrees with it: the text is cut into
 pieces (`streams.history.time_formats`) that repeat and are remembered, and the instant is their sum.

@@ -1,7 +1,7 @@
 """Clocks of one's own, and pauses, that contradict themselves: what starts, satisfies, pauses and cancels them.
 
 When several hold at once, cancelling comes before satisfying, that before pausing, and starting last
-(`docs/sla-semantics.md`); so what a clock starts with must be free of the others. Used by `policy_lint`.
+(`docs/sla.md`); so what a clock starts with must be free of the others. Used by `policy_lint`.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """One promise, walked through piece by piece: when it is due, how much of it is used, how it ends.
 
-Written from the rules alone (`docs/sla-semantics.md`); it knows nothing of bases, positions or states.
+Written from the rules alone (`docs/sla.md`); it knows nothing of bases, positions or states.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What happens to the clocks of a conversation, as a table: the rules of `docs/sla-semantics.md`, one row each."""
+"""What happens to the clocks of a conversation, as a table: the rules of `docs/sla.md`, one row each."""
 
 from typing import Any
 
