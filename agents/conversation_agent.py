@@ -14,7 +14,7 @@ from msgspec import Struct
 from agents.domain.conversation import PASSED_ON
 from agents.domain.entries import DEFAULT_WORDS, new_conversation
 from agents.domain.instant import Instant
-from agents.domain.merging import comes_home, handover_of, passed_on
+from agents.domain.merging import comes_home, handover_of, passed_on, survives
 from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import Timeline
@@ -98,7 +98,7 @@ class ConversationAgent:
         state = self._conversations.get(key)
         if state is None:
             state = new_conversation(interaction)
-        elif state.merged_into is not None and (interaction.via or entry.type == "handover"):
+        elif interaction.via:
             if self._is_passed_on(state, interaction, entry, record):
                 self._count("applied", interaction)
                 return
@@ -165,21 +165,26 @@ class ConversationAgent:
     def _is_passed_on(
         self, state: ConversationState, interaction: Interaction, entry: TimelineEntry, record: Record
     ) -> bool:
-        """Whether something from another conversation is no business of this merged one, or not any more.
+        """Whether something that a merged conversation has passed on is no business of this one.
 
-        What comes home in a circle was heard here before, except a handover, which went through.
+        What comes home in a circle was heard here before, except a handover of others, which went through.
         """
+        self._timeline.state = state
+        is_merged = state.merged_into is not None
         if comes_home(state, interaction):
-            self._survive(state, entry, record)
+            if is_merged and not survives(state, interaction):
+                self._pass_on(state, interaction)
+                return True
+            if is_merged:
+                self._survive(state, entry, record)
             return entry.type != "handover" or interaction.via[0] == state.id
-        if entry.type == "handover":
+        if is_merged and entry.type == "handover":
             self._pass_on(state, interaction)
             return True
-        self._timeline.state = state
         return False
 
     def _survive(self, state: ConversationState, entry: TimelineEntry, record: Record) -> None:
-        """A circle of merges comes home: the merge that closed it is undone here."""
+        """A circle of merges comes home: the merge of the one that survives is undone."""
         parted = f"{entry.id}/parted"
         self._narrator.begin(record.partition, record.offset, parted, self._detection(state.clock))
         self._conversations.put(self._timeline.part_again(state, entry.at))

@@ -5,7 +5,7 @@ conversation is put into its own timeline (`agents.domain.timeline`). `agents.co
 here into the log, keyed by the survivor, which may live in another partition.
 
 A chain (A into B, B into C) passes on what comes for A twice. A circle (A into B, B into A) is noticed where a record
-comes home: the merge that closed the circle is undone, and that conversation survives.
+comes home: one of its conversations survives, the last by its id, and its merge is undone.
 """
 
 import msgspec
@@ -57,6 +57,14 @@ def passed_on(state: ConversationState, interaction: Interaction) -> Interaction
 def comes_home(state: ConversationState, interaction: Interaction) -> bool:
     """Whether a record has gone round in a circle of merges."""
     return state.id in interaction.via
+
+
+def survives(state: ConversationState, interaction: Interaction) -> bool:
+    """Whether this is the conversation of a circle that lives on: one of them, whichever merges crossed on their way.
+
+    Any order would do as long as all of them know it; the last by its id it is.
+    """
+    return state.id == max(interaction.via[interaction.via.index(state.id) :])
 
 
 def _as_told_by(conversation: str, entry: TimelineEntry) -> TimelineEntry:

@@ -18,9 +18,6 @@ from streams.policy_files.located_yaml import Node
 from streams.policy_files.problem import Problems
 from streams.policy_files.target_lint import target_doubts
 
-COMPUTED_METRICS = frozenset({"first_response", "next_response", "first_resolution"})
-"""Metrics that `agents.domain.conversation` starts clocks for; the others are accepted and promise nothing yet."""
-
 
 def lint(policy_file: PolicyFile, root: Node, problems: Problems) -> None:
     """Add a warning for everything that looks like a mistake."""
@@ -32,7 +29,6 @@ def _doubts(policy_file: PolicyFile) -> Iterator[Doubt]:
     begins = policy_file.effective_from or datetime.now(UTC)
     yield from calendar_doubts(policy_file, begins.date())
     yield from clock_doubts(policy_file)
-    yield from _not_computed_yet(policy_file)
     calendars = compile_calendars(policy_file.calendars)
     for index, policy in enumerate(policy_file.policies):
         path: Path = ("policies", index)
@@ -41,17 +37,6 @@ def _doubts(policy_file: PolicyFile) -> Iterator[Doubt]:
     if policy_file.policies[-1].when != Condition():
         message = "no policy is for everyone else: conversations that match none have no promise"
         yield Doubt(("policies", len(policy_file.policies) - 1), message, "end with a policy without `when`")
-
-
-def _not_computed_yet(policy_file: PolicyFile) -> Iterator[Doubt]:
-    for name in policy_file.clocks:
-        message = "clocks of your own are not computed yet by this version"
-        yield Doubt(("clocks", name), message, "the rest of the file works without it")
-    for index, policy in enumerate(policy_file.policies):
-        for metric in policy.targets:
-            if metric not in COMPUTED_METRICS:
-                message = f"{metric} is not computed yet by this version"
-                yield Doubt(("policies", index, "targets", metric), message, "the rest of the file works without it")
 
 
 def _policy_doubts(path: Path, policy: Policy) -> Iterator[Doubt]:

@@ -164,7 +164,6 @@ def test_policies_that_earlier_ones_leave_nothing_to(conditions: list[str], unre
     ("text", "line", "column", "message"),
     [
         (policy("when: {tier: gold}"), 3, 5, "no policy is for everyone else"),
-        (policy("calendar: always").replace("first_response", "requester_wait"), 5, 15, "not computed yet"),
         (policy("").replace("1h", "{p1: 1h}"), 5, 32, "'p1' is none of Careline's priorities"),
         (policy("").replace("1h", "{highest: 1h}"), 5, 32, "'highest' is none of"),
         (policy("").replace("1h", "0s"), 5, 15, "can never be met"),
