@@ -51,8 +51,8 @@ def _together(path: Path, clock: DeclaredClock) -> Iterator[Doubt]:
         message = f"the clock {name!r} can never be satisfied: whatever satisfies it cancels it first"
         yield Doubt((*path, "cancel"), message, "narrow `cancel`, or satisfy with something else")
     if implies(clock.start, clock.satisfy):
-        message = f"the clock {name!r} ends the moment it starts: whatever starts it satisfies it too"
-        yield Doubt((*path, "satisfy"), message, "narrow `satisfy`, for example by `from` or by a `not`")
+        message = f"whatever starts the clock {name!r} satisfies it too: each time ends one instance and begins the next"
+        yield Doubt((*path, "satisfy"), message, "if that is not meant, narrow `satisfy`, for example by `from`")
     elif implies(clock.satisfy, clock.start):
         message = f"the clock {name!r} never stays ended: whatever satisfies it could start it again"
         yield Doubt((*path, "start"), message, "narrow `start`, for example by `from` or by a `not`")

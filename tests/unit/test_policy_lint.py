@@ -192,10 +192,10 @@ ANSWERED = when(event="message", author="agent")
 @pytest.mark.parametrize(
     ("conditions", "place", "message"),
     [
-        ({"satisfy": when(event="message")}, "satisfy", "ends the moment it starts"),
-        ({"satisfy": when()}, "satisfy", "ends the moment it starts"),
-        ({"satisfy": ASKED}, "satisfy", "ends the moment it starts"),
-        ({"satisfy": when(when(author="agent"))}, "satisfy", "ends the moment it starts"),
+        ({"satisfy": when(event="message")}, "satisfy", "ends one instance and begins the next"),
+        ({"satisfy": when()}, "satisfy", "ends one instance and begins the next"),
+        ({"satisfy": ASKED}, "satisfy", "ends one instance and begins the next"),
+        ({"satisfy": when(when(author="agent"))}, "satisfy", "ends one instance and begins the next"),
         ({"start": when(event="message")}, "start", "never stays ended"),
         ({"start": when()}, "start", "never stays ended"),
         ({"cancel": when(event="message/status_changed")}, "cancel", "can never run"),
