@@ -51,7 +51,7 @@ def _together(path: Path, clock: DeclaredClock) -> Iterator[Doubt]:
         message = f"the clock {name!r} can never be satisfied: whatever satisfies it cancels it first"
         yield Doubt((*path, "cancel"), message, "narrow `cancel`, or satisfy with something else")
     if implies(clock.start, clock.satisfy):
-        message = f"whatever starts the clock {name!r} satisfies it too: each time ends one instance and begins the next"
+        message = f"whatever starts the clock {name!r} satisfies it too: it ends one instance and begins the next"
         yield Doubt((*path, "satisfy"), message, "if that is not meant, narrow `satisfy`, for example by `from`")
     elif implies(clock.satisfy, clock.start):
         message = f"the clock {name!r} never stays ended: whatever satisfies it could start it again"
