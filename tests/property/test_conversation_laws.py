@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from schemas.clock_view import ClockView
 from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Interaction
-from schemas.policy import Condition, PolicyFile
+from schemas.policy import METRICS, Condition, DeclaredClock, PolicyFile
 from schemas.sla_event import SlaEvent
 from tests.conversation_stories import MONDAY, OFFICE, Desk, activation, event, log, policy, target, warn_at
 from tests.doubles import batches
@@ -28,6 +28,8 @@ END = from_datetime(MONDAY) + 6 * DAY_US
 STATUSES = ("new", "open", "waiting_on_customer", "waiting_on_third_party", "on_hold", "resolved", "closed")
 COUNTED = {"open", "met", "breached", "satisfied_late"}
 WRITERS = ("customer", "customer", "agent", "agent", "note", "bot", "auto-reply", "out-of-office")
+TEXTS = ("thanks", "We are on it", "It still fails")
+DUE = ("first_response", "next_response", "first_resolution", "total_resolution", "follow_up")
 
 
 happenings: st.SearchStrategy[tuple[str, Any]] = st.one_of(
@@ -40,13 +42,25 @@ happenings: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     st.tuples(
         st.just("due_set"),
         st.tuples(
-            st.sampled_from(("first_response", "next_response", "first_resolution")),
+            st.sampled_from(DUE),
             st.sampled_from(("mon 20:00", "tue 10:00", "thu 17:00")),
         ),
     ),
+    st.tuples(st.sampled_from(("customer", "agent")), st.sampled_from(TEXTS)),
+    st.tuples(st.just("survey_response"), st.integers(1, 5)),
+    st.tuples(st.sampled_from(("call_started", "call_answered", "call_ended")), st.just(None)),
     st.sampled_from([("no_reply_needed", None), ("merged", "c9"), ("status", "spam"), ("deleted", None)]),
 )
 """Something that can happen to a conversation."""
+
+
+def happening(minute: int, what: str, value: Any, **more: Any) -> Interaction:
+    """One of the above as an event."""
+    if what in {"customer", "agent"} and value is not None:
+        more["text"] = value
+    elif what == "survey_response":
+        more["score"] = value
+    return event(MONDAY + timedelta(minutes=minute), what, value, **more)
 
 
 @st.composite
@@ -57,9 +71,7 @@ def histories(draw: st.DrawFn, conversations: int = 2, longest: int = 14) -> lis
     for number, minute in enumerate(sorted(minutes)):
         what, value = draw(happenings)
         conversation = f"c{draw(st.integers(1, conversations))}"
-        told.append(
-            event(MONDAY + timedelta(minutes=minute), what, value, id=f"e{number}", conversation_id=conversation)
-        )
+        told.append(happening(minute, what, value, id=f"e{number}", conversation_id=conversation))
     return told
 
 
@@ -68,16 +80,38 @@ def promises(draw: st.DrawFn) -> PolicyFile:
     """A policy file of one of many kinds."""
     by_priority = {"low": "9:00", "normal": draw(st.sampled_from(("0:00", "2:00", "6:00"))), "urgent": "0:30"}
     paused = draw(st.sampled_from((None, Condition({"status": ("on_hold",)}), Condition({"tag": ("vip",)}))))
-    return policy(
+    reopen = draw(st.sampled_from(("continue", "new_cycle")))
+    others = draw(st.sets(st.sampled_from(METRICS[2:])))
+    for_all = policy(
         [
             target("first_response", by_priority, pause_when=paused),
             target("first_resolution", draw(st.sampled_from(("8:00", "2 days")))),
+            *(target(metric, "3:00", reopen=reopen) for metric in sorted(others)),
+            target("own", "2:00"),
         ],
         calendar=draw(st.sampled_from(("office", "always"))),
         edge=draw(st.sampled_from(("close", "next_open"))),
         on_change=draw(st.sampled_from(("retarget_from_start", "forward", "reset", "keep"))),
         warn_at=warn_at(*draw(st.sampled_from(((), ("75%",), ("30m", "50%"))))),
     )
+    (gold,) = for_all.policies
+    modest = msgspec.structs.replace(
+        gold, id="modest", targets={"total_resolution": target("total_resolution", "4:00")}
+    )
+    for_some = msgspec.structs.replace(gold, when=draw(st.sampled_from((Condition(), Condition({"tag": ("vip",)})))))
+    return msgspec.structs.replace(for_all, policies=(for_some, modest), clocks={"own": draw(st.sampled_from(OWN))})
+
+
+OWN = (
+    DeclaredClock(name="own", start=Condition({"team": ("emea",)}), satisfy=Condition({"from": ("agent",)})),
+    DeclaredClock(
+        name="own",
+        start=Condition({"type": ("message",), "from": ("customer",)}),
+        satisfy=Condition({"status": ("open",)}),
+        pause=Condition({"from": ("bot",)}),
+        cancel=Condition({"tag": ("vip",)}),
+    ),
+)
 
 
 def without_detection(events: Sequence[SlaEvent]) -> list[bytes]:
@@ -209,6 +243,68 @@ def test_what_an_account_was_told_adds_up_to_how_its_clocks_stand(
             told[each.account_id, f"{each.conversation_id}/{each.metric}/{each.instance}"] = each.outcome
     counted = {place: outcome for place, outcome in told.items() if outcome in COUNTED}
     assert counted == {(view.account_id, view.id): view.outcome for view in desk.views if view.outcome in COUNTED}
+
+
+@given(histories(longest=16), st.integers(0, 16), st.integers(0, 16), promises(), promises(), st.data())
+def test_new_versions_links_and_corrections_are_replayed_as_they_were_lived(
+    events: list[Interaction], place: int, other: int, first: PolicyFile, second: PolicyFile, data: st.DataObject
+) -> None:
+    corrected = data.draw(st.lists(st.sampled_from(events), max_size=3, unique_by=lambda each: each.id))
+    told: list[Interaction | Control] = [*events]
+    for each in corrected:
+        later = {"occurred_at": each.occurred_at + timedelta(minutes=data.draw(st.integers(0, 90))), "version": 1}
+        told.append(msgspec.structs.replace(each, **later))
+    told.insert(place, activation(msgspec.structs.replace(second, version="2"), MONDAY))
+    link = Control(id="l", kind="account_linked", as_of=MONDAY, account_id="acme", into="beta")
+    told.insert(other, link)
+    records = log([activation(first), *told, tick("wall", END)])
+    lived = ran(records)
+    replayed = ran(records, data.draw(st.lists(st.integers(1, 5), max_size=8)), restart=True)
+    assert not lived.effects.rejected
+    assert without_detection(replayed.events) == without_detection(lived.events)
+    assert len({each.id for each in lived.events}) == len(lived.events)
+    assert not {view.account_id for view in lived.views} & {"acme"}
+
+
+@given(
+    st.integers(0, MINUTES_IN_WEEK // 2),
+    st.sampled_from(("0:30", "4:00", "7:00", "2 days")),
+    st.sampled_from(("close", "next_open")),
+    st.sampled_from(("office", "always")),
+)
+def test_a_microsecond_decides(minute: int, allowed: str, edge: str, calendar: str) -> None:
+    promised = policy([target("first_response", allowed)], edge=edge, calendar=calendar)
+    asked = event(MONDAY + timedelta(minutes=minute), "customer")
+    due_at = next(view.due_at for view in Desk(promised).take(asked).views if view.metric == "first_response")
+    assert due_at is not None
+    for late_by, expected in ((-1, "met"), (0, "met"), (1, "satisfied_late")):
+        answered = event(due_at + timedelta(microseconds=late_by), "agent")
+        view = next(each for each in Desk(promised).take(asked, answered).views if each.metric == "first_response")
+        assert view.outcome == expected
+        assert view.breached_at == (due_at if late_by > 0 else None)
+
+
+@given(
+    st.integers(0, MINUTES_IN_WEEK // 2),
+    st.lists(st.integers(0, MINUTES_IN_WEEK), min_size=2, max_size=6, unique=True),
+    st.sampled_from(("1:00", "8:00", "2 days")),
+    st.sampled_from(("close", "next_open")),
+)
+def test_pausing_never_makes_a_deadline_earlier(begin: int, minutes: list[int], allowed: str, edge: str) -> None:
+    promised = policy([target("first_resolution", allowed)], edge=edge)
+    asked = event(MONDAY + timedelta(minutes=begin), "customer", id="first")
+    unpaused = due_of(Desk(promised).take(asked))
+    desk = Desk(promised).take(asked)
+    changes = [minute for minute in sorted(minutes) if minute > begin]
+    for number, minute in enumerate(changes):
+        status = "open" if number % 2 else "on_hold"
+        desk.take(event(MONDAY + timedelta(minutes=minute), "status", status, id=f"s{minute}"))
+        due_at = due_of(desk)
+        assert due_at is None or (unpaused is not None and due_at >= unpaused)
+
+
+def due_of(desk: Desk) -> datetime | None:
+    return next(view.due_at for view in desk.views if view.metric == "first_resolution")
 
 
 def is_open(minute: int) -> bool:
