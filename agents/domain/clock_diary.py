@@ -17,6 +17,7 @@ from agents.domain.clock_intervals import PauseSpan
 from agents.domain.condition_reasons import why_paused
 from agents.domain.instant import Instant
 from agents.domain.narration import Before, Silence, runs_until
+from agents.domain.natural_start import paused_spans
 from agents.domain.policy_book import PolicyBook, Promise
 from schemas.conversation_state import ClockState, ConversationState
 from schemas.sla_event import ClockEventKind
@@ -107,6 +108,8 @@ class ClockDiary(Silence):
         if before is not None and before.started_at != clock.started_at:
             spans.clear()  # `reset`: it began anew, and what was before counts no more
         last = spans[-1] if spans and spans[-1].end is None else None
+        if before is None and not spans and clock.paused_us:
+            self._began_before(clock, entry, spans)
         because = why_paused(self._promise(clock).pause_when, self._state, entry)
         if last is not None and before is not None:
             if before.paused_since == clock.paused_since and (last.because == because or not is_running(clock)):
@@ -115,6 +118,14 @@ class ClockDiary(Silence):
         if clock.paused_since is not None and is_running(clock):
             start = clock.paused_since if last is None else entry.at
             spans.append(PauseSpan("paused", start, None, self._promise(clock).calendar, because, entry.id))
+
+    def _began_before(self, clock: ClockState, entry: TimelineEntry, spans: list[PauseSpan]) -> None:
+        """Promised in the middle: it counts from where it would have begun, with the pauses that it would have had."""
+        promise = self._promise(clock)
+        for begins, ends, status in paused_spans(self._state, promise, clock.started_at, entry.at):
+            then = replace(self._state, status=status)
+            because = why_paused(promise.pause_when, then, entry)
+            spans.append(PauseSpan("paused", begins, ends, promise.calendar, because, entry.id))
 
     def _go_on(self, clock: ClockState, at: Instant) -> None:
         """A reopening continues a cycle: its pauses, and the time in between, are this clock's."""

@@ -5,6 +5,8 @@ would have started, had it been promised from the beginning. `agents.domain.cloc
 ("retroactive start" and "retroactive pause") count so too.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from agents.domain.clock_rules import ClockRule, Predicate, never
@@ -45,13 +47,19 @@ def paused_us(state: ConversationState, promise: Promise, since: Instant, until:
     Statuses are remembered; of everything else that a pause may ask the present answer counts. What was resolved is
     free for a clock that continues over it.
     """
+    spans = paused_spans(state, promise, since, until)
+    return sum(promise.calendar.open_between(begins, ends) for begins, ends, _ in spans)
+
+
+def paused_spans(
+    state: ConversationState, promise: Promise, since: Instant, until: Instant
+) -> Iterator[tuple[Instant, Instant, str]]:
+    """Those pauses one by one, each with its status."""
     changes = state.statuses
-    spans = zip(changes, [*(at for at, _ in changes[1:]), until], strict=False)
-    return sum(
-        promise.calendar.open_between(max(begins, since), ends)
-        for (begins, status), ends in spans
-        if since < ends and begins < ends and _pauses(state, promise, status)
-    )
+    for (begins, status), following in zip(changes, [*(at for at, _ in changes[1:]), until], strict=False):
+        ends = min(following, until)
+        if since < ends and begins < ends and _pauses(state, promise, status):
+            yield max(begins, since), ends, status
 
 
 def _pauses(state: ConversationState, promise: Promise, status: str) -> bool:
