@@ -47,7 +47,8 @@ class LaneTransaction:
             await self._producer.send_batch(batch, topic, partition=partition) for (topic, partition), batch in outbox
         ]
         located = self._producer.send_offsets_to_transaction(dict(offsets), self._group)
-        await asyncio.wait_for(asyncio.gather(*deliveries, located), STEP_TIMEOUT_SECONDS)
+        async with asyncio.timeout(STEP_TIMEOUT_SECONDS):
+            await asyncio.gather(*deliveries, located)
         await asyncio.wait_for(self._producer.commit_transaction(), STEP_TIMEOUT_SECONDS)
 
     async def close(self) -> None:
