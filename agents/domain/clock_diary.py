@@ -131,8 +131,8 @@ class ClockDiary(Silence):
         """A reopening continues a cycle: its pauses, and the time in between, are this clock's."""
         promise = self._promise(clock)
         finished = self._state.finished.get(clock.metric)
-        if finished is None or not promise.continues:
-            return
+        if finished is None or not promise.continues or at == clock.started_at:
+            return  # what is promised only now is told to begin where it counts from, and continues nothing
         spans = [replace(span) for span in self._cycles.get(clock.metric, ())]
         if spans and spans[-1].end is None:
             spans[-1].end = finished.satisfied_at

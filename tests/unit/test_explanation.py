@@ -156,6 +156,33 @@ def test_from_where_a_target_counts_after_a_change(mode: str, begins: str, count
     assert retargets == ([] if mode == "keep" else [f"10:30 retargeted {mode} escalated"])
 
 
+def test_a_clock_that_begins_anew_has_none_of_its_earlier_pauses() -> None:
+    found = explained(
+        policy([target("first_resolution", {"normal": "8:00", "urgent": "4:00"})], on_change="reset"),
+        event("09:00", "customer"),
+        event("09:30", "status", "on_hold"),
+        event("10:00", "status", "open"),
+        event("10:30", "priority", "urgent"),
+        now="11:30",
+    )
+    one = clock(found, "first_resolution")
+    assert (spent(one), one.elapsed_us) == (["10:30-11:30 running 1"], HOUR_US)
+
+
+def test_a_clock_that_is_taken_back_ran_no_longer_than_until_it_was_cancelled() -> None:
+    found = explained(
+        policy([target("first_response", "0:30")]),
+        event("09:00", "customer"),
+        event("10:00", "no_reply_needed"),
+        event("11:00", "status", "spam", id="spam"),
+    )
+    one = clock(found, "first_response")
+    assert spent(one) == ["09:00-10:00 running 1"]
+    assert (one.elapsed_us, one.wall_us) == (HOUR_US, HOUR_US)
+    assert one.ended_by is not None
+    assert (one.ended_by.kind, one.ended_by.event_id) == ("retracted", "spam")
+
+
 def test_a_reopened_clock_has_the_time_in_between_as_a_pause() -> None:
     found = explained(
         policy([target("total_resolution", "8:00")]),
@@ -173,6 +200,36 @@ def test_a_reopened_clock_has_the_time_in_between_as_a_pause() -> None:
         "11:00-15:00 reopened 0",
         "15:00-16:00 running 1",
     ]
+
+
+def test_a_clock_that_is_promised_again_has_what_was_resolved_as_a_pause() -> None:
+    """Reopened while nothing was promised: it begins anew in the middle, and continues no cycle."""
+    promised = {"total_resolution": target("total_resolution", "8:00")}
+    plain = Policy(id="plain", when=Condition({"tag": ("vip",)}), targets={})
+    found = explained(
+        PolicyFile(
+            version="1",
+            calendars={"office": OFFICE},
+            policies=(plain, Policy(id="full", calendar="office", targets=promised)),
+        ),
+        event("09:00", "customer"),
+        event("09:30", "status", "on_hold"),
+        event("10:00", "status", "open"),
+        event("11:00", "status", "resolved"),
+        event("11:30", "tagged", ("vip",)),
+        event("14:00", "status", "open"),
+        event("15:00", "tagged", ()),
+        now="16:00",
+    )
+    one = clock(found, "total_resolution", 2)
+    assert spent(one) == [
+        "09:00-09:30 running 0.5",
+        "09:30-10:00 paused 0",
+        "10:00-11:00 running 1",
+        "11:00-14:00 paused 0",
+        "14:00-16:00 running 2",
+    ]
+    assert (one.elapsed_us, one.not_below_zero_us) == (3.5 * HOUR_US, 0)
 
 
 def test_warnings_due_dates_set_by_hand_and_who_satisfied_it() -> None:
