@@ -113,7 +113,7 @@ class Narrator:
     ) -> None:
         """A move of a clock that an event brought about."""
         if kind not in ONCE_PER_CLOCK:
-            which = f"{kind}/{self.event_id}"
+            which = self._told_once(state, clock, f"{kind}/{self.event_id}")
         elif state.revisions:
             which = f"{kind}/revision-{state.revisions}"
         else:
@@ -136,8 +136,16 @@ class Narrator:
 
     def warned_by_a_change(self, state: ConversationState, clock: ClockState, at: Instant, warning: str) -> None:
         """A threshold that a moved deadline has put behind us."""
-        which = f"warned/{warning}/{self.event_id}"
+        which = self._told_once(state, clock, f"warned/{warning}/{self.event_id}")
         self._write(state, clock, which, "warned", at, at, clock.outcome, None, None, warning)
+
+    def _told_once(self, state: ConversationState, clock: ClockState, which: str) -> str:
+        """The end of an id; if the record has said it already, with the place in which it is said again.
+
+        A new version of the policies and a due date set by hand can move one deadline twice in one event.
+        """
+        event_id = f"{clock_id(state, clock)}/{which}"
+        return f"{which}/{self._index}" if any(each.id == event_id for each in self.events) else which
 
     def revised(self, state: ConversationState, clock: ClockState, previous: ClockState, at: Instant) -> None:
         """An event that came late changed what was already published."""
