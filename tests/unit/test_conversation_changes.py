@@ -326,3 +326,11 @@ def test_a_long_finished_conversation_shrinks_and_still_counts_on() -> None:
     desk.take(event(moment("10:00") + timedelta(days=10), "customer"))
     assert only("next_response", desk) == ["1 cancelled due 11:20 used 0:10", "2 open due 2026-03-12 12:00 used 0:00"]
     assert desk.take(event("09:10", "agent")).agent.ledger.duplicate == 1
+
+
+def test_a_new_version_and_a_due_date_at_once_are_two_moves_of_two_names() -> None:
+    edited = policy([target("first_response", "3:00")], "2")
+    desk = Desk(policy()).take(event("09:00", "customer"), activation(edited, moment("09:10")))
+    desk.take(event("09:30", "due_set", ("first_response", "11:00")))
+    assert desk.story("first_response")[1:] == ["09:30 retargeted (retarget_from_start)", "09:30 retargeted (due_set)"]
+    assert len({each.id for each in desk.events}) == len(desk.events)

@@ -358,14 +358,6 @@ def test_a_new_version_and_a_new_priority_at_once_are_one_new_target() -> None:
     assert only("first_response", desk) == ["1 open due 10:00 used 0:30"]
 
 
-def test_a_new_version_and_a_due_date_at_once_are_two_moves_of_two_names() -> None:
-    edited = policy([target("first_response", "3:00")], "2")
-    desk = Desk(policy()).take(event("09:00", "customer"), activation(edited, moment("09:10")))
-    desk.take(event("09:30", "due_set", ("first_response", "11:00")))
-    assert desk.story("first_response")[1:] == ["09:30 retargeted (retarget_from_start)", "09:30 retargeted (due_set)"]
-    assert len({each.id for each in desk.events}) == len(desk.events)
-
-
 # What looks like playing with the clock.
 
 
