@@ -1,11 +1,12 @@
 """Clocks of one's own, and pauses, that contradict themselves: what starts, satisfies, pauses and cancels them.
 
 When several hold at once, cancelling comes before satisfying, that before pausing, and starting last
-(`docs/sla.md`); so what a clock starts with must be free of the others. Used by `policy_lint`.
+(`docs/sla.md`); so what a clock starts with should be free of the others. Used by `policy_lint`.
 """
 
 from collections.abc import Iterator
 
+from agents.domain.clock_rules import EVENT_KEYS
 from schemas.policy import Condition, DeclaredClock, Policy, PolicyFile
 from streams.policy_files.condition_logic import STATUSES, always_in, can_hold, implies, keys_of
 from streams.policy_files.doubt import Doubt, Path
@@ -43,21 +44,34 @@ def _moments(clock: DeclaredClock) -> Iterator[tuple[str, Condition, str]]:
 
 def _together(path: Path, clock: DeclaredClock) -> Iterator[Doubt]:
     """What two of its conditions, each possible by itself, do to each other."""
-    name = clock.name
-    if clock.cancel is not None and implies(clock.start, clock.cancel):
-        message = f"the clock {name!r} can never run: whatever starts it cancels it too"
-        yield Doubt((*path, "cancel"), message, "narrow `cancel`, or start with something else")
-    elif clock.cancel is not None and implies(clock.satisfy, clock.cancel):
-        message = f"the clock {name!r} can never be satisfied: whatever satisfies it cancels it first"
-        yield Doubt((*path, "cancel"), message, "narrow `cancel`, or satisfy with something else")
-    if implies(clock.start, clock.satisfy):
+    name, cancel = clock.name, clock.cancel
+    if clock.satisfy == Condition():
+        message = f"the clock {name!r} can never be satisfied: an empty `satisfy` holds from the beginning"
+        yield Doubt((*path, "satisfy"), message, "say what satisfies it, for example {type: message, from: agent}")
+    elif _at_once(clock.start, clock.satisfy):
         message = f"whatever starts the clock {name!r} satisfies it too: it ends one instance and begins the next"
         yield Doubt((*path, "satisfy"), message, "if that is not meant, narrow `satisfy`, for example by `from`")
-    elif implies(clock.satisfy, clock.start):
-        message = f"the clock {name!r} never stays ended: whatever satisfies it could start it again"
+    elif _at_once(clock.satisfy, clock.start):
+        message = f"the clock {name!r} never stays ended: whatever satisfies it starts it again"
         yield Doubt((*path, "start"), message, "narrow `start`, for example by `from` or by a `not`")
+    if cancel is not None and _at_once(clock.start, cancel):
+        message = f"the clock {name!r} can never start: whatever would start it cancels it"
+        yield Doubt((*path, "cancel"), message, "narrow `cancel`, or start with something else")
+    elif cancel is not None and _at_once(clock.satisfy, cancel):
+        message = f"the clock {name!r} can never be satisfied: whatever would satisfy it cancels it first"
+        yield Doubt((*path, "cancel"), message, "narrow `cancel`, or satisfy with something else")
     if clock.pause is not None:
         yield from _pause_of_a_clock((*path, "pause"), clock, clock.pause)
+
+
+def _at_once(narrow: Condition, wide: Condition) -> bool:
+    """Whether `wide` certainly happens at every event at which `narrow` does.
+
+    A condition that asks nothing of the event happens when it becomes true, not as long as it is.
+    """
+    if keys_of(wide).isdisjoint(EVENT_KEYS):
+        return wide != Condition() and implies(narrow, wide) and implies(wide, narrow)
+    return implies(narrow, wide)
 
 
 def _pause_of_a_clock(path: Path, clock: DeclaredClock, pause: Condition) -> Iterator[Doubt]:
@@ -69,7 +83,7 @@ def _pause_of_a_clock(path: Path, clock: DeclaredClock, pause: Condition) -> Ite
     elif implies(clock.start, pause):
         message = f"the clock {name!r} is paused from its start: whatever starts it pauses it too"
         yield Doubt(path, message, "narrow `pause`, or start with something else")
-    elif implies(clock.satisfy, pause) and clock.satisfy == pause:
+    elif clock.satisfy == pause:
         message = f"the clock {name!r} can never pause: whatever would pause it satisfies it first"
         yield Doubt(path, message, "pause by something else, or leave `pause` out")
 

@@ -6,6 +6,7 @@ Used by `policy_lint`, calendar arithmetic by `agents.domain.calendar`.
 from collections.abc import Iterator, Mapping, Sequence
 
 from agents.domain.calendar import Calendar, CalendarNeverOpens
+from agents.domain.clock_rules import EVENT_KEYS
 from agents.domain.instant import SECOND_US, Instant
 from schemas.policy import ALWAYS, PRIORITIES, Condition, DeclaredClock, Duration, MetricTarget, Policy, PolicyFile
 from streams.policy_files.clock_lint import pause_doubts
@@ -34,7 +35,8 @@ def target_doubts(
 
 def _never_started(path: Path, policy: Policy, metric: str, clocks: Mapping[str, DeclaredClock]) -> Iterator[Doubt]:
     clock = clocks.get(metric)
-    if clock is not None and can_hold(clock.start) and can_hold(policy.when) and not can_hold(clock.start, policy.when):
+    start = None if clock is None else _of_the_conversation(clock.start)
+    if start is not None and can_hold(start) and can_hold(policy.when) and not can_hold(start, policy.when):
         message = f"nothing can start {metric} here: policy {policy.id!r} is for other conversations than its `start`"
         yield Doubt(path, message, "compare the `start` of the clock with the `when` of the policy")
     if metric in METRICS_OF_CALLS and not any(
@@ -42,6 +44,14 @@ def _never_started(path: Path, policy: Policy, metric: str, clocks: Mapping[str,
     ):
         message = f"nothing can start {metric} here: nobody calls on the channels of policy {policy.id!r}"
         yield Doubt(path, message, "promise it in a policy for channel phone")
+
+
+def _of_the_conversation(condition: Condition) -> Condition:
+    """A condition of a clock in the words of `when`, where `type` is not that of an event."""
+    return Condition(
+        {f"event {key}" if key in EVENT_KEYS else key: words for key, words in condition.any_of.items()},
+        None if condition.negated is None else _of_the_conversation(condition.negated),
+    )
 
 
 def _channels_of_calls(condition: Condition) -> list[str]:

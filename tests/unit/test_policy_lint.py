@@ -182,34 +182,42 @@ def test_nothing_to_doubt(text: str) -> None:
 
 
 def when(negated: Condition | None = None, **words: str) -> Condition:
-    return Condition({key: tuple(value.split("/")) for key, value in words.items()}, negated)
+    """`author` stands for the key `from`, which Python keeps for itself."""
+    keys = {"from" if key == "author" else key: tuple(value.split("/")) for key, value in words.items()}
+    return Condition(keys, negated)
 
 
-ASKED = when(event="message", author="customer")
-ANSWERED = when(event="message", author="agent")
+ASKED = when(type="message", author="customer")
+ANSWERED = when(type="message", author="agent")
 
 
 @pytest.mark.parametrize(
     ("conditions", "place", "message"),
     [
-        ({"satisfy": when(event="message")}, "satisfy", "ends one instance and begins the next"),
-        ({"satisfy": when()}, "satisfy", "ends one instance and begins the next"),
+        ({"satisfy": when(type="message")}, "satisfy", "ends one instance and begins the next"),
         ({"satisfy": ASKED}, "satisfy", "ends one instance and begins the next"),
         ({"satisfy": when(when(author="agent"))}, "satisfy", "ends one instance and begins the next"),
-        ({"start": when(event="message")}, "start", "never stays ended"),
-        ({"start": when()}, "start", "never stays ended"),
-        ({"cancel": when(event="message/status_changed")}, "cancel", "can never run"),
+        ({"start": when(team="a"), "satisfy": when(team="a")}, "satisfy", "ends one instance and begins the next"),
+        ({"satisfy": when()}, "satisfy", "can never be satisfied: an empty"),
+        ({"start": when(type="message")}, "start", "never stays ended"),
+        ({"cancel": when(type="message/status_changed")}, "cancel", "can never start"),
+        ({"start": when(team="a"), "cancel": when(team="a")}, "cancel", "can never start"),
         ({"cancel": when(author="agent/bot")}, "cancel", "can never be satisfied"),
         ({"cancel": when(when(author="agent"), author="agent")}, "cancel", "can never be cancelled"),
-        ({"satisfy": when(when(event="message"), event="message")}, "satisfy", "can never be satisfied"),
+        ({"satisfy": when(when(type="message"), type="message")}, "satisfy", "can never be satisfied"),
         ({"pause": when()}, "pause", "is always paused"),
         ({"pause": when(author="customer")}, "pause", "is paused from its start"),
         ({"pause": when(when(author="agent"))}, "pause", "is paused from its start"),
+        ({"start": when(status="on_hold"), "pause": when(status="on_hold")}, "pause", "is paused from its start"),
         ({"pause": when(tier="gold", channel="email")}, "pause", "can never end"),
         ({"pause": ANSWERED}, "pause", "can never pause"),
         ({}, None, None),
+        ({"start": when()}, None, None),  # with the conversation
         ({"pause": when(status="on_hold"), "cancel": when(status="spam/deleted")}, None, None),
-        ({"satisfy": when(when(author="customer"), event="message", public="true")}, None, None),
+        ({"satisfy": when(when(author="customer"), type="message", public="true")}, None, None),
+        # what asks only for attributes happens when it becomes true, and that is not when the other one does
+        ({"start": when(team="a", status="open"), "satisfy": when(team="a")}, None, None),
+        ({"start": when(type="message", team="a"), "cancel": when(team="a")}, None, None),
     ],
 )
 def test_conditions_of_a_clock(conditions: dict[str, Condition], place: str | None, message: str | None) -> None:
