@@ -115,7 +115,7 @@ class Account:
             over = event.objective_over or UNTOLD_PERIOD
             said = ObjectiveState(at, round(ratio * MILLION), over)
             if adherence_report.note_objective(metric, policy, said):
-                self._cells_of(name).spans = adherence_report.spans_of(metric)
+                self._cells_of(name).ask_about(adherence_report.spans_of(metric))
 
     def _cells_of(self, name: str) -> OutcomeCells:
         cells = self._cells.get(name)

@@ -46,12 +46,15 @@ _READ: dict[SignalName, Callable[[AccountState], int | None]] = {
 
 def note_mover(state: AccountState, signal: SignalName, at: int, event_id: str) -> None:
     """Remember that an event moved a signal; the newest stay."""
-    movers = state.movers.setdefault(signal, [])
-    if len(movers) == KEPT_MOVERS and (at, event_id) < movers[0]:
+    movers = state.movers.get(signal)
+    if movers is None:
+        state.movers[signal] = [(at, event_id)]
         return
     movers.append((at, event_id))
-    movers.sort()
-    del movers[:-KEPT_MOVERS]
+    if movers[-2] > movers[-1]:
+        movers.sort()
+    if len(movers) > KEPT_MOVERS:
+        del movers[0]
 
 
 class Judgement(NamedTuple):

@@ -56,26 +56,33 @@ def picture_of(metric: MetricState, cells: OutcomeCells, as_of: Instant) -> Pict
     """How a metric stands at the instant that its cells were brought to; `metric.figures` follow."""
     sums = _sums(metric, cells, as_of)
     whole = sum(sums)
+    narrowed = _narrowed(sums, cells.labels)
+    account, standings, told = _standings(whole, narrowed)
+    metric.figures = _figures(account)
+    forecast = _forecast(metric, account, as_of)
+    budgets = _budgets(metric, cells, narrowed[_POLICY], forecast, as_of) if metric.objectives else ()
+    digest = blake2b(_encode((told, budgets, forecast)), digest_size=8).digest()
+    return Picture(tuple(standings), budgets, forecast, digest)
+
+
+def _standings(whole: int, narrowed: list[dict[str, int]]) -> tuple[tuple[int, ...], list[Standing], list[str | bytes]]:
+    """The account's counts in lanes, what stands in the account and each value of each scope, and all that as bytes."""
     in_lanes = whole.to_bytes(_LANES.size, "little")
     account = _LANES.unpack(in_lanes)
-    metric.figures = _figures(account)
-    narrowed = _narrowed(sums, cells.labels)
     counted = {whole: (in_lanes, _counted(account))}  # where all was promised to one tier, its counts are the account's
     standings = [Standing("account", *counted[whole][1])]
     told: list[str | bytes] = [in_lanes]
     for scope, values in zip(SCOPES, narrowed, strict=True):
         for value in sorted(values) if len(values) > 1 else values:
             total = values[value]
-            if total not in counted:
+            known = counted.get(total)
+            if known is None:
                 in_lanes = total.to_bytes(_LANES.size, "little")
-                counted[total] = (in_lanes, _counted(_LANES.unpack(in_lanes)))
-            in_lanes, (met, breached, ratio, _, *pending) = counted[total]
-            standings.append(Standing(scope, met, breached, ratio, value or None, *pending))
+                known = counted[total] = (in_lanes, _counted(_LANES.unpack(in_lanes)))
+            in_lanes, (met, breached, ratio, _, is_open, is_late, at_risk) = known
+            standings.append(Standing(scope, met, breached, ratio, value or None, is_open, is_late, at_risk))
             told += (value, in_lanes)
-    forecast = _forecast(metric, account, as_of)
-    budgets = _budgets(metric, cells, narrowed[_POLICY], forecast, as_of) if metric.objectives else ()
-    digest = blake2b(_encode((told, budgets, forecast)), digest_size=8).digest()
-    return Picture(tuple(standings), budgets, forecast, digest)
+    return account, standings, told
 
 
 def _narrowed(sums: list[int], labels: Sequence[Labels | None]) -> list[dict[str, int]]:
@@ -108,9 +115,11 @@ def _sums(metric: MetricState, cells: OutcomeCells, as_of: Instant) -> list[int]
 
 def _figures(lanes: tuple[int, ...]) -> list[int]:
     """The account's own counts in the layout of `MetricState.figures`."""
-    rolling = [count for window in range(_WINDOWS - 1) for count in (lanes[window], lanes[_WINDOWS + window])]
-    pending = lanes[LANES:]
-    return [*rolling, pending[0], pending[1], lanes[_WINDOWS - 1], lanes[LANES - 1], pending[2]]
+    return [
+        *(lanes[0], lanes[5], lanes[1], lanes[6], lanes[2], lanes[7], lanes[3], lanes[8]),
+        *(lanes[10], lanes[11]),
+        *(lanes[4], lanes[9], lanes[12]),
+    ]
 
 
 def _counted(lanes: tuple[int, ...]) -> tuple[Any, ...]:

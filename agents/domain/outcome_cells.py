@@ -19,15 +19,22 @@ from zlib import crc32
 
 from agents.domain.instant import HOUR_US, MINUTE_US, Instant
 from agents.domain.rolling_window import (
+    HOURS_OF_30_DAYS,
     HOURS_OF_WEEK,
+    IN_1H,
+    IN_7D,
+    IN_24H,
+    IN_30D,
+    IN_MONTH,
     LANE_BITS,
+    MINUTES_OF_DAY,
+    MINUTES_OF_HOUR,
     TALLY_BYTES,
     TO_BREACHED,
     Reach,
-    Shift,
-    next_expiry,
     reach_at,
-    shifts,
+    rolled,
+    tallied,
     windows_of,
 )
 from schemas.account_state import Labels, MetricState, OutcomeBuckets
@@ -46,8 +53,6 @@ NEVER = (1 << 63) - 1
 _MET = 1 << 16
 _BREACHED = 1
 _FULL = 0xFFFF
-_END = 0xFFFFFFFF
-"""Beyond every number of a bucket."""
 _REMEMBERED = Layout("<IH")
 
 
@@ -64,7 +69,7 @@ class Buckets(NamedTuple):
 class OutcomeCells:
     """Changes the `CellsState` of one metric. Made once per account and batch, and only where something changes."""
 
-    __slots__ = ("_expiries", "_opened", "_placed", "_reach", "_state", "spans", "tallies")
+    __slots__ = ("_expiries", "_opened", "_placed", "_reach", "_spans", "_stale", "_state", "tallies")
 
     def __init__(self, metric: MetricState, as_of: Instant, spans: tuple[int, ...] = ()) -> None:
         """Open the cells.
@@ -78,7 +83,7 @@ class OutcomeCells:
         if not state.counted_at:
             state.counted_at = as_of
         self._reach: Reach = reach_at(state.counted_at)
-        self.spans = spans
+        self._spans = spans
         counts = state.counts
         self.tallies = [
             int.from_bytes(counts[at : at + TALLY_BYTES], "little") for at in range(0, len(counts), TALLY_BYTES)
@@ -86,6 +91,8 @@ class OutcomeCells:
         """What the windows of each cell hold, see `rolling_window`."""
         self._expiries = array("q", state.expiries)
         self._opened: dict[int, Buckets] = {}
+        self._stale: set[int] = set()
+        """Cells out of which something was taken, so that the next may leave later than `_expiries` says."""
         self._placed: bytearray | None = None
         if metric.minutes.numbers or metric.hours.numbers:
             self._take_over(metric)
@@ -94,6 +101,12 @@ class OutcomeCells:
     def labels(self) -> list[Labels | None]:
         """What each place is about; null where it is free."""
         return self._state.labels
+
+    def ask_about(self, spans: tuple[int, ...]) -> None:
+        """Take other further windows: what is kept, and when it leaves, follows them from now on."""
+        if spans != self._spans:
+            self._spans = spans
+            self._stale.update(range(len(self._state.labels)))
 
     def place_of(self, labels: Labels) -> int:
         """The place of a combination of labels, made if there is none."""
@@ -132,6 +145,8 @@ class OutcomeCells:
             _add(minutes, minute, change)
         windows = windows_of(minute, self._reach)
         self.tallies[place] += windows if met else windows << TO_BREACHED
+        leaves_at = self._reach.leaves_at(minute, self._spans)
+        self._expiries[place] = min(self._expiries[place], leaves_at)
 
     def take_out(self, clock_id: str, labels: Labels, at: Instant, *, met: bool) -> None:
         """Take an outcome out of the cell that it was put into; one that was not put in changes nothing."""
@@ -147,6 +162,7 @@ class OutcomeCells:
                     _subtract(minutes, minute, change)
                 windows = windows_of(minute, self._reach)
                 self.tallies[place] -= windows if met else windows << TO_BREACHED
+                self._stale.add(place)
                 return
 
     def _candidates(self, clock_id: str, labels: Labels) -> Iterator[int]:
@@ -168,35 +184,44 @@ class OutcomeCells:
         after = reach_at(as_of)
         before, self._reach, state.counted_at = self._reach, after, as_of
         for place, expires_at in enumerate(self._expiries):
-            if expires_at <= as_of:
-                self._buckets_of(place)
-        if before is not after:
-            moves = shifts(before, after)
-            for place in self._opened:
-                self._expire(place, moves)
-        for place in self._opened:
-            self._expiries[place] = self._next_expiry(place)
+            if expires_at <= as_of or place in self._stale:
+                self._expiries[place] = self._roll(place, self._buckets_of(place), before)
+        self._stale.clear()
 
-    def _expire(self, place: int, moves: tuple[tuple[Shift, ...], tuple[Shift, ...]]) -> None:
-        minutes, hours = self._buckets_of(place)
-        tally = self.tallies[place]
-        for entries, windows in ((minutes, moves[0]), (hours, moves[1])):
-            for window, since, until in windows:
-                if since < until:
-                    tally -= window * _between(entries, since, until)
+    def _roll(self, place: int, buckets: Buckets, before: Reach) -> Instant:
+        """Take out of one cell what no longer counts; the first instant at which more will leave."""
+        minutes, hours = buckets
+        reach, tally = self._reach, self.tallies[place]
+        expires_at = NEVER
+        if minutes:
+            for window, since, until, length in (
+                (IN_1H, before.hour, reach.hour, MINUTES_OF_HOUR),
+                (IN_24H, before.day, reach.day, MINUTES_OF_DAY),
+            ):
+                leaving, oldest = rolled(minutes, since, until)
+                tally -= window * leaving
+                if oldest is not None:
+                    expires_at = min(expires_at, (oldest + length) * MINUTE_US)
+            if minutes[0] >> 32 < reach.day:
+                del minutes[: bisect_left(minutes, reach.day << 32)]
+        if hours:
+            for window, since, until, length in (
+                (IN_7D, before.week, reach.week, HOURS_OF_WEEK),
+                (IN_30D, before.days30, reach.days30, HOURS_OF_30_DAYS),
+                *[(0, 0, self.first_of_span(span), span) for span in self._spans],
+            ):
+                leaving, oldest = rolled(hours, since, until)
+                tally -= window * leaving
+                if oldest is not None:
+                    expires_at = min(expires_at, (oldest + length) * HOUR_US)
+            tally -= IN_MONTH * rolled(hours, before.month, reach.month).leaving
+            if hours[-1] >> 32 >= reach.month:
+                expires_at = min(expires_at, reach.month_ends_at)
+            first = self._first_hour()
+            if hours[0] >> 32 < first:
+                del hours[: bisect_left(hours, first << 32)]
         self.tallies[place] = tally
-        del minutes[: bisect_left(minutes, self._reach.day << 32)]
-        del hours[: bisect_left(hours, self._first_hour() << 32)]
-
-    def _next_expiry(self, place: int) -> Instant:
-        minutes, hours = self._buckets_of(place)
-        expires_at = next_expiry(minutes, hours, self._reach)  # type: ignore[arg-type]  # read like lists
-        for span in self.spans:
-            at = bisect_left(hours, self.first_of_span(span) << 32)
-            if at < len(hours):
-                leaves_at = ((hours[at] >> 32) + span) * HOUR_US
-                expires_at = leaves_at if expires_at is None else min(expires_at, leaves_at)
-        return NEVER if expires_at is None else expires_at
+        return expires_at
 
     def first_of_span(self, hours: int) -> int:
         """The oldest hour that counts in a rolling window of so many hours."""
@@ -204,7 +229,7 @@ class OutcomeCells:
 
     def _first_hour(self) -> int:
         kept = self._reach.kept_hours
-        return min(kept, self.first_of_span(max(self.spans))) if self.spans else kept
+        return min(kept, self.first_of_span(max(self._spans))) if self._spans else kept
 
     def expires_at(self) -> Instant | None:
         """The first instant at which the tallies are others, though nothing happens. Ask after `bring_to`."""
@@ -213,8 +238,9 @@ class OutcomeCells:
 
     def decided_in(self, span: int, places: list[int]) -> tuple[int, int]:
         """Met and breached of some cells in a rolling window of so many hours."""
-        first = self.first_of_span(span)
-        total = sum(_between(self._buckets_of(place).hours, first, _END) for place in places)
+        first = self.first_of_span(span) << 32
+        buckets = [self._buckets_of(place).hours for place in places]
+        total = sum(tallied(hours[bisect_left(hours, first) :]) for hours in buckets)
         return total & 0xFFFFFFFF, total >> TO_BREACHED
 
     # memory
@@ -263,7 +289,8 @@ class OutcomeCells:
             (hours, reach.month, 4),
         )
         for entries, first, lane in windows:
-            self.tallies[place] += _between(entries, first, _END) << LANE_BITS * lane
+            self.tallies[place] += tallied(entries[bisect_left(entries, first << 32) :]) << LANE_BITS * lane
+        self._stale.add(place)
         metric.hours, metric.minutes = OutcomeBuckets(), OutcomeBuckets()
 
 
@@ -296,12 +323,3 @@ def _subtract(entries: "array[int]", number: int, change: int) -> bool:
             return True
         at += 1
     return False
-
-
-def _between(entries: "array[int]", since: int, until: int) -> int:
-    """Met and breached of the buckets in a range, in the lanes of one window."""
-    met = breached = 0
-    for entry in entries[bisect_left(entries, since << 32) : bisect_left(entries, until << 32)]:
-        met += entry >> 16 & _FULL
-        breached += entry & _FULL
-    return met | breached << TO_BREACHED

@@ -6,6 +6,7 @@ again: bucket `n` of width `w` covers the instants `[n*w, (n+1)*w)`. It counts i
 before it. It counts in `month` iff it starts in the calendar month of `as_of` in UTC, and not after `as_of`.
 """
 
+from array import array
 from bisect import bisect_left
 from calendar import monthrange
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ LENGTH_US: dict[WindowName, int] = {"1h": HOUR_US, "24h": DAY_US, "7d": 7 * DAY_
 LANE_BITS = 32
 LANES = 2 * len(WINDOW_NAMES)
 TALLY_BYTES = LANES * LANE_BITS // 8
-_1H, _24H, _7D, _30D, _MONTH = (1 << LANE_BITS * index for index in range(len(WINDOW_NAMES)))
+IN_1H, IN_24H, IN_7D, IN_30D, IN_MONTH = (1 << LANE_BITS * index for index in range(len(WINDOW_NAMES)))
 TO_BREACHED = LANE_BITS * len(WINDOW_NAMES)
 """By how far `breached` of a window lies beyond its `met`."""
 
@@ -48,6 +49,22 @@ class Reach(NamedTuple):
     def kept_hours(self) -> int:
         """The oldest hour that any window reaches."""
         return min(self.days30, self.month)
+
+    def leaves_at(self, minute: int, spans: tuple[int, ...]) -> Instant:
+        """When an outcome of this minute leaves the first window that it is in; `spans` are further ones, in hours."""
+        hour = minute // 60
+        if minute >= self.hour:
+            leaves_at = (minute + MINUTES_OF_HOUR) * MINUTE_US
+        elif minute >= self.day:
+            leaves_at = (minute + MINUTES_OF_DAY) * MINUTE_US
+        elif hour >= self.week:
+            leaves_at = (hour + HOURS_OF_WEEK) * HOUR_US
+        else:
+            leaves_at = (hour + HOURS_OF_30_DAYS) * HOUR_US
+        for span in spans:
+            if hour >= self.week + HOURS_OF_WEEK - span:
+                leaves_at = min(leaves_at, (hour + span) * HOUR_US)
+        return min(leaves_at, self.month_ends_at) if hour >= self.month else leaves_at
 
 
 def reach_at(as_of: Instant) -> Reach:
@@ -82,53 +99,40 @@ def windows_of(minute: int, reach: Reach) -> int:
     hour = minute // 60
     found = 0
     if hour >= reach.week:
-        found = _7D
+        found = IN_7D
         if minute >= reach.hour:
-            found |= _1H | _24H
+            found |= IN_1H | IN_24H
         elif minute >= reach.day:
-            found |= _24H
+            found |= IN_24H
     if hour >= reach.days30:
-        found |= _30D
+        found |= IN_30D
     if hour >= reach.month:
-        found |= _MONTH
+        found |= IN_MONTH
     return found
 
 
-class Shift(NamedTuple):
-    """One window whose oldest bucket moves: outcomes from `since` up to but without `until` leave it."""
+class Rolled(NamedTuple):
+    """What one window loses on its way from one instant to another, and the oldest bucket that it holds then."""
 
-    window: int
-    since: int
-    until: int
-
-
-def shifts(before: Reach, after: Reach) -> tuple[tuple[Shift, Shift], tuple[Shift, Shift, Shift]]:
-    """How windows move between two instants: those over minutes, those over hours."""
-    return (
-        (Shift(_1H, before.hour, after.hour), Shift(_24H, before.day, after.day)),
-        (
-            Shift(_7D, before.week, after.week),
-            Shift(_30D, before.days30, after.days30),
-            Shift(_MONTH, before.month, after.month),
-        ),
-    )
+    leaving: int
+    oldest: int | None
 
 
-def next_expiry(minutes: list[int], hours: list[int], reach: Reach) -> Instant | None:
-    """The first instant at which one of these buckets no longer counts where it does; null when none counts.
+def rolled(entries: "array[int]", since: int, until: int) -> Rolled:
+    """Let a window whose oldest bucket was `since` begin at `until`.
 
-    Entries are `number << 32 | counts`, ascending.
+    Entries are `number << 32 | met << 16 | breached`, ascending; what leaves is met and breached in the lanes of the
+    first window.
     """
-    soonest: list[Instant] = []
-    for entries, first, length, width in (
-        (minutes, reach.hour, MINUTES_OF_HOUR, MINUTE_US),
-        (minutes, reach.day, MINUTES_OF_DAY, MINUTE_US),
-        (hours, reach.week, HOURS_OF_WEEK, HOUR_US),
-        (hours, reach.days30, HOURS_OF_30_DAYS, HOUR_US),
-    ):
-        at = bisect_left(entries, first << 32)
-        if at < len(entries):
-            soonest.append(((entries[at] >> 32) + length) * width)
-    if hours and hours[-1] >> 32 >= reach.month:
-        soonest.append(reach.month_ends_at)
-    return min(soonest, default=None)
+    at = bisect_left(entries, until << LANE_BITS)
+    leaving = tallied(entries[bisect_left(entries, since << LANE_BITS, 0, at) : at]) if at and since < until else 0
+    return Rolled(leaving, entries[at] >> LANE_BITS if at < len(entries) else None)
+
+
+def tallied(entries: "array[int]") -> int:
+    """Met and breached of some buckets, in the lanes of the first window."""
+    met = breached = 0
+    for entry in entries:
+        met += entry >> 16 & 0xFFFF
+        breached += entry & 0xFFFF
+    return met | breached << TO_BREACHED

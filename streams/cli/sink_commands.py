@@ -117,7 +117,8 @@ def sql(
     """Ask ClickHouse: a server, or the engine inside the sink that runs on this machine.
 
     Tables: sla_events, clocks, adherence, health, alerts, rejected. Views that take replaced and retracted rows out:
-    open_clocks, outcomes, outcomes_hourly, adherence_now, health_now, health_contributions, alerts_firing.
+    open_clocks, outcomes, outcomes_hourly, adherence_now, error_budgets_now, health_now,
+    health_contributions, alerts_firing.
 
     Only reading is allowed, for up to 30 s and 100,000 rows. A statement with its own FORMAT is printed as it comes.
 

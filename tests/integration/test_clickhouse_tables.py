@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from schemas.adherence import AdherenceReport
 from schemas.codec import EVENT_TYPES, decode
 from schemas.rejection import Origin, Rejection
 from schemas.sla_event import Cause, SlaEvent
@@ -231,3 +232,30 @@ def test_open_clocks_are_judged_by_the_time_on_their_own_clock(
     sql = "SELECT instance, stage, seconds_left FROM open_clocks ORDER BY instance"
     expected = [(2, "running", 3000.0), (3, "due_soon", 300.0), (4, "paused", None), (5, "overdue", -60.0)]
     assert clickhouse.query(sql).result_rows == expected
+
+
+def test_the_latest_report_is_laid_out_flat(clickhouse: Client, project_root: Path) -> None:
+    """What an older report said of a scope that has ended since is gone with it."""
+    (table,) = [each for each in TABLES if each.name == "adherence"]
+    first, *_ = examples_of(table, project_root)
+    assert isinstance(first, AdherenceReport)
+    gone = msgspec.structs.replace(first.standings[1], scope_value="fax")
+    older = msgspec.structs.replace(first, standings=(*first.standings, gone))
+    write(clickhouse, table, table.row(older, Position(0, 1)), table.row(first, Position(0, 2)))
+    flat = clickhouse.query(
+        "SELECT scope, scope_value, window, met, breached, ratio, open, overdue, at_risk FROM adherence_now"
+    ).result_rows
+    fields = ("scope", "scope_value", "window", "met", "breached", "ratio", "open", "overdue", "at_risk")
+    told = [each._replace(scope_value=each.scope_value or "") for each in first.figures()]
+    figures = [tuple(str(getattr(each, name)) for name in fields) for each in told]
+    assert sorted(tuple(map(str, row)) for row in flat) == sorted(figures)
+    sums = clickhouse.query(
+        "SELECT scope, sum(met), sum(breached), sum(open) FROM adherence_now WHERE window = '7d' GROUP BY scope"
+    ).result_rows
+    assert {row[1:] for row in sums} == {(37, 3, 3)}
+    (budget,) = first.budgets
+    (row,) = clickhouse.query(
+        "SELECT policy, left, breaches_left, arrayFirst((window, is_burning) -> is_burning, burn_window, burning) "
+        "FROM error_budgets_now"
+    ).result_rows
+    assert row == (budget.policy, budget.left, budget.breaches_left, "7d")

@@ -127,6 +127,16 @@ def test_a_period_goes_on_by_itself(desk: Desk) -> None:
     assert (desk.budget().met, desk.budget().forecast_ratio) == (0, None)
 
 
+def test_an_objective_that_is_set_later_counts_what_is_there(desk: Desk) -> None:
+    desk.decide(3, 0, NOON, "a", policy="gold", team="billing")
+    desk.decide(1, 0, NOON + HOUR_US, "b", team="support", **GOLD | {"objective_over": "2d"})
+    assert desk.budget().met == 4
+    desk.take(tick(NOON + 2 * DAY_US - 1))
+    assert desk.states.wakes[ACCOUNT] == ("wall", NOON + 2 * DAY_US)
+    desk.take(tick(NOON + 2 * DAY_US))
+    assert desk.budget().met == 1
+
+
 def test_a_month_begins_at_its_first_instant_in_utc(desk: Desk) -> None:
     april = from_datetime(to_datetime(START).replace(month=4, day=1))
     desk.decide(1, 0, april - 1, "march", **GOLD | {"objective_over": "month"})
