@@ -128,12 +128,13 @@ def test_a_period_goes_on_by_itself(desk: Desk) -> None:
 
 
 def test_an_objective_that_is_set_later_counts_what_is_there(desk: Desk) -> None:
-    desk.decide(3, 0, NOON, "a", policy="gold", team="billing")
-    desk.decide(1, 0, NOON + HOUR_US, "b", team="support", **GOLD | {"objective_over": "2d"})
+    desk.decide(3, 0, NOON - 36 * HOUR_US, "a", policy="gold", team="billing")
+    desk.take(tick(NOON))
+    desk.decide(1, 0, NOON, "b", team="support", **GOLD | {"objective_over": "2d"})
     assert desk.budget().met == 4
-    desk.take(tick(NOON + 2 * DAY_US - 1))
-    assert desk.states.wakes[ACCOUNT] == ("wall", NOON + 2 * DAY_US)
-    desk.take(tick(NOON + 2 * DAY_US))
+    desk.take(tick(NOON + 12 * HOUR_US - 1))
+    assert desk.states.wakes[ACCOUNT] == ("wall", NOON + 12 * HOUR_US)
+    desk.take(tick(NOON + 12 * HOUR_US))
     assert desk.budget().met == 1
 
 
@@ -147,6 +148,15 @@ def test_a_month_begins_at_its_first_instant_in_utc(desk: Desk) -> None:
     assert desk.budget().met == 0
     desk.decide(0, 1, april, "april")
     assert (desk.standing("account").met[-1], desk.standing("account").breached[-1]) == (0, 1)
+
+
+def test_what_falls_due_after_the_month_is_no_part_of_it(desk: Desk) -> None:
+    april = from_datetime(to_datetime(START).replace(month=4, day=1))
+    for name, due_at in (("before", april - 1), ("after", april)):
+        desk.take(
+            sla_event("activated", NOON, name, **GOLD | {"objective_over": "month", "due_at": to_datetime(due_at)})
+        )
+    assert desk.budget().open == 1
 
 
 def test_a_burning_budget_is_an_alert_that_comes_once_and_ends_by_itself(desk: Desk) -> None:
