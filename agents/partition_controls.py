@@ -39,7 +39,10 @@ LONGEST_SETTLING_SECONDS = 3600.0
 """A source that needs longer polls, and says with heartbeats how far it is."""
 
 Begin = Callable[[str, str | None], None]
-"""Turn the narrator to this record: on which clock, and which event, if any, ends the ids of what is told."""
+"""Turn the narrator to this record otherwise than on the wall clock and without an event, as it stands already.
+
+On which clock, and which event, if any, ends the ids of what is told.
+"""
 
 
 class PartitionControls:
@@ -67,13 +70,13 @@ class PartitionControls:
             case "tick":
                 return self._tick(control, as_of, record, begin)
             case "heartbeat" | "source_declared":
-                return self._source(control, as_of, record, begin)
+                return self._source(control, as_of, record)
             case "policy_activated" if control.policy_text is not None:
                 self._activate(control.policy_text, as_of)
             case "account_linked":
                 return self._link(control, as_of, begin)
             case "clock_released":
-                self._release(control.clock, begin)
+                self._release(control.clock)
             case _:
                 pass
         return []
@@ -88,7 +91,7 @@ class PartitionControls:
         begin(control.clock, None)
         return self._sweep(control.clock, as_of)
 
-    def _source(self, control: Control, as_of: Instant, record: Record, begin: Begin) -> list[str]:
+    def _source(self, control: Control, as_of: Instant, record: Record) -> list[str]:
         """A source says how far it has delivered: its conversations are judged until then, and no further."""
         source = control.source
         if not source:
@@ -104,7 +107,6 @@ class PartitionControls:
         if known.as_of is not None and as_of <= known.as_of:
             return []
         self._ledger.sources[source] = replace(known, as_of=as_of)
-        begin(WALL, None)
         return self._sweep(time_of_source(source), as_of)
 
     def _sweep(self, time: str, as_of: Instant) -> list[str]:
@@ -123,9 +125,8 @@ class PartitionControls:
                 failed.append(f"{key}: {type(error).__name__}: {error}")
         return failed
 
-    def _release(self, clock: str, begin: Begin) -> None:
+    def _release(self, clock: str) -> None:
         """An import is over: its conversations live on by the clock on the wall, and their running clocks say so."""
-        begin(WALL, None)
         for state in self._conversations.released(clock):
             state.clock = WALL
             self._conversations.put(state)

@@ -31,6 +31,7 @@ from schemas.control import Control
 from schemas.policy import PolicyFile, from_published, to_published
 from schemas.published_policy import PublishedPolicy
 from schemas.topics import INTERACTIONS, POLICIES
+from streams.control_broadcast import broadcast
 from streams.kafka_admin import KafkaUnavailable
 from streams.partition_counts import TopicsMissing
 from streams.policy_files.located_yaml import read_file
@@ -244,15 +245,9 @@ def _announce(settings: Settings, policy: PublishedPolicy) -> None:
         policy_text=policy.published,
         policy_version=policy.version,
     )
-    value, headers = encode(control), headers_of(control, SOURCE, control.id, control.as_of)
-    topic = settings.topic(INTERACTIONS.name)
     producer = KafkaProducer(**_connection(settings))
     try:
-        partitions = sorted(producer.partitions_for(topic))
-        sent = [producer.send(topic, partition=number, value=value, headers=headers) for number in partitions]
-        producer.flush(timeout=_ACKNOWLEDGED_WITHIN_SECONDS)
-        for each in sent:
-            each.get(timeout=_ACKNOWLEDGED_WITHIN_SECONDS)
+        broadcast(producer, settings.topic(INTERACTIONS.name), control, SOURCE, _ACKNOWLEDGED_WITHIN_SECONDS)
     finally:
         producer.close(timeout=5)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from agents.domain.empty_words import is_holding_reply, is_only_thanks
 from agents.domain.instant import from_datetime
+from agents.domain.satisfaction import DEFAULT_SCALE, lowest_mark
 from schemas.clock_view import ClockView
 from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
@@ -21,7 +22,7 @@ DEFAULT_WORDS: dict[str, str] = {
     if each.name in {"clock", "channel", "source"}
 }
 
-_DEFAULT_SCALES = {"csat": 5.0, "nps": 10.0, "ces": 7.0}
+_DEFAULT_SCALES = {"csat": DEFAULT_SCALE, "nps": 10.0, "ces": 7.0}
 """The scales on which these are asked unless the source says otherwise."""
 
 _NPS_DETRACTOR = 6
@@ -128,7 +129,7 @@ def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: C901, PL
 def is_dissatisfied(interaction: Interaction) -> bool:
     """Whether an answer to a survey asks for a follow-up: the lower half of the scale, for NPS a detractor.
 
-    Scales of 2 to 10 begin at 1, others (0 or 1, percent) at 0; NPS is asked from 0 to 10.
+    NPS is asked from 0 to 10, whatever the rule for other scales.
     """
     if interaction.score is None:
         return False
@@ -136,7 +137,7 @@ def is_dissatisfied(interaction: Interaction) -> bool:
     scale = interaction.scale or _DEFAULT_SCALES[kind]
     if kind == "nps":
         return interaction.score * 10 <= _NPS_DETRACTOR * scale
-    lowest = 1 if 2 <= scale <= 10 else 0
+    lowest = lowest_mark(scale)
     return 2 * (interaction.score - lowest) < scale - lowest
 
 

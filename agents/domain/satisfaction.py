@@ -23,8 +23,13 @@ DEFAULT_SCALE = 5.0
 _FULL_WEIGHT = 1 << 20
 
 
+def lowest_mark(scale: float) -> int:
+    """Where a scale begins: those of 2 to 10 at 1, others (0 or 1, percent) at 0."""
+    return 1 if 2 <= scale <= 10 else 0
+
+
 def normalised(signal: Signal) -> int:
-    """An answer in hundredths of 0..100. On scales of 2 to 10 the lowest mark is 1, on others (0/1, percent) it is 0.
+    """An answer in hundredths of 0..100.
 
     Raises:
         ImpossibleEventError: no value, or one outside its scale.
@@ -34,7 +39,7 @@ def normalised(signal: Signal) -> int:
         raise ImpossibleEventError("a csat answer needs a value - at `$.value`")
     if scale <= 0 or not 0 <= signal.value <= scale:
         raise ImpossibleEventError(f"a csat answer of {signal.value:g} on a scale to {scale:g} - at `$.value`")
-    lowest = 1 if 2 <= scale <= 10 else 0
+    lowest = lowest_mark(scale)
     return round(max(0.0, signal.value - lowest) * 100_00 / (scale - lowest))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from schemas.codec import encode, headers_of
 from schemas.control import Control
 from schemas.topics import INTERACTIONS
 from streams.connectors.connector_contract import Instance
+from streams.control_broadcast import broadcast
 
 _WITHIN_SECONDS = 10.0
 
@@ -35,16 +35,7 @@ def announce_settling(
     )
     try:
         for control in controls:
-            value, headers = (
-                encode(control),
-                headers_of(control, f"careline/connect/{control.source}", control.id, control.as_of),
-            )
-            sent = [
-                producer.send(topic, partition=number, value=value, headers=headers)
-                for number in sorted(producer.partitions_for(topic))
-            ]
-            for each in sent:
-                each.get(timeout=_WITHIN_SECONDS)
+            broadcast(producer, topic, control, f"careline/connect/{control.source}", _WITHIN_SECONDS)
     finally:
         producer.close(timeout=_WITHIN_SECONDS)
 
