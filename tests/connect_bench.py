@@ -1,13 +1,12 @@
 """The way in without Kafka: a real web server with real connectors, and a list where Kafka would be."""
 
 import asyncio
-import base64
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -21,15 +20,12 @@ from schemas.topics import INTERACTIONS, REJECTED, SIGNALS, TopicSpec
 from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.connector_contract import Instance
 from streams.connectors.connector_registry import known_connectors
-from streams.connectors.intake import Intake, Route
+from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
-from streams.connectors.signatures import StandardWebhooks, ZendeskSignature
 from streams.connectors.web_server import ConnectServer
-
-NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-OLD_SECRET = "whsec_" + base64.b64encode(b"the key of last year, 24").decode()
-NEW_SECRET = "whsec_" + base64.b64encode(b"the key of this year, 24").decode()
-FOREIGN_SECRET = "whsec_" + base64.b64encode(b"the key of somebody else").decode()
+from tests.senders.helpdesk_senders import HELPDESK_SENDERS
+from tests.senders.own_words_senders import OWN_WORDS_SENDERS
+from tests.senders.sender import NOW, Sender
 
 Headers = Mapping[str, str]
 
@@ -62,6 +58,10 @@ class ListPublisher:
         return [decode(Signal, record.value) for record in self.on(SIGNALS)]
 
     @property
+    def events(self) -> list[Interaction | Signal]:
+        return [*self.interactions, *self.signals]
+
+    @property
     def rejections(self) -> list[Rejection]:
         return [decode(Rejection, record.value) for record in self.on(REJECTED)]
 
@@ -84,107 +84,7 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-@dataclass
-class Sender:
-    """How a provider sends: it signs with its secret, at its time, and has one payload that means one event."""
-
-    connector: str
-    payload: bytes
-    sign: Callable[[str, bytes, datetime], dict[str, str]]
-    secrets: tuple[str, str, str]
-    """The old one, the new one, somebody else's."""
-    extra: dict[str, str] = field(default_factory=dict)
-    unknown: bytes = b""
-    """A well-formed payload that means nothing that is known."""
-    signed_headers: tuple[str, ...] = ()
-
-    def headers(self, body: bytes | None = None, *, secret: str | None = None, at: datetime = NOW) -> dict[str, str]:
-        return self.extra | self.sign(secret or self.secrets[1], self.payload if body is None else body, at)
-
-
-def sign_standard(secret: str, body: bytes, at: datetime) -> dict[str, str]:
-    seconds = str(int(at.timestamp()))
-    signature = StandardWebhooks.with_secrets([secret]).sign("msg_1", seconds, body)
-    return {"webhook-id": "msg_1", "webhook-timestamp": seconds, "webhook-signature": signature}
-
-
-def sign_zendesk(secret: str, body: bytes, at: datetime) -> dict[str, str]:
-    stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {
-        ZendeskSignature.SIGNATURE: ZendeskSignature([secret]).sign(stamp, body),
-        ZendeskSignature.TIMESTAMP: stamp,
-    }
-
-
-MESSAGE = {"id": "m-1", "conversation": "c-1", "at": "2026-03-02T09:29:58Z", "from": "customer", "text": "It is broken"}
-STANDARD_HEADERS = StandardWebhooks.HEADERS
-CE = {"ce-specversion": "1.0", "ce-id": "e-1", "ce-source": "/shop", "ce-type": "careline.interaction.v1"}
-
-
-def zendesk_event(kind: str, event: Mapping[str, Any] | None = None, **detail: Any) -> dict[str, Any]:
-    """A Zendesk event of a ticket, in the documented shape."""
-    return {
-        "account_id": 22129848,
-        "id": f"ev-{kind}",
-        "time": "2026-03-02T09:29:58.789012345Z",
-        "type": f"zen:event-type:{kind}",
-        "subject": "zen:ticket:5158",
-        "zendesk_event_version": "2022-11-06",
-        "detail": {
-            "id": "5158",
-            "actor_id": "70",
-            "requester_id": "42",
-            "submitter_id": "42",
-            "organization_id": "9",
-            "group_id": "3",
-            "assignee_id": "70",
-            "brand_id": "1",
-            "priority": "HIGH",
-            "status": "OPEN",
-            "type": "PROBLEM",
-            "tags": ["mobile", "login"],
-            "description": "It is broken",
-            "is_public": True,
-            "via": {"channel": "mail"},
-        }
-        | detail,
-        "event": dict(event or {}),
-    }
-
-
-ZENDESK_COMMENT = zendesk_event(
-    "ticket.comment_added",
-    {"comment": {"id": "8", "body": "It is broken", "is_public": True, "author": {"id": "42", "is_staff": False}}},
-)
-STANDARD_SECRETS = (OLD_SECRET, NEW_SECRET, FOREIGN_SECRET)
-
-SENDERS = {
-    "webhook": Sender(
-        "webhook",
-        json.dumps(MESSAGE).encode(),
-        sign_standard,
-        STANDARD_SECRETS,
-        unknown=json.dumps(MESSAGE | {"type": "teleported"}).encode(),
-        signed_headers=STANDARD_HEADERS,
-    ),
-    "cloudevents": Sender(
-        "cloudevents",
-        json.dumps(MESSAGE).encode(),
-        sign_standard,
-        STANDARD_SECRETS,
-        extra=CE | {"content-type": "application/json"},
-        unknown=json.dumps(MESSAGE | {"type": "teleported"}).encode(),
-        signed_headers=STANDARD_HEADERS,
-    ),
-    "zendesk": Sender(
-        "zendesk",
-        json.dumps(ZENDESK_COMMENT).encode(),
-        sign_zendesk,
-        ("last year's", "this year's", "somebody else's"),
-        unknown=json.dumps(zendesk_event("ticket.teleported")).encode(),
-        signed_headers=(ZendeskSignature.SIGNATURE, ZendeskSignature.TIMESTAMP),
-    ),
-}
+SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS)}
 
 
 @dataclass
@@ -222,8 +122,8 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """A server on a free port with these instances; by default one of each connector, with an old and a new secret."""
     kinds = known_connectors()
-    chosen = instances or tuple(Instance(name, name, secrets=sender.secrets[:2]) for name, sender in SENDERS.items())
-    routes = {instance.name: Route(instance, kinds[instance.connector].build(instance)) for instance in chosen}
+    chosen = instances or tuple(sender.instance() for sender in SENDERS.values())
+    routes = {instance.name: kinds[instance.connector].build(instance) for instance in chosen}
     published, recorder = ListPublisher(), CountingRecorder()
     intake = Intake(published, AccountsDirectory(accounts), recorder, lambda: unready)
     server = ConnectServer(

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.connect_command import connect_app
+from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
 from streams.cli.import_command import import_history
@@ -52,6 +53,7 @@ app = typer.Typer(
 app.command("demo", rich_help_panel="Try")(demo)
 app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
+connect_app.command("explain")(connect_explain)
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)
 app.command("sql", rich_help_panel="Ask")(sql)

@@ -1,13 +1,17 @@
 """What every connector promises: verify on raw bytes, answer the provider's handshake, say what the payload means.
 
-A connector knows one provider and nothing else: no network, no Kafka, no clock, no accounts. `intake` calls it in this
-order and does the rest; `connector_registry` lists the connectors; one behaviour suite runs against all of them.
+A connector knows one provider and nothing else: no Kafka, no clock, no accounts. `intake` calls it in this order and
+does the rest; `connector_registry` lists the connectors; one behaviour suite runs against all of them.
+
+A `ConnectorKind` is an entry of the registry: what proves the sender (`verifier`), what a payload means
+(`normaliser`, pure and useful without any secret), and what the provider wants to hear. `build` makes a `Connector`
+of it for one configured `Instance`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from schemas.interaction import Interaction
 from schemas.rejection import RejectionReason
@@ -66,17 +70,22 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One request as it came: `body` is the raw bytes that a signature covers, `received_at` is aware and in UTC."""
+    """One request as it came: `body` is the raw bytes that a signature covers, `received_at` is aware and in UTC.
+
+    `url` is the whole address as the provider called it, query included: some sign it. Behind a proxy it starts with
+    what `public_url` says in connectors.yaml.
+    """
 
     method: str
     headers: Headers
     body: bytes
     received_at: datetime
     query: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
 
 
-class HandshakeAnswer(NamedTuple):
-    """What a provider wants to hear before it sends events."""
+class ProviderAnswer(NamedTuple):
+    """What a provider wants to hear, in its own words: before it sends events, or once it has sent one."""
 
     status: int = 200
     body: bytes = b""
@@ -88,10 +97,13 @@ class HandshakeAnswer(NamedTuple):
 class Instance:
     """One configured connector: `name` is its route `/in/<name>` and the `source` of its events.
 
-    `secrets` sign requests, `tokens` are bearer tokens; several of each are valid at once, so that they can be
-    rotated. Neither is ever shown. `channel` replaces the channel that the connector would name; `clock` is what
-    moves time for its conversations. `settle_seconds` is how late its deliveries may be in their usual course: so long
-    its conversations are not judged (null: nothing is said, and what was said before stays).
+    `secrets` sign requests, `tokens` are bearer tokens and passwords; several of each are valid at once, so that they
+    can be rotated. Neither is ever shown. `channel` replaces the channel that the connector would name; `clock` is
+    what moves time for its conversations. `settle_seconds` is how late its deliveries may be in their usual course: so
+    long its conversations are not judged (null: nothing is said, and what was said before stays).
+
+    `own_domains` and `own_ids` say who belongs to the company: mail domains, and the provider's ids of its teams,
+    tenants, people and bots. `options` are the settings that the kind of connector declares.
     """
 
     name: str
@@ -99,14 +111,21 @@ class Instance:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     tokens: tuple[str, ...] = field(default=(), repr=False)
     own_domains: frozenset[str] = frozenset()
+    own_ids: frozenset[str] = frozenset()
     clock: str = "wall"
     channel: str | None = None
     settle_seconds: int | None = None
+    public_url: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def is_own_address(self, address: str) -> bool:
         """Whether an e-mail address belongs to the company itself: its people are agents, not customers."""
         domain = address.rpartition("@")[2].lower()
         return any(domain == own or domain.endswith(f".{own}") for own in self.own_domains)
+
+    def is_own_id(self, *ids: str | None) -> bool:
+        """Whether one of these ids (a person's, a bot's, its team's) is configured as the company's own."""
+        return any(found in self.own_ids for found in ids if found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,29 +163,93 @@ Reading = Sequence[Draft | Ignored | Refused]
 """What a payload means: nothing, one thing or many; a bad one harms none of its neighbours."""
 
 
-class Connector(Protocol):
-    """One provider's words. Built once per instance with that instance's secrets; safe to call from anywhere."""
-
-    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
-        """Whether the sender is genuine, in constant time, on the bytes as they came."""
-
-    def handshake(self, request: WebhookRequest, verdict: Verdict) -> HandshakeAnswer | None:
-        """The answer to a provider's challenge; null when the request is none.
-
-        The connector decides whether the request must be genuine for that.
-        """
+class Normaliser(Protocol):
+    """What payloads of one provider mean, for one instance. Needs no secret."""
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """What the payload of a genuine request means. Pure: the same request reads the same for ever. Never raises."""
 
 
-class ConnectorKind(NamedTuple):
-    """An entry of the registry. `setup` says in a few lines what to do on the provider's side.
+class Verifier(Protocol):
+    """Whether a request is genuine. Built with an instance's secrets; safe to call from anywhere."""
 
-    `build` raises `ValueError`, with a message that shows no secret, when an instance lacks something.
+    def verify(self, request: WebhookRequest) -> Verdict:
+        """The verdict, in constant time, on the bytes as they came; `request.received_at` is now."""
+
+
+@runtime_checkable
+class FetchesKeys(Protocol):
+    """A verifier whose provider publishes its keys: they are fetched from listed hosts only, and kept."""
+
+    async def fetch_keys(self, request: WebhookRequest) -> None:
+        """Have the key at hand that this request names. Where it cannot be had, `verify` does not believe it."""
+
+
+Handshake = Callable[[Instance, WebhookRequest, Verdict], ProviderAnswer | None]
+"""The answer to a provider's challenge; null when the request is none. It decides itself whether the request must be
+genuine for that."""
+
+Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer]
+"""What a provider wants to hear once its event is stored, where it does not read our JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """A connector as it runs: one instance of one kind."""
+
+    instance: Instance
+    verifier: Verifier
+    normaliser: Normaliser
+    greet: Handshake | None = None
+    receipt: Receipt | None = None
+
+    async def prepare(self, request: WebhookRequest) -> None:
+        """Fetch what `verify` will need. Most need nothing."""
+        if isinstance(self.verifier, FetchesKeys):
+            await self.verifier.fetch_keys(request)
+
+    def verify(self, request: WebhookRequest) -> Verdict:
+        """Whether the sender is genuine."""
+        return self.verifier.verify(request)
+
+    def handshake(self, request: WebhookRequest, verdict: Verdict) -> ProviderAnswer | None:
+        """The answer to a provider's challenge; null when the request is none."""
+        return self.greet(self.instance, request, verdict) if self.greet is not None else None
+
+    def normalise(self, request: WebhookRequest) -> Reading:
+        """What the payload of a genuine request means."""
+        return self.normaliser.normalise(request)
+
+    def acknowledgement(self, request: WebhookRequest) -> ProviderAnswer | None:
+        """The provider's own kind of thank you; null where our JSON will do."""
+        return self.receipt(self.instance, request) if self.receipt is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorKind:
+    """An entry of the registry.
+
+    `normaliser` and `verifier` build the two halves; `verifier` raises `ValueError`, with a message that shows no
+    secret, when an instance lacks something; it is null where nothing comes in by HTTP. `options` names the settings
+    that an instance may have, each with a line on its meaning. `setup` says in a few lines what to do on the
+    provider's side.
     """
 
     id: str
     title: str
-    build: Callable[[Instance], Connector]
+    normaliser: Callable[[Instance], Normaliser]
+    verifier: Callable[[Instance], Verifier] | None
+    handshake: Handshake | None = None
+    receipt: Receipt | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
     setup: str
+
+    def build(self, instance: Instance) -> Connector:
+        """The connector of one configured instance.
+
+        Raises:
+            ValueError: the instance lacks something, or this connector receives nothing by HTTP.
+        """
+        if self.verifier is None:
+            raise ValueError(f"the connector {self.id} receives nothing by HTTP")
+        return Connector(instance, self.verifier(instance), self.normaliser(instance), self.handshake, self.receipt)

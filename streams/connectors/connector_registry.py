@@ -5,10 +5,10 @@ A package brings a connector by an entry point of the group `careline.connectors
 
 from importlib.metadata import entry_points
 
-from streams.connectors.cloudevents_http import CLOUDEVENTS
 from streams.connectors.connector_contract import ConnectorKind
-from streams.connectors.webhook_generic import WEBHOOK
-from streams.connectors.zendesk_channel import ZENDESK
+from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
+from streams.connectors.own_words.webhook_generic import WEBHOOK
 
 BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, CLOUDEVENTS, WEBHOOK)
 

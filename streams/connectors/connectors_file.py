@@ -12,7 +12,11 @@ connectors:
     channel: chat                  # instead of what the connector would say
     clock: simulation:42           # default: wall
     settle: 2s                     # wait so long for late deliveries before judging; default: no word
+    own_ids: [T0123, U0456]        # the provider's ids of our own teams, tenants, people and bots
+    public_url: https://in.ours.example     # how providers call us, where they sign the address
 ```
+
+A kind of connector may have settings of its own (`careline connect check` names them).
 """
 
 import re
@@ -23,14 +27,23 @@ from pathlib import Path
 from agents.partition_controls import LONGEST_SETTLING_SECONDS
 from schemas.account_profile import AccountProfile
 from streams.connectors.accounts_file import read_accounts
-from streams.connectors.connector_contract import ConnectorKind, Instance
-from streams.connectors.intake import Route
+from streams.connectors.connector_contract import Connector, ConnectorKind, Instance
 from streams.connectors.yaml_tables import TableReader
 from streams.policy_files.duration_reader import seconds_of
 from streams.policy_files.located_yaml import Node, Table, Text
 from streams.policy_files.problem import Problem, Problems, did_you_mean
 
-INSTANCE_KEYS = ("connector", "secrets", "tokens", "own_domains", "clock", "channel", "settle")
+INSTANCE_KEYS = (
+    "connector",
+    "secrets",
+    "tokens",
+    "own_domains",
+    "own_ids",
+    "public_url",
+    "clock",
+    "channel",
+    "settle",
+)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 CLOCK = re.compile(r"wall|simulation:[A-Za-z0-9._-]+", re.ASCII)
@@ -40,9 +53,18 @@ WEBHOOK_SECRET_VARIABLE = "CARELINE_WEBHOOK_SECRET"  # noqa: S105 - the name of 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorSetup:
-    """What a connect process runs: its routes by name, and the accounts that it starts with."""
+    """What a connect process runs: its routes by name, what it fetches itself, and the accounts that it starts with."""
 
-    routes: Mapping[str, Route]
+    routes: Mapping[str, Connector]
+    accounts: tuple[AccountProfile, ...] = ()
+    pulled: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredInstances:
+    """A file without its secrets: enough to say what a payload would become."""
+
+    instances: tuple[Instance, ...]
     accounts: tuple[AccountProfile, ...] = ()
 
 
@@ -60,30 +82,61 @@ def read_connectors(path: Path, variables: Mapping[str, str], kinds: Mapping[str
     Raises:
         ConnectorsMistake: with everything that is wrong, in the file and in the accounts file that it names.
     """
-    problems = Problems(str(path))
-    reader = TableReader.of_file(path, ("own_domains", "accounts", "connectors"), problems)
-    if reader is None:
-        raise ConnectorsMistake(problems.errors)
-    of_accounts = Problems(str(path))
-    accounts: tuple[AccountProfile, ...] = ()
-    if (named := reader.word("accounts")) is not None:
-        accounts_path = path.parent / named
-        of_accounts = Problems(str(accounts_path))
-        accounts = read_accounts(accounts_path, of_accounts)
-    own_domains = frozenset(domain.lower() for domain in reader.words("own_domains"))
-    instances = _InstanceReader(path.parent, variables, kinds, problems)
-    routes = {}
-    for name, content in reader.tables("connectors"):
-        route = instances.route(name, content, own_domains)
-        if route is not None:
-            routes[name.text] = route
-    if not routes and not problems.errors:
-        problems.error(
-            reader.place_of("connectors"), "no connector is configured", "name at least one under connectors:"
-        )
-    if problems.errors or of_accounts.errors:
-        raise ConnectorsMistake([*problems.errors, *of_accounts.errors])
-    return ConnectorSetup(routes, accounts)
+    whole = _ConnectorsFile(path, variables, kinds)
+    routes, pulled = {}, []
+    for name, instance in whole.instances:
+        kind = kinds[instance.connector]
+        if kind.verifier is None:
+            pulled.append(instance)
+            continue
+        try:
+            routes[name.text] = kind.build(instance)
+        except ValueError as error:
+            whole.problems.error(
+                name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"
+            )
+    whole.check()
+    return ConnectorSetup(routes, whole.accounts, tuple(pulled))
+
+
+def read_instances(path: Path, kinds: Mapping[str, ConnectorKind]) -> ConfiguredInstances:
+    """Read a file without looking its secrets up.
+
+    Raises:
+        ConnectorsMistake: with everything that is wrong.
+    """
+    whole = _ConnectorsFile(path, None, kinds)
+    whole.check()
+    return ConfiguredInstances(tuple(instance for _, instance in whole.instances), whole.accounts)
+
+
+class _ConnectorsFile:
+    """A file as it was read, with its problems."""
+
+    def __init__(self, path: Path, variables: Mapping[str, str] | None, kinds: Mapping[str, ConnectorKind]) -> None:
+        self.problems = Problems(str(path))
+        reader = TableReader.of_file(path, ("own_domains", "accounts", "connectors"), self.problems)
+        if reader is None:
+            raise ConnectorsMistake(self.problems.errors)
+        self._of_accounts = Problems(str(path))
+        self.accounts: tuple[AccountProfile, ...] = ()
+        if (named := reader.word("accounts")) is not None:
+            accounts_path = path.parent / named
+            self._of_accounts = Problems(str(accounts_path))
+            self.accounts = read_accounts(accounts_path, self._of_accounts)
+        own_domains = frozenset(domain.lower() for domain in reader.words("own_domains"))
+        instances = _InstanceReader(path.parent, variables, kinds, self.problems)
+        found = [(name, instances.instance(name, table, own_domains)) for name, table in reader.tables("connectors")]
+        self.instances = [(name, instance) for name, instance in found if instance is not None]
+        if not found and not self.problems.errors:
+            self.problems.error(
+                reader.place_of("connectors"), "no connector is configured", "name at least one under connectors:"
+            )
+
+    def check(self) -> None:
+        """Raise what is wrong, if anything is."""
+        if self.problems.errors or self._of_accounts.errors:
+            raise ConnectorsMistake([*self.problems.errors, *self._of_accounts.errors])
 
 
 def only_webhook(secret: str, kinds: Mapping[str, ConnectorKind]) -> ConnectorSetup:
@@ -94,7 +147,7 @@ def only_webhook(secret: str, kinds: Mapping[str, ConnectorKind]) -> ConnectorSe
     """
     instance = Instance("webhook", "webhook", secrets=tuple(secret.split()))
     try:
-        return ConnectorSetup({"webhook": Route(instance, kinds["webhook"].build(instance))})
+        return ConnectorSetup({"webhook": kinds["webhook"].build(instance)})
     except ValueError as error:
         way_out = 'make one: echo "whsec_$(openssl rand -base64 32)"'
         raise ConnectorsMistake([Problem(WEBHOOK_SECRET_VARIABLE, None, None, str(error), way_out)]) from None
@@ -102,43 +155,50 @@ def only_webhook(secret: str, kinds: Mapping[str, ConnectorKind]) -> ConnectorSe
 
 class _InstanceReader:
     def __init__(
-        self, folder: Path, variables: Mapping[str, str], kinds: Mapping[str, ConnectorKind], problems: Problems
+        self,
+        folder: Path,
+        variables: Mapping[str, str] | None,
+        kinds: Mapping[str, ConnectorKind],
+        problems: Problems,
     ) -> None:
         self._folder = folder
         self._variables = variables
         self._kinds = kinds
         self._problems = problems
 
-    def route(self, name: Text, content: Table, own_domains: frozenset[str]) -> Route | None:
+    def instance(self, name: Text, content: Table, own_domains: frozenset[str]) -> Instance | None:
         known_before = len(self._problems.errors)
         if not NAME.fullmatch(name.text):
             self._problems.error(
                 name.place, f"{name.text!r} is no name for a route", "lower case letters, digits, . _ -"
             )
-        reader = TableReader(content, INSTANCE_KEYS, self._problems)
-        kind = self._kind(name, reader)
+        kind = self._kind(name, content)
+        options = tuple(kind.options) if kind is not None else ()
+        reader = TableReader(content, (*INSTANCE_KEYS, *options), self._problems)
         clock = reader.text("clock")
         if clock is not None and not CLOCK.fullmatch(clock.text):
             self._problems.error(clock.place, f"{clock.text!r} is no clock", "wall, or simulation:<seed>")
+        said = {option: reader.word(option) for option in options}
         instance = Instance(
             name=name.text,
             connector=kind.id if kind else "",
             secrets=self._secrets(reader, "secrets"),
             tokens=self._secrets(reader, "tokens"),
             own_domains=own_domains | {domain.lower() for domain in reader.words("own_domains")},
+            own_ids=frozenset(reader.words("own_ids")),
             clock=clock.text if clock else "wall",
             channel=reader.word("channel"),
             settle_seconds=self._settle(reader),
+            public_url=self._public_url(reader),
+            options={option: value for option, value in said.items() if value is not None},
         )
-        if kind is None or len(self._problems.errors) > known_before:
-            return None
-        try:
-            return Route(instance, kind.build(instance))
-        except ValueError as error:
-            self._problems.error(
-                name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"
-            )
-            return None
+        return instance if kind is not None and len(self._problems.errors) == known_before else None
+
+    def _public_url(self, reader: TableReader) -> str | None:
+        said = reader.text("public_url")
+        if said is not None and not said.text.startswith(("https://", "http://")):
+            self._problems.error(said.place, f"{said.text!r} is no address", "for example https://in.ours.example")
+        return said.text if said is not None else None
 
     def _settle(self, reader: TableReader) -> int | None:
         said = reader.text("settle")
@@ -149,8 +209,9 @@ class _InstanceReader:
             )
         return seconds
 
-    def _kind(self, name: Text, reader: TableReader) -> ConnectorKind | None:
-        said = reader.text("connector") or name
+    def _kind(self, name: Text, content: Table) -> ConnectorKind | None:
+        named = (entry.value for entry in content if entry.key.text == "connector")
+        said = next((value for value in named if isinstance(value, Text) and not value.is_null), name)
         kind = self._kinds.get(said.text)
         if kind is None:
             self._problems.error(
@@ -178,15 +239,16 @@ class _InstanceReader:
                 node.place, "is not the name of an environment variable", "secrets do not belong into this file"
             )
             return None
-        secret = self._variables.get(node.text, "").strip()
-        if not secret:
+        secret = (self._variables or {}).get(node.text, "").strip()
+        if not secret and self._variables is not None:
             self._problems.error(
                 node.place, f"the environment variable {node.text} is not set", f"export {node.text}=..."
             )
-            return None
-        return secret
+        return secret or None
 
     def _secret_file(self, file: Text) -> str | None:
+        if self._variables is None:
+            return None
         try:
             secret = (self._folder / file.text).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -20,9 +20,8 @@ from streams.connectors.accounts_directory import AccountsDirectory, stamp
 from streams.connectors.connector_contract import (
     Connector,
     Draft,
-    HandshakeAnswer,
     Ignored,
-    Instance,
+    ProviderAnswer,
     Reading,
     Refused,
     WebhookRequest,
@@ -75,14 +74,6 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A configured instance and its connector."""
-
-    instance: Instance
-    connector: Connector
-
-
 class Intake:
     """Receives the requests of all instances. One per process, for one event loop."""
 
@@ -100,13 +91,14 @@ class Intake:
         self._unready = unready
         self._ledger = DeliveryLedger()
 
-    async def receive(self, route: Route, request: WebhookRequest) -> Answer:
+    async def receive(self, connector: Connector, request: WebhookRequest) -> Answer:
         """The answer to one request; never raises."""
-        name = route.instance.name
-        verdict = route.connector.verify(request.headers, request.body, request.received_at)
-        greeting = route.connector.handshake(request, verdict)
+        name = connector.instance.name
+        await connector.prepare(request)
+        verdict = connector.verify(request)
+        greeting = connector.handshake(request, verdict)
         if greeting is not None:
-            return _greet(name, greeting)
+            return _in_their_words(name, "handshake", greeting)
         if request.method != "POST":
             return refuse(name, 405, "method_not_allowed", headers={"Allow": "POST"})
         if verdict.refusal is not None:
@@ -114,10 +106,10 @@ class Intake:
         not_yet = self._unready()
         if not_yet is not None:
             return not_now(name, not_yet)
-        return await self._publish(route, request, _read(route, request))
+        return await self._publish(connector, request, _read(connector, request))
 
-    async def _publish(self, route: Route, request: WebhookRequest, reading: Reading) -> Answer:
-        name = route.instance.name
+    async def _publish(self, connector: Connector, request: WebhookRequest, reading: Reading) -> Answer:
+        name = connector.instance.name
         events, refused, ignored = self._sort(reading)
         letters = [rejection_of(flaw, index, name, request) for index, flaw in refused]
         started = time.perf_counter()
@@ -138,6 +130,9 @@ class Intake:
             self._recorder.rejected("connect", letter.reason)
         accepted = len(events) - repeated - len(too_large)
         counts = {"accepted": accepted, "repeated": repeated, "ignored": ignored, "rejected": len(letters)}
+        thanks = connector.acknowledgement(request)
+        if thanks is not None:
+            return _in_their_words(name, _reason_of(counts), thanks)
         return Answer(200, _reason_of(counts), name, json.dumps(counts).encode())
 
     def _sort(self, reading: Reading) -> tuple[list[Interaction | Signal], list[tuple[int, Refused]], int]:
@@ -186,13 +181,13 @@ class Intake:
         return repeated, await _acknowledged(awaited)
 
 
-def _read(route: Route, request: WebhookRequest) -> Reading:
+def _read(connector: Connector, request: WebhookRequest) -> Reading:
     try:
-        return route.connector.normalise(request)
+        return connector.normalise(request)
     except (
         Exception
     ) as error:  # a connector's bug must not make its provider retry for days; the letter keeps every byte
-        log.exception("The connector %s failed on a genuine request", route.instance.name)
+        log.exception("The connector %s failed on a genuine request", connector.instance.name)
         return [Refused("calculation_failed", f"{type(error).__name__} in the connector")]
 
 
@@ -248,10 +243,8 @@ def not_now(connector: str, reason: str) -> Answer:
     return refuse(connector, 503, reason, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def _greet(connector: str, greeting: HandshakeAnswer) -> Answer:
-    return Answer(
-        greeting.status, "handshake", connector, greeting.body, greeting.content_type, headers=dict(greeting.headers)
-    )
+def _in_their_words(connector: str, reason: str, said: ProviderAnswer) -> Answer:
+    return Answer(said.status, reason, connector, said.body, said.content_type, headers=dict(said.headers))
 
 
 def _reason_of(counts: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from streams.connectors.connector_contract import GENUINE, Headers, Verdict
+from streams.connectors.connector_contract import GENUINE, Verdict, WebhookRequest
 
 TOLERANCE = timedelta(minutes=5)
 """How far the signed time may lie from ours, either way: the tolerance of the Standard Webhooks reference libraries."""
@@ -90,8 +90,9 @@ class StandardWebhooks:
         """The value of `webhook-signature` that the first secret gives: what a sender of ours would send."""
         return "v1," + self._expected(message_id, timestamp, body)[0].decode()
 
-    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
+    def verify(self, request: WebhookRequest) -> Verdict:
         """Whether one of the signatures was made with one of the secrets, and in time."""
+        headers = request.headers
         message_id, timestamp, signature = (headers.get(name) for name in self.HEADERS)
         if not signature or not message_id:
             return Verdict("missing_signature")
@@ -101,9 +102,9 @@ class StandardWebhooks:
             return Verdict("repeated_header")
         if not _SECONDS.fullmatch(timestamp):
             return Verdict("malformed_timestamp")
-        if not any_matches(self._expected(message_id, timestamp, raw_body), _version_one(signature)):
+        if not any_matches(self._expected(message_id, timestamp, request.body), _version_one(signature)):
             return Verdict("bad_signature")
-        return judged_by_time(datetime.fromtimestamp(int(timestamp), UTC), now)
+        return judged_by_time(datetime.fromtimestamp(int(timestamp), UTC), request.received_at)
 
     def _expected(self, message_id: str, timestamp: str, body: bytes) -> list[bytes]:
         signed = (raw_text(message_id), b".", raw_text(timestamp), b".", body)
@@ -137,8 +138,9 @@ class BearerTokens:
         # Digests are compared instead of the tokens, so that not even a token's length can be measured.
         self._digests = [hashlib.sha256(raw_text(token.strip())).digest() for token in tokens if token.strip()]
 
-    def verify(self, headers: Headers) -> Verdict:
+    def verify(self, request: WebhookRequest) -> Verdict:
         """Whether the token is one of ours."""
+        headers = request.headers
         value = headers.get("authorization")
         if not value:
             return Verdict("missing_signature")
@@ -174,8 +176,9 @@ class ZendeskSignature:
         """The value of the signature header that the first secret gives."""
         return base64_hmac_sha256(self._keys[0], raw_text(timestamp), body).decode()
 
-    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
+    def verify(self, request: WebhookRequest) -> Verdict:
         """Whether the signature was made with one of the secrets, and in time."""
+        headers = request.headers
         signature, timestamp = headers.get(self.SIGNATURE), headers.get(self.TIMESTAMP)
         if not signature:
             return Verdict("missing_signature")
@@ -183,11 +186,11 @@ class ZendeskSignature:
             return Verdict("missing_timestamp")
         if headers.repeated(self.SIGNATURE, self.TIMESTAMP):
             return Verdict("repeated_header")
-        expected = [base64_hmac_sha256(key, raw_text(timestamp), raw_body) for key in self._keys]
+        expected = [base64_hmac_sha256(key, raw_text(timestamp), request.body) for key in self._keys]
         if not any_matches(expected, [raw_text(signature)]):
             return Verdict("bad_signature")
         signed_at = _iso_instant(timestamp)
-        return Verdict("malformed_timestamp") if signed_at is None else judged_by_time(signed_at, now)
+        return Verdict("malformed_timestamp") if signed_at is None else judged_by_time(signed_at, request.received_at)
 
 
 def _iso_instant(text: str) -> datetime | None:

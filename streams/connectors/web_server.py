@@ -15,8 +15,8 @@ from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
-from streams.connectors.connector_contract import Headers, WebhookRequest
-from streams.connectors.intake import Answer, AnswerRecorder, Intake, Route, not_now, refuse
+from streams.connectors.connector_contract import Connector, Headers, WebhookRequest
+from streams.connectors.intake import Answer, AnswerRecorder, Intake, not_now, refuse
 
 MAX_BODY_BYTES = 1024 * 1024
 """Providers send kilobytes; a megabyte leaves room for a long mail, and Kafka's default limit is the same."""
@@ -44,7 +44,7 @@ class ConnectServer:
 
     def __init__(
         self,
-        routes: Mapping[str, Route],
+        routes: Mapping[str, Connector],
         intake: Intake,
         recorder: AnswerRecorder,
         now: Callable[[], datetime],
@@ -124,10 +124,10 @@ class ConnectServer:
     # requests
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
-        route = self._routes.get(request.match_info["name"])
-        if route is None:
+        connector = self._routes.get(request.match_info["name"])
+        if connector is None:
             return await self._lost(request)
-        name = route.instance.name
+        name = connector.instance.name
         if self._in_progress >= MOST_AT_ONCE or self._held_bytes >= MOST_HELD_BYTES:
             return _response(not_now(name, "overloaded"), close=True)
         self._in_progress += 1
@@ -137,8 +137,10 @@ class ConnectServer:
             if trouble is not None:
                 return _response(trouble, close=True)
             headers = Headers(request.headers.items())
-            seen = WebhookRequest(request.method, headers, bytes(body), self._now(), dict(request.query))
-            return _response(await self._intake.receive(route, seen))
+            seen = WebhookRequest(
+                request.method, headers, bytes(body), self._now(), dict(request.query), _called(connector, request)
+            )
+            return _response(await self._intake.receive(connector, seen))
         finally:
             self._in_progress -= 1
             self._held_bytes -= len(body)
@@ -175,6 +177,12 @@ class ConnectServer:
         # aiohttp counts what a response has sent; the interim answer is not part of it.
         request.writer.output_size = 0
         return None
+
+
+def _called(connector: Connector, request: web.Request) -> str:
+    """The address as the provider called it; a proxy in front of us has told us another."""
+    public = connector.instance.public_url
+    return public.rstrip("/") + request.rel_url.raw_path_qs if public else str(request.url)
 
 
 class CountedResponse(web.Response):

@@ -37,7 +37,9 @@ FAULTS = {
     "the lane knows the command line": Fault("streams", "streams/lane/lane.py", "import streams.cli"),
     "a sink knows a connector": Fault("streams", "streams/sinks/recorder.py", "import streams.connectors"),
     "a connector knows another": Fault(
-        "connectors", "streams/connectors/zendesk_channel.py", "import streams.connectors.webhook_generic"
+        "connectors",
+        "streams/connectors/helpdesks/zendesk_channel.py",
+        "import streams.connectors.own_words.webhook_generic",
     ),
     "the domain reads the clock": Fault("pure", "agents/domain/instant.py", "import time"),
     "the domain waits": Fault("pure", "agents/domain/instant.py", "import asyncio"),
@@ -86,7 +88,7 @@ def test_every_registered_connector_is_under_contract() -> None:
 
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (independent,) = (contract["modules"] for contract in contracts if contract["id"] == "connectors")
-    assert set(independent) == registered
+    assert {module.rpartition(".")[0] for module in registered} <= set(independent)
 
 
 def test_every_contract_has_a_planted_fault() -> None:
@@ -107,4 +109,4 @@ def test_a_planted_fault_is_found(copy: Path, fault: Fault) -> None:
         assert f"{fault.file.split('/')[0]}.{spoilt.stem}" in done.stdout
         return
     module = fault.file.removesuffix(".py").replace("/", ".")
-    assert f"{module} -> {fault.line.split()[1].split('.')[0]}" in done.stdout
+    assert f"{module} -> {fault.line.split()[1].split('.')[0]}" in " ".join(done.stdout.split())

@@ -18,7 +18,7 @@ import aiohttp
 
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
-from tests.connect_bench import MESSAGE, NEW_SECRET, sign_standard
+from tests.senders.own_words_senders import MESSAGE, NEW_SECRET, sign_standard
 
 START = """
 from streams.cli.connect_command import connect_app

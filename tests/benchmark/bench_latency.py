@@ -23,7 +23,7 @@ from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
 from streams.kafka_admin import create_topics
 from tests.benchmark.bench_connect import until_ready
-from tests.connect_bench import MESSAGE, NEW_SECRET, sign_standard
+from tests.senders.own_words_senders import MESSAGE, NEW_SECRET, sign_standard
 
 PARTITIONS = 4
 WARM_UP_SECONDS = 5

@@ -27,12 +27,13 @@ from streams.connectors.connect_service import ConnectPlan, ConnectService
 from streams.connectors.connector_contract import Instance
 from streams.connectors.connector_registry import known_connectors
 from streams.connectors.connectors_file import ConnectorSetup
-from streams.connectors.intake import Route
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
 from streams.kafka_admin import create_topics
-from tests.connect_bench import MESSAGE, SENDERS, CountingRecorder, sign_standard, zendesk_event
+from tests.connect_bench import SENDERS, CountingRecorder
 from tests.fixtures_kafka import make_topics
+from tests.senders.helpdesk_senders import zendesk_event
+from tests.senders.own_words_senders import MESSAGE, sign_standard
 
 pytestmark = pytest.mark.integration
 
@@ -41,8 +42,8 @@ WAIT_SECONDS = 60
 
 def setup_of(*connectors: str) -> ConnectorSetup:
     kinds = known_connectors()
-    instances = [Instance(name, name, secrets=SENDERS[name].secrets[:2]) for name in connectors]
-    return ConnectorSetup({each.name: Route(each, kinds[each.connector].build(each)) for each in instances})
+    instances = [SENDERS[name].instance() for name in connectors]
+    return ConnectorSetup({each.name: kinds[each.connector].build(each) for each in instances})
 
 
 def records_of(kafka: EmbeddedKafka, prefix: str, topic: TopicSpec) -> list[Any]:
@@ -141,7 +142,7 @@ def test_a_source_whose_deliveries_settle_late_says_so_in_every_partition(
         await until(client.ready)
 
     settled = replace(Instance("webhook", "webhook", secrets=SENDERS["webhook"].secrets[:1]), settle_seconds=2)
-    setup = ConnectorSetup({"webhook": Route(settled, known_connectors()["webhook"].build(settled))})
+    setup = ConnectorSetup({"webhook": known_connectors()["webhook"].build(settled)})
     serve(ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix), setup, scene)
     records = records_of(kafka, topic_prefix, INTERACTIONS)
     controls = [decode(Control, record.value) for record in records]

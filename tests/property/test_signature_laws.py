@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.connectors.connector_contract import Headers
+from streams.connectors.connector_contract import Headers, WebhookRequest
 from streams.connectors.signatures import BearerTokens, StandardWebhooks, ZendeskSignature
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -26,8 +26,12 @@ def signed(key: bytes, message_id: str, body: bytes, at: datetime = NOW) -> dict
     return {"webhook-id": message_id, "webhook-timestamp": seconds, "webhook-signature": signature}
 
 
+def request_of(headers: dict[str, str], body: bytes) -> WebhookRequest:
+    return WebhookRequest("POST", Headers(headers.items()), body, NOW)
+
+
 def verdict(key: bytes, headers: dict[str, str], body: bytes) -> str | None:
-    return StandardWebhooks.with_secrets([secret_of(key)]).verify(Headers(headers.items()), body, NOW).refusal
+    return StandardWebhooks.with_secrets([secret_of(key)]).verify(request_of(headers, body)).refusal
 
 
 @given(KEYS, IDS, BODIES, st.integers(-300, 300))
@@ -86,13 +90,13 @@ def test_zendesk_signatures_cover_time_and_body(secret: str, body: bytes, data: 
     scheme = ZendeskSignature([secret])
     stamp = "2026-03-02T09:30:00Z"
     headers = {scheme.SIGNATURE: scheme.sign(stamp, body), scheme.TIMESTAMP: stamp}
-    assert scheme.verify(Headers(headers.items()), body, NOW).genuine
+    assert scheme.verify(request_of(headers, body)).genuine
     bit = data.draw(st.integers(0, 8 * len(body) - 1))
     changed = bytearray(body)
     changed[bit // 8] ^= 1 << bit % 8
-    assert not scheme.verify(Headers(headers.items()), bytes(changed), NOW).genuine
+    assert not scheme.verify(request_of(headers, bytes(changed))).genuine
     later = headers | {scheme.TIMESTAMP: "2026-03-02T09:30:01Z"}
-    assert scheme.verify(Headers(later.items()), body, NOW).refusal == "bad_signature"
+    assert scheme.verify(request_of(later, body)).refusal == "bad_signature"
 
 
 def test_the_published_vector_of_standard_webhooks() -> None:
@@ -115,7 +119,7 @@ def test_a_token_is_right_or_wrong(token: str, other: str) -> None:
     tokens = BearerTokens([token])
 
     def refusal(value: str) -> str | None:
-        return tokens.verify(Headers([("Authorization", value)])).refusal
+        return tokens.verify(request_of({"Authorization": value}, b"")).refusal
 
     assert refusal(f"Bearer {token}") is None
     assert (refusal(f"Bearer {other}") is None) == (other.strip() == token.strip())

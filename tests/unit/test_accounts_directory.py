@@ -12,7 +12,7 @@ from streams.connectors.accounts_directory import (
     stamp,
 )
 from streams.connectors.connector_contract import Draft, Instance
-from tests.connect_bench import NOW
+from tests.senders.sender import NOW
 
 ACME = AccountProfile(
     id="acme", tier="gold", segment="retail", team="north", identities=("Domain:ACME.example", "zendesk_org:9")

@@ -10,12 +10,14 @@ import pytest
 from schemas.codec import encode
 from schemas.interaction import Author, Interaction
 from schemas.signal import Signal
-from streams.connectors.canonical_json import CanonicalReader
-from streams.connectors.cloudevents_http import BATCHED, CLOUDEVENTS, STRUCTURED
 from streams.connectors.connector_contract import Draft, Headers, Instance, Reading, Refused, WebhookRequest
 from streams.connectors.event_check import flaw_in
-from streams.connectors.webhook_generic import WEBHOOK
-from tests.connect_bench import CE, MESSAGE, NEW_SECRET, NOW, bench
+from streams.connectors.own_words.canonical_json import CanonicalReader
+from streams.connectors.own_words.cloudevents_http import BATCHED, CLOUDEVENTS, STRUCTURED
+from streams.connectors.own_words.webhook_generic import WEBHOOK
+from tests.connect_bench import bench
+from tests.senders.own_words_senders import CE, MESSAGE, NEW_SECRET
+from tests.senders.sender import NOW
 
 INTERACTION, SIGNAL = "careline.interaction.v1", "careline.signal.v1"
 SURVEY = {

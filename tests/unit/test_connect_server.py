@@ -11,8 +11,10 @@ from schemas.account_profile import AccountProfile
 from streams.connectors import web_server
 from streams.connectors.connector_contract import Instance, Reading, WebhookRequest
 from streams.connectors.delivery_ledger import DeliveryLedger
-from streams.connectors.webhook_generic import GenericWebhook
-from tests.connect_bench import MESSAGE, SENDERS, Bench, bench, sign_standard, zendesk_event
+from streams.connectors.own_words.webhook_generic import GenericWebhook
+from tests.connect_bench import SENDERS, Bench, bench
+from tests.senders.helpdesk_senders import zendesk_event
+from tests.senders.own_words_senders import MESSAGE, sign_standard
 
 WEBHOOK = SENDERS["webhook"]
 

@@ -6,7 +6,8 @@ import pytest
 
 from streams.connectors.connector_registry import BUILT_IN, known_connectors
 from streams.connectors.connectors_file import ConnectorsMistake, only_webhook, read_connectors
-from tests.connect_bench import NEW_SECRET, OLD_SECRET, SENDERS
+from tests.connect_bench import SENDERS
+from tests.senders.own_words_senders import NEW_SECRET, OLD_SECRET
 
 VARIABLES = {
     "ZENDESK": "zendesk secret",

@@ -9,8 +9,9 @@ import pytest
 from schemas.interaction import Author, Interaction
 from schemas.signal import Signal
 from streams.connectors.connector_contract import Draft, Headers, Ignored, Instance, Reading, Refused, WebhookRequest
-from streams.connectors.zendesk_channel import ZENDESK
-from tests.connect_bench import NOW, zendesk_event
+from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from tests.senders.helpdesk_senders import zendesk_event
+from tests.senders.sender import NOW
 
 
 def read(event: dict[str, Any] | bytes, **instance: Any) -> Reading:

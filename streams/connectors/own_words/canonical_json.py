@@ -29,16 +29,6 @@ another's clock."""
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-def read_json(body: bytes) -> Any | Refused:  # noqa: ANN401 - JSON is anything
-    """The value in a JSON text, or why there is none."""
-    try:
-        return msgspec.json.decode(body)
-    except UnicodeDecodeError as error:
-        return Refused("not_utf8", str(error))
-    except (msgspec.DecodeError, RecursionError) as error:
-        return Refused("not_json", str(error))
-
-
 def of_item(reading: Draft | Ignored | Refused, item: Any) -> Draft | Ignored | Refused:  # noqa: ANN401 - JSON is anything
     """The reading of one item of a list: if it is refused, the dead letter holds the item and not its neighbours."""
     if isinstance(reading, Refused) and reading.value is None:

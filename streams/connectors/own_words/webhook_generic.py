@@ -4,36 +4,17 @@ For everything that has no connector of its own: a script, an in-house tool, an 
 event, or a list of events; `canonical_json` says which keys it may have.
 """
 
-from datetime import datetime
-
-from streams.connectors.canonical_json import CanonicalReader, of_item, read_json
-from streams.connectors.connector_contract import (
-    ConnectorKind,
-    HandshakeAnswer,
-    Headers,
-    Instance,
-    Reading,
-    Refused,
-    Verdict,
-    WebhookRequest,
-)
+from streams.connectors.connector_contract import ConnectorKind, Instance, Reading, Refused, WebhookRequest
+from streams.connectors.own_words.canonical_json import CanonicalReader, of_item
+from streams.connectors.payload_reading import read_json
 from streams.connectors.signatures import StandardWebhooks
 
 
 class GenericWebhook:
-    """The connector. Its signature scheme: `webhook-id`, `webhook-timestamp`, `webhook-signature`."""
+    """Reads canonical events in JSON."""
 
     def __init__(self, instance: Instance) -> None:
-        self._signature = StandardWebhooks.with_secrets(instance.secrets)
         self._reader = CanonicalReader(instance.name, instance.clock, instance.channel)
-
-    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
-        """Whether the signature is right and fresh."""
-        return self._signature.verify(headers, raw_body, now)
-
-    def handshake(self, request: WebhookRequest, verdict: Verdict) -> HandshakeAnswer | None:  # noqa: ARG002 - the contract
-        """There is none."""
-        return None
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """One event, or one per item of a list."""
@@ -48,7 +29,8 @@ class GenericWebhook:
 WEBHOOK = ConnectorKind(
     id="webhook",
     title="Generic webhook in Careline's own words",
-    build=GenericWebhook,
+    normaliser=GenericWebhook,
+    verifier=lambda instance: StandardWebhooks.with_secrets(instance.secrets),
     setup=(
         "Sign every request as standardwebhooks.com describes and POST\n"
         '{"id": "m-1", "conversation": "c-1", "at": "2026-03-02T09:30:00Z", "type": "message", "from": "customer"}\n'

@@ -11,7 +11,7 @@ import msgspec
 from schemas.interaction import Author, Interaction
 from schemas.signal import Signal
 from streams.connectors.connector_contract import Draft, Instance, Refused
-from streams.connectors.zendesk_payload import CHANNEL_OF, STATUSES, ZendeskEvent, id_text, tags_of, word
+from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES, ZendeskEvent, id_text, tags_of, word
 
 SYSTEM_USER = "-1"
 """The actor of triggers and automations."""

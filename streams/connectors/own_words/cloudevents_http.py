@@ -12,19 +12,19 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from streams.connectors.canonical_json import CanonicalReader, of_item, read_json
 from streams.connectors.connector_contract import (
     ConnectorKind,
     Draft,
-    HandshakeAnswer,
-    Headers,
     Ignored,
     Instance,
+    ProviderAnswer,
     Reading,
     Refused,
     Verdict,
     WebhookRequest,
 )
+from streams.connectors.own_words.canonical_json import CanonicalReader, of_item
+from streams.connectors.payload_reading import read_json
 from streams.connectors.signatures import BearerTokens, StandardWebhooks
 
 INTERACTION_TYPE = "careline.interaction.v1"
@@ -34,29 +34,36 @@ BATCHED = "application/cloudevents-batch+json"
 REQUIRED = ("specversion", "id", "source", "type")
 
 
-class CloudEventsOverHttp:
-    """The connector. `secrets` sign, `tokens` are bearer tokens; an instance has at least one of either."""
+class SignatureOrToken:
+    """`secrets` sign, `tokens` are bearer tokens; an instance has at least one of either."""
 
     def __init__(self, instance: Instance) -> None:
         if not instance.secrets and not instance.tokens:
             raise ValueError("a secret or a token is missing")
         self._signature = StandardWebhooks.with_secrets(instance.secrets) if instance.secrets else None
         self._tokens = BearerTokens(instance.tokens) if instance.tokens else None
-        self._reader = CanonicalReader(instance.name, instance.clock, instance.channel)
 
-    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
+    def verify(self, request: WebhookRequest) -> Verdict:
         """By the signature where there is one, else by the token."""
-        if self._signature is not None and (self._tokens is None or headers.get("webhook-signature") is not None):
-            return self._signature.verify(headers, raw_body, now)
-        return self._tokens.verify(headers) if self._tokens is not None else Verdict("missing_signature")
+        signed = request.headers.get("webhook-signature") is not None
+        if self._signature is not None and (self._tokens is None or signed):
+            return self._signature.verify(request)
+        return self._tokens.verify(request) if self._tokens is not None else Verdict("missing_signature")
 
-    def handshake(self, request: WebhookRequest, verdict: Verdict) -> HandshakeAnswer | None:  # noqa: ARG002 - the contract
-        """`OPTIONS` asks whether events may be sent here. They may: every one of them has to prove itself."""
-        origin = request.headers.get("webhook-request-origin")
-        if request.method != "OPTIONS" or origin is None or not origin.isprintable() or not origin.isascii():
-            return None
-        allowed = {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*", "Allow": "POST"}
-        return HandshakeAnswer(headers=allowed)
+
+def may_events_be_sent(instance: Instance, request: WebhookRequest, verdict: Verdict) -> ProviderAnswer | None:  # noqa: ARG001
+    """`OPTIONS` asks whether events may be sent here. They may: every one of them has to prove itself."""
+    origin = request.headers.get("webhook-request-origin")
+    if request.method != "OPTIONS" or origin is None or not origin.isprintable() or not origin.isascii():
+        return None
+    return ProviderAnswer(headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*", "Allow": "POST"})
+
+
+class CloudEventsOverHttp:
+    """Reads the three content modes."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._reader = CanonicalReader(instance.name, instance.clock, instance.channel)
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """One event, or one per member of a batch."""
@@ -136,7 +143,9 @@ def _type_of(draft: Draft) -> str:
 CLOUDEVENTS = ConnectorKind(
     id="cloudevents",
     title="CloudEvents 1.0 over HTTP: binary, structured, batched",
-    build=CloudEventsOverHttp,
+    normaliser=CloudEventsOverHttp,
+    verifier=SignatureOrToken,
+    handshake=may_events_be_sent,
     setup=(
         f"POST events of type {INTERACTION_TYPE} or {SIGNAL_TYPE}, with the generic webhook's objects as JSON data.\n"
         "Sign them as standardwebhooks.com describes, or configure tokens and send Authorization: Bearer <token>."

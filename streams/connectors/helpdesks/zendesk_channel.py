@@ -6,25 +6,21 @@ Zendesks do not meet.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 
 import msgspec
 
 from schemas.interaction import Author
 from streams.connectors.connector_contract import (
     ConnectorKind,
-    HandshakeAnswer,
-    Headers,
     Ignored,
     Instance,
     Reading,
     Refused,
-    Verdict,
     WebhookRequest,
 )
+from streams.connectors.helpdesks.zendesk_payload import envelope_decoder, event_decoder, id_text, word
+from streams.connectors.helpdesks.zendesk_ticket import SYSTEM_USER, ZendeskTicket
 from streams.connectors.signatures import ZendeskSignature
-from streams.connectors.zendesk_payload import envelope_decoder, event_decoder, id_text, word
-from streams.connectors.zendesk_ticket import SYSTEM_USER, ZendeskTicket
 
 PREFIX = "zen:event-type:"
 WITHOUT_EFFECT = frozenset(
@@ -71,19 +67,10 @@ STARS = 5.0
 
 
 class ZendeskEvents:
-    """The connector."""
+    """Reads ticket events."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._signature = ZendeskSignature(instance.secrets)
-
-    def verify(self, headers: Headers, raw_body: bytes, now: datetime) -> Verdict:
-        """Whether the signature is right and fresh."""
-        return self._signature.verify(headers, raw_body, now)
-
-    def handshake(self, request: WebhookRequest, verdict: Verdict) -> HandshakeAnswer | None:  # noqa: ARG002 - the contract
-        """There is none."""
-        return None
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """One ticket event as the interactions or the signal that it means."""
@@ -264,7 +251,8 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
 ZENDESK = ConnectorKind(
     id="zendesk",
     title="Zendesk event webhooks",
-    build=ZendeskEvents,
+    normaliser=ZendeskEvents,
+    verifier=lambda instance: ZendeskSignature(instance.secrets),
     setup=(
         "Admin Center > Apps and integrations > Webhooks > Create webhook > Zendesk events:\n"
         "subscribe to the ticket events, endpoint https://<your host>/in/zendesk,\n"

@@ -1,0 +1,1 @@
+"""Help desks and live chats: tickets and conversations that a provider keeps for its customers."""

@@ -1,0 +1,146 @@
+"""Reading a provider's JSON without trusting it: the right kind of value, or nothing.
+
+Payloads change their spelling between versions and accounts (ids as numbers or texts, instants as seconds,
+milliseconds or ISO 8601). Normalisers take them apart with these functions, which never raise on any JSON; what is
+missing where it must not be is said by `Malformed`, which names the place.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from streams.connectors.connector_contract import Refused
+
+Found = TypeVar("Found")
+
+Json = Any
+"""A decoded JSON value: what it is has to be asked."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECONDS_FROM = 100_000_000_000
+"""A number of seconds of this size lies in the year 5138; so many milliseconds lie in 1973."""
+MICROSECONDS_FROM = 100_000_000_000_000
+
+
+class Malformed(ValueError):  # noqa: N818 - it describes the payload, in the words of the dead letter
+    """Something is missing without which the payload means nothing. The message ends with its place (`$.a.b`)."""
+
+
+def read_json(body: bytes) -> Json | Refused:
+    """The value in a JSON text, or why there is none."""
+    try:
+        body.decode()  # the decoder skips the inside of texts that it is not asked for, wrong bytes included
+        return msgspec.json.decode(body)
+    except UnicodeDecodeError as error:
+        return Refused("not_utf8", str(error))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Refused("not_json", str(error))
+
+
+def table(value: Json, *path: str) -> dict[str, Json]:
+    """The object at a path of keys; an empty one where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def items(value: Json, *path: str) -> list[Json]:
+    """The list at a path; an empty one where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, list) else []
+
+
+def tables(value: Json, *path: str) -> Iterator[dict[str, Json]]:
+    """The objects of the list at a path."""
+    return (item for item in items(value, *path) if isinstance(item, dict))
+
+
+def at(value: Json, *path: str) -> Json:
+    """The value at a path of keys; null where the path ends before."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def text(value: Json, *path: str) -> str | None:
+    """A text that is not empty."""
+    found = at(value, *path)
+    return found if isinstance(found, str) and found.strip() else None
+
+
+def id_text(value: Json, *path: str) -> str | None:
+    """An id, which may be written as a number."""
+    found = at(value, *path)
+    if isinstance(found, bool) or found is None:
+        return None
+    if isinstance(found, int):
+        return str(found)
+    return found.strip() or None if isinstance(found, str) else None
+
+
+def word(value: Json, *path: str) -> str | None:
+    """A word of a vocabulary, in lower case."""
+    found = text(value, *path)
+    return found.strip().lower() if found is not None else None
+
+
+def flag(value: Json, *path: str) -> bool | None:
+    """True or false, also as forms write them; null where neither is said."""
+    found = at(value, *path)
+    if isinstance(found, bool):
+        return found
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(found).strip().lower())
+
+
+def number(value: Json, *path: str) -> float | None:
+    """A finite number, which may be written as a text."""
+    found = at(value, *path)
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
+        return None
+    try:
+        read = float(found)
+    except (ValueError, OverflowError):
+        return None
+    return read if read - read == 0 else None
+
+
+def instant(value: Json, *path: str) -> datetime | None:
+    """An instant: ISO 8601 with or without a zone (then UTC), or seconds, milliseconds or microseconds since 1970."""
+    found = at(value, *path)
+    counted = number(found)
+    if counted is not None:
+        return _since_epoch(counted)
+    if not isinstance(found, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(found.strip())
+    except ValueError:
+        return None
+    try:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _since_epoch(counted: float) -> datetime | None:
+    size = abs(counted)
+    seconds = counted / (1_000_000 if size >= MICROSECONDS_FROM else 1_000 if size >= MILLISECONDS_FROM else 1)
+    try:
+        # Rounded to what the provider can have meant: a float of today's seconds is exact to about 0.2 microseconds.
+        return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
+    except OverflowError:
+        return None
+
+
+def required(found: Found | None, place: str) -> Found:
+    """What was found.
+
+    Raises:
+        Malformed: nothing was.
+    """
+    if found is None:
+        raise Malformed(f"Object contains no {place.rpartition('.')[2]} - at `{place}`")
+    return found

@@ -1,0 +1,1 @@
+"""WhatsApp, Messenger, Instagram and LINE."""

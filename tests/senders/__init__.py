@@ -1,0 +1,1 @@
+"""How each provider sends: the other side of every connector, for the one behaviour suite."""
