@@ -20,6 +20,7 @@ from schemas.control import Control
 from schemas.health_score import HealthScore
 from schemas.interaction import Interaction
 from schemas.published_policy import PublishedPolicy
+from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection, RejectionReason
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
@@ -32,6 +33,7 @@ EVENT_TYPES: dict[type[Struct], str] = {
     Control: "careline.control.v1",
     Signal: "careline.signal.v1",
     AccountProfile: "careline.account.v1",
+    PullCursor: "careline.cursor.v1",
     PublishedPolicy: "careline.policy.v1",
     SlaEvent: "careline.sla-event.v1",
     ClockView: "careline.clock.v1",

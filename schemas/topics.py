@@ -15,6 +15,7 @@ from schemas.control import Control
 from schemas.health_score import HealthScore
 from schemas.interaction import Interaction
 from schemas.published_policy import PublishedPolicy
+from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
@@ -67,6 +68,16 @@ ACCOUNTS = TopicSpec(
     producers=("accounts",),
     consumers=("connect", "import"),
     purpose="The directory: who an account is and by which identities it is known",
+    partitioned_with="single",
+)
+CURSORS = TopicSpec(
+    name="careline.cursors.v1",
+    key="connector instance",
+    contracts=(PullCursor,),
+    retention_ms=None,
+    producers=("connect",),
+    consumers=("connect",),
+    purpose="How far each connector that fetches has come",
     partitioned_with="single",
 )
 POLICIES = TopicSpec(
@@ -160,6 +171,7 @@ TOPICS = (
     INTERACTIONS,
     SIGNALS,
     ACCOUNTS,
+    CURSORS,
     POLICIES,
     SLA_EVENTS,
     CLOCKS,

@@ -20,6 +20,7 @@ from schemas.topics import INTERACTIONS, REJECTED, SIGNALS, TopicSpec
 from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.connector_contract import Instance
 from streams.connectors.connector_registry import known_connectors
+from streams.connectors.event_store import EventStore
 from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
@@ -32,6 +33,8 @@ Headers = Mapping[str, str]
 
 class ListPublisher:
     """Acknowledges at once, or not at all while `broken`."""
+
+    interaction_partitions = 2
 
     def __init__(self) -> None:
         self.records: list[OutgoingRecord] = []
@@ -72,9 +75,16 @@ class CountingRecorder:
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, int, str]] = Counter()
         self.rejections: Counter[str] = Counter()
+        self.until: dict[str, datetime] = {}
 
     def connector_answered(self, connector: str, status: int, reason: str) -> None:
         self.answers[connector, status, reason] += 1
+
+    def pull_failed(self, connector: str, *, hopeless: bool) -> None:
+        self.answers[connector, 0, "hopeless" if hopeless else "failed"] += 1
+
+    def pulled_until(self, connector: str, delivered_until: datetime) -> None:
+        self.until[connector] = delivered_until
 
     def connector_published(self, connector: str, seconds: float) -> None:
         assert seconds >= 0
@@ -125,7 +135,7 @@ async def bench(
     chosen = instances or tuple(sender.instance() for sender in SENDERS.values())
     routes = {instance.name: kinds[instance.connector].build(instance) for instance in chosen}
     published, recorder = ListPublisher(), CountingRecorder()
-    intake = Intake(published, AccountsDirectory(accounts), recorder, lambda: unready)
+    intake = Intake(EventStore(published, AccountsDirectory(accounts), recorder), lambda: unready)
     server = ConnectServer(
         routes, intake, recorder, lambda: NOW, unready=lambda: unready, max_body_bytes=max_body_bytes
     )

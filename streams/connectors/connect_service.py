@@ -8,13 +8,16 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.accounts_follower import AccountsFollower
 from streams.connectors.connectors_file import ConnectorSetup
+from streams.connectors.cursor_store import stored_cursors
+from streams.connectors.event_store import EventStore, StoreRecorder
 from streams.connectors.intake import AnswerRecorder, Intake
 from streams.connectors.publisher import KafkaPublisher
+from streams.connectors.pull_runner import PullRecorder, PullRunner
 from streams.connectors.source_announcement import announce_settling
 from streams.connectors.web_server import MAX_BODY_BYTES, ConnectServer
 
@@ -34,6 +37,10 @@ class ConnectPlan:
     kafka_options: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ConnectRecorder(AnswerRecorder, StoreRecorder, PullRecorder, Protocol):
+    """What is counted by all parts of a connect process."""
+
+
 class ConnectService:
     """A running set of connectors. `start` in an event loop, `close` in the same one; `addresses` in between."""
 
@@ -41,17 +48,28 @@ class ConnectService:
         self,
         plan: ConnectPlan,
         setup: ConnectorSetup,
-        recorder: AnswerRecorder,
+        recorder: ConnectRecorder,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._plan = plan
         self._directory = AccountsDirectory(setup.accounts)
-        self._instances = [route.instance for route in setup.routes.values()]
+        pulled = [source.instance for source in setup.sources]
+        self._instances = [*(route.instance for route in setup.routes.values()), *pulled]
         self._publisher = KafkaPublisher(
             plan.servers, plan.topic_prefix, prepare=self._prepare, options=plan.kafka_options
         )
         self._follower = AccountsFollower(plan.servers, self._directory, plan.topic_prefix, plan.kafka_options)
-        intake = Intake(self._publisher, self._directory, recorder, self._accounts_missing)
+        store = EventStore(self._publisher, self._directory, recorder)
+        self._pulls = PullRunner(
+            setup.sources,
+            store=store.store,
+            publisher=self._publisher,
+            recorder=recorder,
+            read_cursors=lambda: stored_cursors(plan.servers, plan.topic_prefix, [each.name for each in pulled]),
+            unready=self.trouble,
+            now=now,
+        )
+        intake = Intake(store, self._accounts_missing)
         self._server = ConnectServer(
             setup.routes, intake, recorder, now, unready=self.trouble, max_body_bytes=plan.max_body_bytes
         )
@@ -82,10 +100,12 @@ class ConnectService:
         await self._server.start(self._plan.host, self._plan.port)
         self._publisher.start()
         self._follower.start()
+        self._pulls.start()
 
     async def close(self) -> None:
         """Accept nothing new, finish what is in progress, let Kafka have what it was given."""
         await self._server.drain()
+        await self._pulls.close()
         await asyncio.to_thread(self._publisher.close)
         await asyncio.to_thread(self._follower.close)
 

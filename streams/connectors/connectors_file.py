@@ -14,6 +14,7 @@ connectors:
     settle: 2s                     # wait so long for late deliveries before judging; default: no word
     own_ids: [T0123, U0456]        # the provider's ids of our own teams, tenants, people and bots
     public_url: https://in.ours.example     # how providers call us, where they sign the address
+redact: {text: drop, addresses: hash, key: REDACTION_KEY}   # also under a connector, and then for it alone
 ```
 
 A kind of connector may have settings of its own (`careline connect check` names them).
@@ -28,6 +29,8 @@ from agents.partition_controls import LONGEST_SETTLING_SECONDS
 from schemas.account_profile import AccountProfile
 from streams.connectors.accounts_file import read_accounts
 from streams.connectors.connector_contract import Connector, ConnectorKind, Instance
+from streams.connectors.pull_runner import PulledSource
+from streams.connectors.redaction import ADDRESS_MODES, NOTHING_REDACTED, TEXT_MODES, Redaction
 from streams.connectors.yaml_tables import TableReader
 from streams.policy_files.duration_reader import seconds_of
 from streams.policy_files.located_yaml import Node, Table, Text
@@ -43,10 +46,14 @@ INSTANCE_KEYS = (
     "clock",
     "channel",
     "settle",
+    "redact",
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 CLOCK = re.compile(r"wall|simulation:[A-Za-z0-9._-]+", re.ASCII)
+
+EXAMPLE_KEY = b"an example and no secret"
+"""What addresses are hashed with where a payload is only explained."""
 
 WEBHOOK_SECRET_VARIABLE = "CARELINE_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 
@@ -57,7 +64,7 @@ class ConnectorSetup:
 
     routes: Mapping[str, Connector]
     accounts: tuple[AccountProfile, ...] = ()
-    pulled: tuple[Instance, ...] = ()
+    sources: tuple[PulledSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +90,21 @@ def read_connectors(path: Path, variables: Mapping[str, str], kinds: Mapping[str
         ConnectorsMistake: with everything that is wrong, in the file and in the accounts file that it names.
     """
     whole = _ConnectorsFile(path, variables, kinds)
-    routes, pulled = {}, []
+    routes, sources = {}, []
     for name, instance in whole.instances:
         kind = kinds[instance.connector]
-        if kind.verifier is None:
-            pulled.append(instance)
-            continue
         try:
-            routes[name.text] = kind.build(instance)
+            puller = kind.puller(instance) if kind.puller is not None else None
+            if puller is not None:
+                sources.append(PulledSource(instance, puller, kind.normaliser(instance)))
+            if puller is None or (kind.verifier is not None and instance.secrets):
+                routes[name.text] = kind.build(instance)
         except ValueError as error:
             whole.problems.error(
                 name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"
             )
     whole.check()
-    return ConnectorSetup(routes, whole.accounts, tuple(pulled))
+    return ConnectorSetup(routes, whole.accounts, tuple(sources))
 
 
 def read_instances(path: Path, kinds: Mapping[str, ConnectorKind]) -> ConfiguredInstances:
@@ -115,7 +123,7 @@ class _ConnectorsFile:
 
     def __init__(self, path: Path, variables: Mapping[str, str] | None, kinds: Mapping[str, ConnectorKind]) -> None:
         self.problems = Problems(str(path))
-        reader = TableReader.of_file(path, ("own_domains", "accounts", "connectors"), self.problems)
+        reader = TableReader.of_file(path, ("own_domains", "accounts", "connectors", "redact"), self.problems)
         if reader is None:
             raise ConnectorsMistake(self.problems.errors)
         self._of_accounts = Problems(str(path))
@@ -126,6 +134,7 @@ class _ConnectorsFile:
             self.accounts = read_accounts(accounts_path, self._of_accounts)
         own_domains = frozenset(domain.lower() for domain in reader.words("own_domains"))
         instances = _InstanceReader(path.parent, variables, kinds, self.problems)
+        instances.redaction = instances.redaction_of(reader) or NOTHING_REDACTED
         found = [(name, instances.instance(name, table, own_domains)) for name, table in reader.tables("connectors")]
         self.instances = [(name, instance) for name, instance in found if instance is not None]
         if not found and not self.problems.errors:
@@ -165,6 +174,8 @@ class _InstanceReader:
         self._variables = variables
         self._kinds = kinds
         self._problems = problems
+        self.redaction = NOTHING_REDACTED
+        """What holds for instances that say nothing of their own."""
 
     def instance(self, name: Text, content: Table, own_domains: frozenset[str]) -> Instance | None:
         known_before = len(self._problems.errors)
@@ -190,9 +201,34 @@ class _InstanceReader:
             channel=reader.word("channel"),
             settle_seconds=self._settle(reader),
             public_url=self._public_url(reader),
+            redaction=self.redaction_of(reader) or self.redaction,
             options={option: value for option, value in said.items() if value is not None},
         )
         return instance if kind is not None and len(self._problems.errors) == known_before else None
+
+    def redaction_of(self, reader: TableReader) -> Redaction | None:
+        """What `redact:` of a table says; null where it says nothing."""
+        content = reader.table("redact")
+        if content is None:
+            return None
+        said = TableReader(content, ("text", "addresses", "key"), self._problems)
+        text = self._one_of(said, "text", TEXT_MODES)
+        addresses = self._one_of(said, "addresses", ADDRESS_MODES)
+        keys = self._secrets(said, "key")
+        key = keys[0].encode() if keys else b""
+        if addresses != "keep" and self._variables is None:
+            key = EXAMPLE_KEY
+        try:
+            return Redaction(text, addresses, key)  # type: ignore[arg-type]  # among the modes
+        except ValueError as error:
+            self._problems.error(content.place, str(error), "key: the name of an environment variable")
+            return None
+
+    def _one_of(self, reader: TableReader, key: str, modes: tuple[str, ...]) -> str:
+        said = reader.text(key)
+        if said is not None and said.text not in modes:
+            self._problems.error(said.place, f"{key}: {said.text!r} is not known", "one of " + ", ".join(modes))
+        return said.text if said is not None and said.text in modes else "keep"
 
     def _public_url(self, reader: TableReader) -> str | None:
         said = reader.text("public_url")

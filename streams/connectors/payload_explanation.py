@@ -74,6 +74,7 @@ class PayloadExplainer:
     def __init__(self, kind: ConnectorKind, instance: Instance, directory: AccountsDirectory) -> None:
         self._normaliser = kind.normaliser(instance)
         self._directory = directory
+        self._redaction = instance.redaction
 
     def explain(self, body: bytes, headers: Mapping[str, str], now: datetime) -> PayloadExplained:
         """What a file becomes: the body that it is, or else the bodies that it collects."""
@@ -98,7 +99,7 @@ class PayloadExplainer:
         shown = PayloadExplained()
         for item in reading:
             if isinstance(item, Draft):
-                event = stamp(item, self._directory)
+                event = self._redaction.event(stamp(item, self._directory))
                 flaw = flaw_in(event)
                 if flaw is None:
                     shown.events.append(event_shown(event))

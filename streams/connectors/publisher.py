@@ -18,10 +18,12 @@ from kafka.codec import has_lz4
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import Headers, encode, headers_of
+from schemas.control import Control
 from schemas.interaction import Interaction
+from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection
 from schemas.signal import Signal
-from schemas.topics import INTERACTIONS, REJECTED, SIGNALS, TopicSpec
+from schemas.topics import CURSORS, INTERACTIONS, REJECTED, SIGNALS, TopicSpec
 from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_kafka
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ IDLE_SECONDS = 10.0
 """Without a sign of life for so long, the broker is asked for one, so that readiness does not rest on old news."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 
-TOPICS = (INTERACTIONS, SIGNALS, REJECTED)
+TOPICS = (INTERACTIONS, SIGNALS, REJECTED, CURSORS)
 
 
 class KafkaNotTaking(Exception):  # noqa: N818 - the condition, which the sender hears as 503 and Retry-After
@@ -62,6 +64,8 @@ class OutgoingRecord(NamedTuple):
     value: bytes
     headers: Headers
     identity: str
+    partition: int | None = None
+    """Null where the key decides, as for all events."""
 
     @property
     def size_bytes(self) -> int:
@@ -83,6 +87,25 @@ def outgoing(event: Interaction | Signal | Rejection, key: str | None = None) ->
     return OutgoingRecord(
         topic, at or "", encode(event), headers_of(event, event.source, event.id, event.occurred_at), identity
     )
+
+
+def cursor_record(cursor: PullCursor) -> OutgoingRecord:
+    """A cursor as a record, under its instance."""
+    identity = f"{CURSORS.name}/{cursor.instance}/{cursor.position}"
+    headers = headers_of(cursor, f"careline/connect/{cursor.instance}", cursor.instance, cursor.saved_at)
+    return OutgoingRecord(CURSORS, cursor.instance, encode(cursor), headers, identity)
+
+
+def control_records(control: Control, partitions: int) -> list[OutgoingRecord]:
+    """A control for every partition of the interactions."""
+    value, headers = (
+        encode(control),
+        headers_of(control, f"careline/connect/{control.source}", control.id, control.as_of),
+    )
+    return [
+        OutgoingRecord(INTERACTIONS, "", value, headers, f"{INTERACTIONS.name}/{number}/{control.id}", number)
+        for number in range(partitions)
+    ]
 
 
 class KafkaPublisher:
@@ -111,6 +134,8 @@ class KafkaPublisher:
         self._lock = threading.Lock()
         self._heard_at = 0.0
         self._failing: str | None = "Kafka has not answered yet"
+        self.interaction_partitions = 0
+        """How many partitions the interactions have; 0 until Kafka has answered."""
 
     @property
     def trouble(self) -> str | None:
@@ -166,7 +191,11 @@ class KafkaPublisher:
                 continue
             try:
                 sent = producer.send(
-                    self._names[record.topic], value=record.value, key=record.key.encode(), headers=list(record.headers)
+                    self._names[record.topic],
+                    value=record.value,
+                    key=record.key.encode() or None,
+                    headers=list(record.headers),
+                    partition=record.partition,
                 )
             except (KafkaError, ValueError) as error:
                 self._settle(record, future, loop, error)
@@ -251,11 +280,11 @@ class KafkaPublisher:
         producer = KafkaProducer(**producer_settings(self._servers), **self._options)
         try:
             # Now, in this thread, and not with the first record.
-            for name in self._names.values():
-                producer.partitions_for(name)
+            found = {topic: producer.partitions_for(name) for topic, name in self._names.items()}
         except KafkaError:
             producer.close(timeout=0)
             raise
+        self.interaction_partitions = len(found[INTERACTIONS])
         self._producer = producer
         self._hear()
 

@@ -68,6 +68,14 @@ class TableReader:
                 self._problems.error(item.place, f"{key} must be a list of words")
         return tuple(found)
 
+    def table(self, key: str) -> Table | None:
+        """The table under a key; null where there is none."""
+        node = self._values.get(key)
+        if node is None or isinstance(node, Table):
+            return node
+        self._problems.error(node.place, f"{key} must be a table of keys and values")
+        return None
+
     def tables(self, key: str) -> Iterator[tuple[Text, Table]]:
         """Name and content of the tables under a key; a name with nothing behind it has an empty table."""
         node = self._values.get(key)

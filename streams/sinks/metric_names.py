@@ -163,6 +163,19 @@ CONNECTOR_PUBLISH_SECONDS = MetricSpec(
     FAST_SECONDS,
 )
 
+PULL_FAILURES = MetricSpec(
+    "careline_pull_failures_total",
+    "counter",
+    "Attempts to fetch from a source that failed; hopeless: waiting will not help",
+    ("connector", "hopeless"),
+)
+PULLED_UNTIL = MetricSpec(
+    "careline_pulled_until_seconds",
+    "gauge",
+    "The source's own time up to which everything was fetched, in seconds since the epoch",
+    ("connector",),
+)
+
 SINK_ROWS = MetricSpec("careline_sink_rows_total", "counter", "Rows written to ClickHouse", ("table",))
 SINK_INSERT_SECONDS = MetricSpec(
     "careline_sink_insert_seconds", "histogram", "One insert into ClickHouse", ("table",), FAST_SECONDS
@@ -199,6 +212,8 @@ METRIC_SPECS = (
     RECOVERY_SECONDS,
     CONNECTOR_ANSWERS,
     CONNECTOR_PUBLISH_SECONDS,
+    PULL_FAILURES,
+    PULLED_UNTIL,
     SINK_ROWS,
     SINK_INSERT_SECONDS,
     SINK_SKIPPED,

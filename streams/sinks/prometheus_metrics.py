@@ -7,6 +7,7 @@ arrives. Label sets that alerts look at exist with 0 from the start.
 
 import platform
 from collections.abc import Container
+from datetime import datetime
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -104,6 +105,8 @@ class PrometheusRecorder(Recorder):
 
     def _make_edge_metrics(self, registry: CollectorRegistry) -> None:
         self._answers = _counter(names.CONNECTOR_ANSWERS, registry)
+        self._pull_failures = _counter(names.PULL_FAILURES, registry)
+        self._pulled_until = _gauge(names.PULLED_UNTIL, registry)
         self._publish_seconds = _histogram(names.CONNECTOR_PUBLISH_SECONDS, registry)
         self._sink_rows = _counter(names.SINK_ROWS, registry)
         self._sink_insert_seconds = _histogram(names.SINK_INSERT_SECONDS, registry)
@@ -225,6 +228,14 @@ class PrometheusRecorder(Recorder):
     @override
     def state_recovered(self, stage: str, seconds: float) -> None:
         self._recovery_seconds.labels(stage).observe(seconds)
+
+    @override
+    def pull_failed(self, connector: str, *, hopeless: bool) -> None:
+        self._pull_failures.labels(self._connectors.name(connector), "yes" if hopeless else "no").inc()
+
+    @override
+    def pulled_until(self, connector: str, delivered_until: datetime) -> None:
+        self._pulled_until.labels(self._connectors.name(connector)).set(delivered_until.timestamp())
 
     @override
     def connector_answered(self, connector: str, status: int, reason: str) -> None:

@@ -4,6 +4,8 @@ The worker (`streams.lane`), the connectors and the sink are handed a `Recorder`
 which is what tests and offline runs want; `prometheus_metrics.PrometheusRecorder` counts.
 """
 
+from datetime import datetime
+
 from schemas.rejection import RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, Outcome
 
@@ -64,6 +66,12 @@ class Recorder:
 
     def state_recovered(self, stage: str, seconds: float) -> None:
         """The state of one partition was recovered from its changelog."""
+
+    def pull_failed(self, connector: str, *, hopeless: bool) -> None:
+        """A source could not be fetched from; `hopeless` where waiting will not help."""
+
+    def pulled_until(self, connector: str, delivered_until: datetime) -> None:
+        """A source has told everything up to an instant."""
 
     def connector_answered(self, connector: str, status: int, reason: str) -> None:
         """A webhook was answered. `reason` is a short stable code, for example `accepted` or `bad_signature`."""
