@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.accounts_commands import accounts_app
 from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
@@ -63,6 +64,7 @@ policy_app.command("run")(policy_run)
 policy_app.command("explain")(explain)
 policy_app.command("diff")(diff)
 policy_app.command("publish")(publish)
+app.add_typer(accounts_app, rich_help_panel="Look after")
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
 app.add_typer(rejected_app, rich_help_panel="Look after")

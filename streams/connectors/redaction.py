@@ -20,7 +20,7 @@ TEXT_MODES = ("keep", "drop")
 ADDRESS_MODES = ("keep", "hash", "drop")
 
 _ADDRESS = re.compile(
-    r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.\[\]-]+"  # the characters that RFC 5322 allows before the @, and letters of any script
+    r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.\[\]-]+"  # what RFC 5322 allows before the @, and any letter
     r"|(?<![A-Za-z0-9])\+?[0-9][0-9 ().-]{6,}[0-9](?![A-Za-z0-9])"
 )
 """A mail address, or a run of digits as telephone numbers are written. In an id it is better to hash one number too

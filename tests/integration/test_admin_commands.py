@@ -12,10 +12,11 @@ from kafka import KafkaProducer
 from typer.testing import CliRunner, Result
 
 from agents.conversation_agent import LEDGER_KEY
-from schemas.codec import encode, headers_of
+from schemas.codec import decode, encode, headers_of
+from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.rejection import Origin, Rejection
-from schemas.topics import CONVERSATION_STATE, INTERACTIONS, REJECTED, TOPICS
+from schemas.topics import CONVERSATION_STATE, HEALTH, INTERACTIONS, REJECTED, TOPICS
 from streams.cli.main import app
 from streams.dead_letters import REDRIVEN_OF
 from streams.embedded_kafka import EmbeddedKafka
@@ -254,3 +255,46 @@ def test_the_last_record_of_a_key_is_found_however_far_back(
         found = reader.latest(topic_prefix + CONVERSATION_STATE.name, b"mine")
 
     assert {number: (record.offset, record.value) for number, record in found.items()} == {0: (3, b"yes")}
+
+
+def test_accounts_are_imported_shown_and_their_provisional_ones_linked(
+    kafka: EmbeddedKafka, topic_prefix: str, careline: Careline, send: Callable[..., None], tmp_path: Path
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    send(HEALTH.name, {"key": b"domain:acme.example", "value": b"{}"}, {"key": b"globex", "value": b"{}"})
+    listed = tmp_path / "accounts.csv"
+    listed.write_text("id,name,identity:domain\nacme,Acme,acme.example\nglobex,Globex,globex.example\n")
+
+    planned = json.loads(careline("accounts", "import", str(listed), "--dry-run", "--json").output)
+    assert careline("accounts", "show").output.startswith("the directory is empty")
+    done = json.loads(careline("accounts", "import", str(listed), "--json").output)
+    again = json.loads(careline("accounts", "import", str(listed), "--json").output)
+
+    link = [{"account_id": "domain:acme.example", "into": "acme"}]
+    assert planned == {"accounts": 2, "new": 2, "changed": 0, "linked": link, "dry_run": True}
+    assert done == planned | {"dry_run": False}
+    assert (again["new"], again["changed"]) == (0, 0)
+    assert json.loads(careline("accounts", "show", "Joe@ACME.example", "--json").output)["id"] == "acme"
+    assert careline("accounts", "show", "nobody").exit_code == 1
+    controls = [decode(Control, each.value or b"") for each in stored(kafka, topic_prefix + INTERACTIONS.name)]
+    assert {(each.kind, each.account_id, each.into) for each in controls} == {
+        ("account_linked", "domain:acme.example", "acme")
+    }
+    assert len(controls) == 2 * PARTITIONS
+
+
+def test_an_identity_changes_hands_only_when_told_so(
+    kafka: EmbeddedKafka, topic_prefix: str, careline: Careline, tmp_path: Path
+) -> None:
+    make_topics(kafka, topic_prefix, PARTITIONS)
+    listed = tmp_path / "accounts.csv"
+    listed.write_text("id,identity:domain\nold,acme.example\n")
+    careline("accounts", "import", str(listed))
+    listed.write_text("id,identity:domain\nacme,acme.example\n")
+
+    refused = careline("accounts", "import", str(listed))
+    moved = json.loads(careline("accounts", "import", str(listed), "--move-identities", "--json").output)
+
+    assert (refused.exit_code, "belongs to 'old' now" in refused.output) == (2, True)
+    assert (moved["new"], moved["changed"]) == (1, 1)
+    assert json.loads(careline("accounts", "show", "domain:acme.example", "--json").output)["id"] == "acme"
