@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.accounts_commands import accounts_app
+from streams.cli.connect_check_command import connect_check
 from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
@@ -54,6 +55,7 @@ app = typer.Typer(
 app.command("demo", rich_help_panel="Try")(demo)
 app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
+connect_app.command("check")(connect_check)
 connect_app.command("explain")(connect_explain)
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)

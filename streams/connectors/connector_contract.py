@@ -104,7 +104,8 @@ class Instance:
     long its conversations are not judged (null: nothing is said, and what was said before stays).
 
     `own_domains` and `own_ids` say who belongs to the company: mail domains, and the provider's ids of its teams,
-    tenants, people and bots. `options` are the settings that the kind of connector declares.
+    tenants, people and bots. `options` are the settings that the kind of connector declares. `most_per_second` requests
+    are let in on average, and as many at once; null: as many as the server can hold.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Instance:
     channel: str | None = None
     settle_seconds: int | None = None
     public_url: str | None = None
+    most_per_second: float | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     redaction: Redaction = NOTHING_REDACTED
 

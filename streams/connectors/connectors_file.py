@@ -14,6 +14,7 @@ connectors:
     settle: 2s                     # wait so long for late deliveries before judging; default: no word
     own_ids: [T0123, U0456]        # the provider's ids of our own teams, tenants, people and bots
     public_url: https://in.ours.example     # how providers call us, where they sign the address
+    most_per_second: 50            # requests let in, the rest hears 429; default: no limit of its own
 redact: {text: drop, addresses: hash, key: REDACTION_KEY}   # also under a connector, and then for it alone
 ```
 
@@ -47,10 +48,13 @@ INSTANCE_KEYS = (
     "channel",
     "settle",
     "redact",
+    "most_per_second",
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 CLOCK = re.compile(r"wall|simulation:[A-Za-z0-9._-]+", re.ASCII)
+
+HIGHEST_RATE = 100_000.0
 
 EXAMPLE_KEY = b"an example and no secret"
 """What addresses are hashed with where a payload is only explained."""
@@ -201,10 +205,23 @@ class _InstanceReader:
             channel=reader.word("channel"),
             settle_seconds=self._settle(reader),
             public_url=self._public_url(reader),
+            most_per_second=self._rate(reader),
             redaction=self.redaction_of(reader) or self.redaction,
             options={option: value for option, value in said.items() if value is not None},
         )
         return instance if kind is not None and len(self._problems.errors) == known_before else None
+
+    def _rate(self, reader: TableReader) -> float | None:
+        said = reader.text("most_per_second")
+        if said is None:
+            return None
+        try:
+            rate = float(said.text)
+        except ValueError:
+            rate = 0.0
+        if not 1 <= rate <= HIGHEST_RATE:
+            self._problems.error(said.place, f"most_per_second: {said.text!r} is no rate", "a number from 1 to 100000")
+        return rate
 
     def redaction_of(self, reader: TableReader) -> Redaction | None:
         """What `redact:` of a table says; null where it says nothing."""

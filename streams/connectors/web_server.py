@@ -7,6 +7,8 @@ unless told otherwise.
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -17,6 +19,7 @@ from typing_extensions import override
 
 from streams.connectors.connector_contract import Connector, Headers, WebhookRequest
 from streams.connectors.intake import Answer, AnswerRecorder, Intake, not_now, refuse
+from streams.connectors.rate_limit import TokenBucket
 
 MAX_BODY_BYTES = 1024 * 1024
 """Providers send kilobytes; a megabyte leaves room for a long mail, and Kafka's default limit is the same."""
@@ -59,6 +62,8 @@ class ConnectServer:
         self._now = now
         self._unready = unready
         self._max_body_bytes = max_body_bytes
+        rates = {name: each.instance.most_per_second for name, each in routes.items()}
+        self._limits = {name: TokenBucket(rate, rate) for name, rate in rates.items() if rate is not None}
         self._held_bytes = 0
         self._in_progress = 0
         self._draining = False
@@ -128,6 +133,9 @@ class ConnectServer:
         if connector is None:
             return await self._lost(request)
         name = connector.instance.name
+        wait = self._limits[name].wait_seconds(time.monotonic()) if name in self._limits else 0.0
+        if wait > 0:
+            return _response(refuse(name, 429, "too_many", {"Retry-After": str(math.ceil(wait))}), close=True)
         if self._in_progress >= MOST_AT_ONCE or self._held_bytes >= MOST_HELD_BYTES:
             return _response(not_now(name, "overloaded"), close=True)
         self._in_progress += 1

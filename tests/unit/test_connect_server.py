@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.account_profile import AccountProfile
 from streams.connectors import web_server
 from streams.connectors.connector_contract import Instance, Reading, WebhookRequest
 from streams.connectors.delivery_ledger import DeliveryLedger
 from streams.connectors.own_words.webhook_generic import GenericWebhook
+from streams.connectors.rate_limit import TokenBucket
 from tests.connect_bench import SENDERS, Bench, bench
 from tests.senders.helpdesk_senders import zendesk_event
 from tests.senders.own_words_senders import MESSAGE, sign_standard
@@ -212,3 +215,32 @@ def test_the_ledger_remembers_what_arrived_and_forgets_the_oldest() -> None:
         assert [ledger.has_arrived(name) for name in ("a", "b", "c", "failed")] == [False, True, True, False]
 
     asyncio.run(scene())
+
+
+def test_a_flood_of_one_route_is_told_when_to_come_again() -> None:
+    async def scene(running: Bench) -> None:
+        answers = [await running.send(WEBHOOK) for _ in range(3)]
+        assert [answer[0] for answer in answers] == [200, 200, 429]
+        assert answers[2][2]["Retry-After"] == "1"
+        assert (await running.send(SENDERS["zendesk"]))[0] == 200
+
+    limited = replace(WEBHOOK.instance(), most_per_second=2.0)
+    asyncio.run(_with_instances(scene, limited, SENDERS["zendesk"].instance()))
+
+
+async def _with_instances(scene: Callable[[Bench], Awaitable[None]], *instances: Instance) -> None:
+    async with bench(*instances) as running:
+        await scene(running)
+
+
+@given(st.floats(1, 1000), st.lists(st.floats(0, 2), max_size=40))
+def test_no_window_lets_more_in_than_its_rate_and_one_burst(rate: float, pauses: list[float]) -> None:
+    bucket = TokenBucket(rate, rate)
+    times = [sum(pauses[:length]) for length in range(len(pauses) + 1)]
+    let_in = [at for at in times if bucket.wait_seconds(at) == 0]
+
+    for start in let_in:
+        for end in let_in:
+            if end >= start:
+                inside = sum(start <= at <= end for at in let_in)
+                assert inside <= rate * (end - start) + rate + 1e-6

@@ -1,0 +1,88 @@
+"""`careline connect check`: what is missing in a connectors.yaml, and what to enter at each provider.
+
+Exit status 0: everything that it needs is there · 2: something is wrong or missing. Nothing is sent anywhere.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.admin_options import WRONG_USE, JsonOption, say, stop, tell
+from streams.settings import Settings, process_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.connectors.connector_contract import ConnectorKind, Instance
+    from streams.connectors.connectors_file import ConnectorSetup
+    from streams.policy_files.problem import Problem
+
+
+def connect_check(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The connectors.yaml. Default: CARELINE_CONNECTORS.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is missing in a connectors.yaml, and print what to enter at each provider.
+
+    Secrets are looked up as `careline connect` would, and never shown.
+
+    Example: careline connect check --config connectors.yaml
+    """
+    from streams.connectors.connector_registry import known_connectors
+    from streams.connectors.connectors_file import ConnectorsMistake, read_connectors
+
+    settings: Settings = context.ensure_object(Settings)
+    path = config or settings.connectors_file
+    if path is None:
+        raise stop("careline connect check: name a file with --config, or in CARELINE_CONNECTORS", WRONG_USE)
+    kinds = known_connectors()
+    try:
+        setup = read_connectors(path, process_environment(), kinds)
+    except ConnectorsMistake as mistake:
+        _tell_problems(mistake.problems, as_json=as_json)
+        raise typer.Exit(WRONG_USE) from None
+    found = _instances(setup, kinds, f"http://{settings.connect_address}")
+    if as_json:
+        print(json.dumps({"problems": [], "connectors": found}, ensure_ascii=False))
+        return
+    for each in found:
+        say(f"{each['name']}  ({each['connector']}: {each['title']})", style="bold")
+        for line in (f"URL: {each['url']}" if each["url"] else "fetches by itself", *each["setup"].splitlines()):
+            say(f"    {line}")
+        for name, meaning in each["options"].items():
+            say(f"    option {name}: {meaning}")
+
+
+def _tell_problems(problems: "list[Problem]", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"problems": [each.as_json() for each in problems], "connectors": []}, ensure_ascii=False))
+        return
+    for problem in problems:
+        tell(problem.as_line(), style="red")
+
+
+def _instances(setup: "ConnectorSetup", kinds: "Mapping[str, ConnectorKind]", here: str) -> list[dict[str, Any]]:
+    received = [(connector.instance, True) for connector in setup.routes.values()]
+    fetched = [(source.instance, False) for source in setup.sources if source.instance.name not in setup.routes]
+    return [
+        _told(instance, kinds[instance.connector], here, received=is_route)
+        for instance, is_route in (*received, *fetched)
+    ]
+
+
+def _told(instance: "Instance", kind: "ConnectorKind", here: str, *, received: bool) -> dict[str, Any]:
+    return {
+        "name": instance.name,
+        "connector": kind.id,
+        "title": kind.title,
+        "url": f"{(instance.public_url or here).rstrip('/')}/in/{instance.name}" if received else None,
+        "secrets": len(instance.secrets),
+        "tokens": len(instance.tokens),
+        "setup": kind.setup,
+        "options": dict(kind.options),
+    }
