@@ -12,6 +12,7 @@ import faust
 
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
+from streams.stuck_watch import StuckWatch
 
 log = logging.getLogger("careline.work")
 
@@ -22,11 +23,19 @@ CONSUMER = "work"
 class LagReport:
     """Tells the lag of every partition of this worker, that one is no longer its own, and what it holds."""
 
-    def __init__(self, app: faust.App, lanes: Lanes, recorder: Recorder, tell_holdings: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        lanes: Lanes,
+        recorder: Recorder,
+        tell_holdings: Callable[[], None],
+        stuck_watch: StuckWatch,
+    ) -> None:
         self._app = app
         self._lanes = lanes
         self._recorder = recorder
         self._tell_holdings = tell_holdings
+        self._stuck_watch = stuck_watch
         self._told: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
@@ -48,7 +57,11 @@ class LagReport:
             behind = max(0, (ends.get(tp) or 0) - (position or 0))
             waiting = self._lanes.waiting(tp.topic, tp.partition) or 0
             self._recorder.lag(CONSUMER, tp.topic, tp.partition, behind + waiting)
+            # A full lane leaves its partition alone on purpose; how long it takes for a batch is watched there.
+            left_alone = self._lanes.is_full(tp.topic, tp.partition)
+            self._stuck_watch.behind(f"{tp.topic}[{tp.partition}]", 0 if left_alone else behind, position or 0)
         now = {(tp.topic, tp.partition) for tp in assigned}
         for topic, partition in self._told - now:
             self._recorder.partition_released(CONSUMER, topic, partition)
+            self._stuck_watch.released(f"{topic}[{partition}]")
         self._told = now

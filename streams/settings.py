@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
+from streams.fault_points import check_fault
+
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 
@@ -125,6 +127,16 @@ class Settings:
         "A worker stops when more than this share of its last 1,000 records is rejected: a bad deployment, "
         "not bad data",
         check=_ratio,
+    )
+
+    stuck_after_seconds: float = _setting(
+        60.0,
+        "CARELINE_STUCK_AFTER_SECONDS",
+        "A worker that does not get on for this long ends itself, so that another one goes on",
+        check=_some_seconds,
+    )
+    fault: str | None = _setting(
+        None, "CARELINE_FAULT", "For tests alone: where this worker breaks, as PLACE:COUNT:ACTION", check=check_fault
     )
 
     @classmethod

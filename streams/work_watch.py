@@ -4,16 +4,20 @@
 a crash took back.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import SECOND_US, Instant
 from schemas.sla_event import SlaEvent
+from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane_effects import DECIDED
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
+
+log = logging.getLogger("careline.work")
 
 ENOUGH_RECORDS = 1_000
 """A share of fewer records says nothing about a deployment."""
@@ -27,18 +31,32 @@ class WorkWatch:
     """Turns committed batches into metrics and watches the share of rejections."""
 
     def __init__(
-        self, recorder: Recorder, rejected_limit_ratio: float, on_failed: Callable[[BaseException], None]
+        self,
+        recorder: Recorder,
+        rejected_limit_ratio: float,
+        on_failed: Callable[[BaseException], None],
+        at_place: AtPlace = nothing_planted,
     ) -> None:
         self._recorder = recorder
         self._limit = rejected_limit_ratio
         self._on_failed = on_failed
+        self._at_place = at_place
         self._recent_records = 0
         self._recent_rejections = 0
         self._held: Counter[str] = Counter()
         self.lanes: Lanes | None = None
 
     def committed(self, batch: CommittedBatch) -> None:
-        """Count a committed batch."""
+        """Count a committed batch. What goes wrong in counting is told and survived: the batch itself is durable."""
+        try:
+            self._count(batch)
+        except Exception:
+            log.exception("a committed batch could not be counted")
+            self._recorder.survived("metrics")
+        self._share_of_rejections(batch)
+
+    def _count(self, batch: CommittedBatch) -> None:
+        self._at_place("batch.counted")
         stage = batch.lane.kind.agent
         self._recorder.batch_committed(stage, batch.records, batch.deciding_seconds + batch.committing_seconds)
         self._recorder.transaction_committed(stage, batch.committing_seconds)
@@ -53,7 +71,6 @@ class WorkWatch:
         for kind, count in batch.kinds.items():
             self._recorder.sla_event(kind, count)
         self._recorder.state_keys(stage, self.lanes.keys_of(stage) if self.lanes is not None else 0)
-        self._share_of_rejections(batch)
 
     def tell_holdings(self) -> None:
         """What the partitions of this worker hold: clocks by metric and stage, and how far polled sources have told."""

@@ -23,6 +23,7 @@ from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
+from streams.fault_points import planted
 from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
 from streams.lag_report import LagReport
@@ -32,6 +33,7 @@ from streams.lane.ticks import TickWriter
 from streams.partition_counts import shared_partitions
 from streams.settings import Settings
 from streams.sinks.recorder import Recorder
+from streams.stuck_watch import LOOK_EVERY_SECONDS, StuckWatch
 from streams.work_watch import WorkWatch
 
 log = logging.getLogger("careline.work")
@@ -69,15 +71,23 @@ class Worker:
         lanes = self._lanes()
         lanes.partitions = await shared_partitions(self._connection(), self.settings.topic)
         app = create_app(self.settings, lanes, self._kinds())
-        ticks = TickWriter(self._connection(), lanes, self.settings.topic, self.clock, self.recorder)
+        ticks = TickWriter(
+            self._connection(), lanes, self.settings.topic, self.clock, self.recorder, at_place=self._at_place
+        )
         await app.start()
         calm_the_collector()
+        stuck_watch = StuckWatch(self.settings.stuck_after_seconds, lanes.progress)
+        stuck_watch.start()
+        beating = asyncio.create_task(_beat(stuck_watch), name="beat")
         ticking = asyncio.create_task(ticks.run(), name="ticks")
-        lagging = asyncio.create_task(LagReport(app, lanes, self.recorder, self._watch.tell_holdings).run(), name="lag")
+        lag = LagReport(app, lanes, self.recorder, self._watch.tell_holdings, stuck_watch)
+        lagging = asyncio.create_task(lag.run(), name="lag")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
         ticking.cancel()
         lagging.cancel()
+        beating.cancel()
+        stuck_watch.stop()
         await self._stop(app, lanes)
         return self._status(app)
 
@@ -86,7 +96,8 @@ class Worker:
         self._stopping.set()
 
     def _lanes(self) -> Lanes:
-        watch = self._watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail)
+        self._at_place = planted(self.settings.fault)
+        watch = self._watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail, self._at_place)
         surroundings = LaneSurroundings(
             connection=self._connection(),
             group=self.settings.topic(self.settings.group),
@@ -95,6 +106,7 @@ class Worker:
             on_committed=watch.committed,
             on_recovered=self._recovered,
             on_failed=self._fail,
+            at_place=self._at_place,
         )
         lanes = Lanes(self._kinds(), surroundings)
         watch.lanes = lanes
@@ -137,6 +149,12 @@ class Worker:
         if self._failure is None:
             return 0
         return KAFKA_WENT_AWAY if _may_pass(self._failure) else 1
+
+
+async def _beat(stuck_watch: StuckWatch) -> None:
+    while True:
+        stuck_watch.beat()
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 def _may_pass(error: BaseException) -> bool:

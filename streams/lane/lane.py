@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from agents.domain.instant import Instant
 from agents.ports import Agent, Effects, Record, States
 from schemas.topics import TopicSpec
+from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.changelog import to_value
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane_effects import LaneEffects
@@ -88,6 +89,7 @@ class Lane:
         topic_name: Callable[[str], str],
         wall_clock: Callable[[], Instant],
         on_committed: Callable[[CommittedBatch], None],
+        at_place: AtPlace = nothing_planted,
     ) -> None:
         self.kind = kind
         self.partition = partition
@@ -103,6 +105,9 @@ class Lane:
         self._topic_name = topic_name
         self._wall_clock = wall_clock
         self._on_committed = on_committed
+        self._at_place = at_place
+        self.busy_since: float | None = None
+        """Since when (steady seconds) it has been at the batch in hand; null when idle."""
         self._agent: Agent | None = None
         self._waiting: deque[Batch] = deque()
         self._in_flight: list[Batch] = []
@@ -159,6 +164,8 @@ class Lane:
     async def _work(self, batches: list[Batch]) -> None:
         if self._agent is None:
             raise RuntimeError("a lane got work before its memory was recovered")
+        self._at_place("batch.taken")
+        self.busy_since = time.monotonic()
         self.is_deciding = True
         decided = await asyncio.get_running_loop().run_in_executor(self._thread, self._decide, self._agent, batches)
         self.is_deciding = False
@@ -167,7 +174,9 @@ class Lane:
             await asyncio.to_thread(self._outbox.finish)
         else:
             self._outbox.finish()
+        self._at_place("batch.decided")
         await self._transaction.commit(self._outbox, decided.offsets)
+        self._at_place("transaction.committed")
         committed = time.perf_counter()
         self._finish(batches, decided)
         self._on_committed(
@@ -184,6 +193,7 @@ class Lane:
             )
         )
         self._effects.clear()
+        self.busy_since = None
 
     def _decide(self, agent: Agent, batches: list[Batch]) -> Decided:
         """Let the agent decide and write down what changed.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.outbox import Outbox
 
 STEP_TIMEOUT_SECONDS = 30.0
@@ -20,8 +21,11 @@ TRANSACTION_TIMEOUT_MS = 15_000
 class LaneTransaction:
     """The transactional producer of one lane."""
 
-    def __init__(self, connection: dict[str, object], transactional_id: str, group: str) -> None:
+    def __init__(
+        self, connection: dict[str, object], transactional_id: str, group: str, at_place: AtPlace = nothing_planted
+    ) -> None:
         self._group = group
+        self._at_place = at_place
         self._producer = AIOKafkaProducer(
             **connection,
             transactional_id=transactional_id,
@@ -49,6 +53,7 @@ class LaneTransaction:
         located = self._producer.send_offsets_to_transaction(dict(offsets), self._group)
         async with asyncio.timeout(STEP_TIMEOUT_SECONDS):
             await asyncio.gather(*deliveries, located)
+        self._at_place("transaction.sent")
         await asyncio.wait_for(self._producer.commit_transaction(), STEP_TIMEOUT_SECONDS)
 
     async def close(self) -> None:

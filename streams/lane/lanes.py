@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from agents.domain.instant import Instant
 from agents.ports import Record
 from schemas.topics import TopicSpec
+from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.changelog import Recovery
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane import Batch, Lane, LaneKind, LaneOutlets
 from streams.lane.lane_effects import LaneEffects
 from streams.lane.lane_transaction import LaneTransaction
 from streams.lane.outbox import Outbox
+from streams.stuck_watch import LaneProgress
 
 log = logging.getLogger("careline.work")
 
@@ -36,6 +38,7 @@ class LaneSurroundings:
     on_committed: Callable[[CommittedBatch], None]
     on_recovered: Callable[[str, int, float], None]
     on_failed: Callable[[BaseException], None]
+    at_place: AtPlace = nothing_planted
 
 
 class LaneNotReady(RuntimeError):  # noqa: N818 - what happened, in the words of the log line
@@ -106,7 +109,7 @@ class Lanes:
     def _make(self, kind: LaneKind, partition: int) -> tuple[Lane, LaneTransaction]:
         around = self._around
         transactional_id = f"{around.group}-{kind.agent}-{partition}"
-        transaction = LaneTransaction(around.connection, transactional_id, around.group)
+        transaction = LaneTransaction(around.connection, transactional_id, around.group, around.at_place)
         outbox = Outbox()
         effects = LaneEffects(partition, self.partitions, around.topic_name, outbox)
         lane = Lane(
@@ -117,6 +120,7 @@ class Lanes:
             topic_name=around.topic_name,
             wall_clock=around.wall_clock,
             on_committed=around.on_committed,
+            at_place=around.at_place,
         )
         return lane, transaction
 
@@ -151,6 +155,13 @@ class Lanes:
         kind = self._kind_of.get(self._logical.get(topic, ""))
         lane = self._lanes.get((kind.agent, partition)) if kind is not None else None
         return lane is not None and lane.is_full
+
+    def progress(self) -> list[LaneProgress]:
+        """How each lane stands."""
+        return [
+            LaneProgress(f"{agent}-{partition}", lane.busy_since)
+            for (agent, partition), lane in list(self._lanes.items())
+        ]
 
     def abandon(self) -> None:
         """Acknowledge what waits without having done it, so that Faust can stop: nothing of it was committed."""

@@ -16,6 +16,7 @@ from agents.domain.instant import Instant
 from agents.interaction_check import WALL
 from agents.partition_controls import tick
 from schemas.codec import encode, headers_of
+from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.lane import Lane
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
@@ -38,6 +39,8 @@ class TickWriter:
         topic_name: Callable[[str], str],
         wall_clock: Callable[[], Instant],
         recorder: Recorder,
+        *,
+        at_place: AtPlace = nothing_planted,
     ) -> None:
         self._producer = AIOKafkaProducer(
             **connection,
@@ -51,6 +54,7 @@ class TickWriter:
         self._topic_name = topic_name
         self._wall_clock = wall_clock
         self._recorder = recorder
+        self._at_place = at_place
 
     async def run(self) -> None:
         """Look, append, look again, until cancelled.
@@ -64,12 +68,14 @@ class TickWriter:
                     await self._look()
                 except Exception as error:  # noqa: BLE001 - see above
                     log.warning("no tick could be appended, trying again: %r", error)
+                    self._recorder.survived("ticks")
                     await asyncio.sleep(1)
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         finally:
             await self._producer.stop()
 
     async def _look(self) -> None:
+        self._at_place("tick.due")
         now = self._wall_clock()
         due = [lane for lane in self._lanes if lane.tick_offset is None and _is_due(lane, now)]
         if due:

@@ -32,6 +32,8 @@ BATCH_RECORDS = (1, 10, 100, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000)
 
 STAGES = ("conversation", "account")
 """The two agents."""
+PARTS = ("ticks", "metrics")
+"""Parts of a worker whose errors are told and survived."""
 SOURCES_OF_REJECTION = (*STAGES, "connect", "sink")
 JUDGEMENTS = ("applied", "duplicate", "late", "rejected")
 OUTCOMES = ("met", "breached", "satisfied_late", "cancelled", "merged", "retracted")
@@ -163,6 +165,9 @@ CONNECTOR_PUBLISH_SECONDS = MetricSpec(
     FAST_SECONDS,
 )
 
+SURVIVED_ERRORS = MetricSpec(
+    "careline_survived_errors_total", "counter", "Errors in parts of a worker that must not stop it", ("part",)
+)
 PULL_FAILURES = MetricSpec(
     "careline_pull_failures_total",
     "counter",
@@ -212,6 +217,7 @@ METRIC_SPECS = (
     RECOVERY_SECONDS,
     CONNECTOR_ANSWERS,
     CONNECTOR_PUBLISH_SECONDS,
+    SURVIVED_ERRORS,
     PULL_FAILURES,
     PULLED_UNTIL,
     SINK_ROWS,

@@ -105,6 +105,9 @@ class PrometheusRecorder(Recorder):
 
     def _make_edge_metrics(self, registry: CollectorRegistry) -> None:
         self._answers = _counter(names.CONNECTOR_ANSWERS, registry)
+        self._survived = _counter(names.SURVIVED_ERRORS, registry)
+        for part in names.PARTS:
+            self._survived.labels(part)
         self._pull_failures = _counter(names.PULL_FAILURES, registry)
         self._pulled_until = _gauge(names.PULLED_UNTIL, registry)
         self._publish_seconds = _histogram(names.CONNECTOR_PUBLISH_SECONDS, registry)
@@ -228,6 +231,10 @@ class PrometheusRecorder(Recorder):
     @override
     def state_recovered(self, stage: str, seconds: float) -> None:
         self._recovery_seconds.labels(stage).observe(seconds)
+
+    @override
+    def survived(self, part: str) -> None:
+        self._survived.labels(part).inc()
 
     @override
     def pull_failed(self, connector: str, *, hopeless: bool) -> None:

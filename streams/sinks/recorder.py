@@ -55,6 +55,9 @@ class Recorder:
     def transaction_committed(self, stage: str, seconds: float) -> None:
         """The Kafka transaction of a batch was committed."""
 
+    def survived(self, part: str) -> None:
+        """Something went wrong in a part (`PARTS`) that must not stop the work."""
+
     def lag(self, consumer: str, topic: str, partition: int, records: int) -> None:
         """How far a consumer is behind the end of a partition that it owns."""
 
