@@ -27,7 +27,7 @@ PLACES: tuple[Place, ...] = (
     "tick.due",
     "batch.counted",
 )
-ACTIONS = ("kill", "hang", "raise")
+ACTIONS = ("kill", "stop", "hang", "raise")
 
 AtPlace = Callable[[Place], None]
 
@@ -90,6 +90,9 @@ def _break(plan: _Plan) -> None:
     log.warning("a planted fault: %s at %s", plan.action, plan.place)
     if plan.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if plan.action == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
     if plan.action == "hang":
         while True:
             time.sleep(3600)

@@ -1,0 +1,150 @@
+"""A ClickHouse server for tests: the real engine (chDB) behind the real HTTP protocol as clickhouse-connect speaks it.
+
+`python -m tests.faults.clickhouse_server FOLDER PORT` serves until it is told to stop. Queries come in the body or the
+parameter `query`, settings as other parameters, inserts as a body in the named format, compressed as
+`Content-Encoding` says. Errors are what ClickHouse's are: a status, `X-ClickHouse-Exception-Code`, a text.
+"""
+
+import re
+import sys
+import tempfile
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import chdb
+import lz4.frame
+import zstandard
+from typing_extensions import override
+
+TRANSPORT = {
+    "query", "database", "session_id", "session_timeout", "session_check", "query_id", "quota_key", "compress",
+    "decompress", "wait_end_of_query", "client_protocol_version", "role", "send_progress_in_http_headers",
+    "http_headers_progress_interval_ms", "enable_http_compression", "buffer_size", "user", "password",
+}  # fmt: skip
+"""Parameters that are not settings of the engine."""
+_INSERT = re.compile(r"^\s*INSERT\s+INTO\s", re.IGNORECASE)
+_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
+_SETTINGS = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
+_CODE = re.compile(r"Code: (\d+)")
+
+
+class Engine:
+    """One chDB engine; one query at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = chdb.connect(str(folder))
+        self._lock = threading.Lock()
+        self._folder = folder
+
+    def run(self, query: str, data: bytes, settings: dict[str, str], database: str | None) -> tuple[bytes, str]:
+        """The answer and its format."""
+        with self._lock:
+            self._connection.query(f"USE `{database or 'default'}`")
+            if _INSERT.match(query) and data:
+                return self._insert(query, data, settings), ""
+            found = _FORMAT.search(query)
+            shape = found[1] if found else "TabSeparated"
+            sql = _FORMAT.sub("", query) if found else query
+            clause = _clause(settings)
+            if clause and re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) and not _SETTINGS.search(sql):
+                sql = f"{sql} SETTINGS {clause}"
+            return self._connection.query(sql, shape).bytes() or b"", shape
+
+    def _insert(self, query: str, data: bytes, settings: dict[str, str]) -> bytes:
+        found = _FORMAT.search(query)
+        shape = found[1] if found else "Native"
+        into = _FORMAT.sub("", query)
+        clause = _clause(settings)
+        with tempfile.NamedTemporaryFile(dir=self._folder.parent, suffix=".block") as file:
+            file.write(data)
+            file.flush()
+            tail = f" SETTINGS {clause}" if clause else ""
+            self._connection.query(f"{into} FROM INFILE '{file.name}'{tail} FORMAT {shape}")
+        return b""
+
+
+def _clause(settings: dict[str, str]) -> str:
+    return ", ".join(f"{name} = '{value}'" for name, value in settings.items())
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    match encoding:
+        case "lz4":
+            return lz4.frame.decompress(body)  # type: ignore[no-any-return]
+        case "zstd":
+            return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+        case "gzip" | "deflate":
+            return zlib.decompress(body, 47)
+    return body
+
+
+def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._serve()
+
+        def do_POST(self) -> None:
+            self._serve()
+
+        def _serve(self) -> None:
+            parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+            body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
+            if urlsplit(self.path).path == "/ping":
+                self._answer(200, b"Ok.\n", {})
+                return
+            query = parameters.get("query", "")
+            data = body if query else b""
+            query = query or body.decode()
+            if _INSERT.match(query) and not data:
+                query, _, rest = query.partition("\n")
+                data = rest.encode()
+            settings = {
+                name: value for name, value in parameters.items() if name not in TRANSPORT and "param_" not in name
+            }
+            try:
+                answer, shape = engine.run(query, data, settings, parameters.get("database"))
+            except RuntimeError as error:
+                code = _CODE.search(str(error))
+                self._answer(500, str(error).encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "1000"})
+                return
+            self._answer(200, answer, {"X-ClickHouse-Format": shape} if shape else {})
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            whole = b""
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                whole += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return whole
+
+        def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in {"X-ClickHouse-Timezone": "UTC", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing: a test reads what went wrong in the answers."""
+
+    return Handler
+
+
+def main(folder: str, port: str) -> None:
+    """Serve."""
+    server = ThreadingHTTPServer(("127.0.0.1", int(port)), _handler(Engine(Path(folder))))
+    print(f"listening on {server.server_address[1]}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,120 @@
+"""A way through loopback that can be spoilt: delayed, cut, reset after the answer was given, swallowed.
+
+Runs in a thread with an event loop of its own; a test changes `fault` while connections are open.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["pass", "refuse", "black hole", "reset after execution"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to what passes. `delay_seconds` holds every answer back."""
+
+    mode: Mode = "pass"
+    delay_seconds: float = 0.0
+
+
+class TcpProxy:
+    """Listens on a free port and passes on to a target."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.target = (host, port)
+        self.fault = Fault()
+        self.resets = 0
+        """Connections that were reset after the other side had answered."""
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._thread.start()
+        self._ready.wait(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+
+    def spoil(self, fault: Fault) -> None:
+        """From now on this happens; what cuts also cuts the connections that are open."""
+        self.fault = fault
+        if fault.mode in {"refuse", "black hole"}:
+            self._loop.call_soon_threadsafe(self._cut)
+
+    def mend(self) -> None:
+        """Everything passes again."""
+        self.fault = Fault()
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def close(self) -> None:
+        """End."""
+        self._loop.call_soon_threadsafe(self._cut)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _cut(self) -> None:
+        for writer in list(self._writers):
+            _reset(writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.fault.mode == "refuse":
+            _reset(writer)
+            return
+        self._writers.add(writer)
+        try:
+            if self.fault.mode == "black hole":
+                while await reader.read(65_536):
+                    pass
+                return
+            there, onward = await asyncio.open_connection(*self.target)
+        except OSError:
+            _reset(writer)
+            self._writers.discard(writer)
+            return
+        self._writers.add(onward)
+        try:
+            await asyncio.gather(self._forward(reader, onward), self._back(there, writer))
+        finally:
+            for each in (writer, onward):
+                self._writers.discard(each)
+                each.close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        with contextlib.suppress(OSError):
+            writer.write_eof()
+
+    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                if self.fault.delay_seconds:
+                    await asyncio.sleep(self.fault.delay_seconds)
+                if self.fault.mode == "reset after execution":
+                    self.resets += 1
+                    _reset(writer)
+                    return
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST, as a peer that is suddenly gone."""
+    raw = writer.get_extra_info("socket")
+    if raw is not None:
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
