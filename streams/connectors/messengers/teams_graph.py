@@ -48,7 +48,7 @@ def place_of(path: str | None) -> Place:
     parts = (path or "").rpartition("#")[2].replace("('", "/").replace("')", "").strip("/").split("/")
     # `$entity` stands where a context does not say which one.
     keys = {name.lower(): unquote(key) for name, key in pairwise(parts) if not key.startswith("$")}
-    in_thread = "replies" in keys
+    in_thread = "replies" in parts
     message = keys.get("replies") or keys.get("messages")
     return Place(keys.get("channels"), keys.get("chats"), keys.get("messages") if in_thread else None, message)
 
