@@ -130,7 +130,8 @@ class ChatMessage:
 
     def _deleted(self, at: datetime | None) -> Draft:
         # With a version it takes no conversation away, only a message.
-        return self._event("deleted", f"{self._id()}:deleted:{self._version()}", at, version=1)
+        told = text(self._content, "deletedDateTime") or id_text(self._content, "etag") or "untold"
+        return self._event("deleted", f"{self._id()}:deleted:{told}", at, version=1)
 
     def _updated(self) -> Draft | Ignored:
         """An edit, or a reaction: Graph tells both as an update, and the later of the two is what happened."""
@@ -173,9 +174,6 @@ class ChatMessage:
 
     def _id(self) -> str:
         return required(id_text(self._content, "id") or self._place.message, "$.id")
-
-    def _version(self) -> str:
-        return text(self._content, "deletedDateTime") or id_text(self._content, "etag") or "now"
 
     def _channel(self) -> str | None:
         named = id_text(self._content, "channelIdentity", "channelId") or self._place.channel
