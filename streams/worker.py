@@ -158,10 +158,12 @@ async def _beat(stuck_watch: StuckWatch) -> None:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether this is Kafka not answering, and not something wrong with the data, the memory or the program."""
-    if isinstance(error, KafkaError):
-        return bool(error.retriable)
-    return isinstance(error, TimeoutError | ConnectionError)
+    """Whether this is Kafka not answering, and not something wrong with the data, the memory or the program.
+
+    aiokafka wraps a lost connection into a bare `KafkaError`, so causes count as well.
+    """
+    passing = bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, TimeoutError | ConnectionError)
+    return passing or (type(error) is KafkaError and error.__cause__ is not None and _may_pass(error.__cause__))
 
 
 def lane_kinds() -> tuple[LaneKind, LaneKind]:

@@ -27,6 +27,7 @@ from streams.connectors.web_server import ConnectServer
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.sender import NOW, Sender
+from tests.senders.teams_senders import TEAMS_SENDERS
 
 Headers = Mapping[str, str]
 
@@ -94,7 +95,7 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS)}
+SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *TEAMS_SENDERS)}
 
 
 @dataclass

@@ -39,7 +39,11 @@ class LaneTransaction:
 
     async def fence(self) -> None:
         """Take the lane over: from here on every older owner fails at the broker, and what it left open is aborted."""
-        await asyncio.wait_for(self._producer.start(), STEP_TIMEOUT_SECONDS)
+        try:
+            await asyncio.wait_for(self._producer.start(), STEP_TIMEOUT_SECONDS)
+        except BaseException:
+            await self.close()
+            raise
 
     async def commit(self, outbox: Outbox, offsets: Mapping[TopicPartition, int]) -> None:
         """Make it durable. Any exception means that the lane's memory is not to be trusted any more.

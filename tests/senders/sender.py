@@ -43,6 +43,8 @@ class Sender:
     """Whether payloads are JSON."""
     greets: tuple[str, ...] = ()
     """Methods besides POST that are a handshake here."""
+    kind: str = ""
+    """The kind of connector, where `connector` names one of its ways in: each has a sender and a route of its own."""
 
     def headers(self, body: bytes | None = None, *, secret: str | None = None, at: datetime = NOW) -> dict[str, str]:
         """The headers of a request with this body."""
@@ -51,4 +53,4 @@ class Sender:
     def instance(self) -> Instance:
         """The connector configured with the old and the new secret."""
         proof: dict[str, Any] = {self.kept_as: self.secrets[:2]}
-        return Instance(self.connector, self.connector, **proof, **self.settings)
+        return Instance(self.connector, self.kind or self.connector, **proof, **self.settings)
