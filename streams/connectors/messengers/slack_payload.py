@@ -11,11 +11,13 @@ from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
 from streams.connectors.payload_reading import Json, number, read_json, tables, text
 
-BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "thread_broadcast"})
+BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
 """Subtypes of what somebody wrote; without a subtype it is a plain message."""
 
 LINES_OF_SLACK = frozenset(
     {
+        "app_conversation_join",
+        "app_conversation_leave",
         "assistant_app_thread",
         "bot_add",
         "bot_disable",
@@ -51,6 +53,8 @@ LINES_OF_SLACK = frozenset(
         "reminder_add",
         "reply_broadcast",
         "sh_room_created",
+        "share_shortcut",
+        "tabbed_canvas_updated",
         "tombstone",
         "unpinned_item",
     }
