@@ -1,5 +1,6 @@
 """What Discord's payloads mean: the published ones, dispatches, interactions, and mutilated ones."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from streams.connectors.connector_contract import (
 from streams.connectors.messengers.discord_channel import DISCORD
 from streams.connectors.messengers.discord_payload import snowflake_time
 from streams.connectors.messengers.discord_signature import DiscordSignature
+from tests.connect_bench import SENDERS, bench
 from tests.senders.messengers_senders import (
     TYPED,
     discord_dispatch,
@@ -273,6 +275,21 @@ def test_pings_are_answered_when_they_are_signed() -> None:
         assert greeting is not None
         assert (greeting.status, greeting.body, greeting.content_type) == (*answer, "application/json")
         assert connector.handshake(request(ping), Verdict("bad_signature")) is None
+
+
+def test_the_probes_of_an_endpoint_hear_what_discord_expects() -> None:
+    async def scene() -> None:
+        async with bench() as running:
+            sender = SENDERS["discord"]
+            body = json.dumps(PING_OF_WEBHOOKS).encode()
+            status, _, headers = await running.send(sender, body=body)
+            assert (status, headers["Content-Type"]) == (204, "application/json")
+            forged = sender.headers(body, secret=sender.secrets[2])
+            assert (await running.send(sender, body=body, headers=forged))[0] == 401
+            unsigned = json.dumps(PING_OF_INTERACTIONS).encode()
+            assert (await running.send(sender, body=unsigned, headers={}))[0] == 401
+
+    asyncio.run(scene())
 
 
 @pytest.mark.parametrize(

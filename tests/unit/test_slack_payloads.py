@@ -145,11 +145,12 @@ def test_a_message_and_its_mention_count_once_in_any_wrapping() -> None:
         enveloped,
         slack_event(mention, event_id="Ev8"),
         {"envelope_id": "e-1", "type": "events_api", "payload": enveloped, "accepts_response_payload": False},
-        {**message, "team": "T-OWN"},
     ]
     assert {(event_of(each).id, event_of(each).conversation_id) for each in told} == {
         ("T-OWN:C1:1772443798.000100", "slack:T-OWN:C1:1772443798.000100")
     }
+    bare = [message, {**message, "team": "T-OWN"}, mention]
+    assert {event_of(each).conversation_id for each in bare} == {"slack:C1:1772443798.000100"}
 
 
 def test_a_thread_is_a_conversation() -> None:
@@ -207,9 +208,10 @@ def test_both_sides_of_a_shared_channel_write_in_one_conversation() -> None:
         ({"bot_id": "B1"}, Author("bot", "B1"), "bot"),
         ({"user": "USLACKBOT"}, Author("bot", "USLACKBOT"), "slackbot"),
         ({"subtype": "me_message"}, Author("customer", "U-ASKS"), None),
+        ({"subtype": "file_share", "user": None, "files": [{"user": "U-ASKS"}]}, Author("customer", "U-ASKS"), None),
     ],
 )
-def test_apps_are_bots(fields: dict[str, Any], author: Author, automated: str | None) -> None:
+def test_apps_are_bots_and_people_are_not(fields: dict[str, Any], author: Author, automated: str | None) -> None:
     event = event_of(slack_event(slack_message(**fields)))
     assert (event.author, event.automated) == (author, automated)
 

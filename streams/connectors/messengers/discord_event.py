@@ -225,7 +225,7 @@ class DiscordEvent:
 
     def _author(self, user: Json, member: Json, message: Json | None = None, place: str = ".user_id") -> Author:
         person = required(id_text(user, "id"), f"{self._told.place}{place}.id")
-        if flag(user, "system"):
+        if flag(user, "system") and not id_text(message, "webhook_id"):
             return Author("system", person)
         if flag(user, "bot") or id_text(message, "webhook_id"):
             return Author("bot", person)

@@ -81,7 +81,7 @@ class SlackEvents:
             return self._event(SlackDelivery(self._instance, payload, event), drafter)
         if word(payload, "type") == "event_callback":
             raise Malformed("Object contains no event - at `$.event`")
-        return self._event(SlackDelivery(self._instance, {}, _bare(payload)), drafter)
+        return self._event(_bare(self._instance, payload), drafter)
 
     def _event(self, delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         kind = required(word(delivery.event, "type"), f"{delivery.place}.type")
@@ -107,12 +107,12 @@ def _without_event(payload: Json) -> Ignored | None:
     return Ignored("without_effect") if kind in OF_THE_CONNECTION else None
 
 
-def _bare(payload: Json) -> Json:
+def _bare(instance: Instance, payload: Json) -> SlackDelivery:
     """An event without an envelope. The legacy outgoing webhook is a form whose fields are a message's."""
-    if text(payload, "type") is None and text(payload, "channel_id") and text(payload, "timestamp"):
-        renamed = {"channel": payload["channel_id"], "ts": payload["timestamp"], "user": payload.get("user_id")}
-        return {**payload, **renamed, "type": "message", "team": payload.get("team_id")}
-    return payload
+    if text(payload, "type") is not None or not text(payload, "channel_id") or not text(payload, "timestamp"):
+        return SlackDelivery(instance, {}, payload)
+    renamed = {"channel": payload["channel_id"], "ts": payload["timestamp"], "user": payload.get("user_id")}
+    return SlackDelivery(instance, {"team_id": payload.get("team_id")}, {**payload, **renamed, "type": "message"})
 
 
 def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
