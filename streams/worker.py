@@ -162,7 +162,9 @@ def _may_pass(error: BaseException) -> bool:
 
     aiokafka wraps a lost connection into a bare `KafkaError`, so causes count as well.
     """
-    passing = bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, TimeoutError | ConnectionError)
+    passing = (
+        bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, TimeoutError | ConnectionError)
+    )
     return passing or (type(error) is KafkaError and error.__cause__ is not None and _may_pass(error.__cause__))
 
 

@@ -25,6 +25,7 @@ from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
+from tests.senders.messengers_senders import MESSENGERS_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.sender import NOW, Sender
 from tests.senders.teams_senders import TEAMS_SENDERS
@@ -95,7 +96,9 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *TEAMS_SENDERS)}
+SENDERS = {
+    sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *TEAMS_SENDERS, *MESSENGERS_SENDERS)
+}
 
 
 @dataclass

@@ -7,11 +7,13 @@ from importlib.metadata import entry_points
 
 from streams.connectors.connector_contract import ConnectorKind
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from streams.connectors.messengers.discord_channel import DISCORD
+from streams.connectors.messengers.slack_channel import SLACK
 from streams.connectors.messengers.teams_channel import TEAMS
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
 
-BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, TEAMS, CLOUDEVENTS, WEBHOOK)
+BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, TEAMS, CLOUDEVENTS, WEBHOOK, SLACK, DISCORD)
 
 ENTRY_POINTS = "careline.connectors"
 

@@ -12,8 +12,8 @@ from tests.second_opinion.plain_calendar import Plain
 from tests.second_opinion.plain_clock import Pause, Promise, ending_of
 
 DAY_SECONDS = 86_400
-ALWAYS = Plain(weekly={weekday: ((0, DAY_SECONDS),) for weekday in range(1, 8)})
-OFFICE = Plain(weekly={weekday: ((9 * 3600, 12 * 3600), (13 * 3600, 18 * 3600)) for weekday in range(1, 6)})
+ALWAYS = Plain(weekly=dict.fromkeys(range(1, 8), ((0, DAY_SECONDS),)))
+OFFICE = Plain(weekly=dict.fromkeys(range(1, 6), ((9 * 3600, 12 * 3600), (13 * 3600, 18 * 3600))))
 DAY = 24 * HOUR
 
 TARGETS = {

@@ -53,7 +53,7 @@ class Webhooks:
         self.answers: Counter[int] = Counter()
         self.slowest = 0.0
 
-    async def send_for(self, seconds: float, name: str, retry: bool = True) -> None:  # noqa: FBT001, FBT002
+    async def send_for(self, seconds: float, name: str, retry: bool = True) -> None:
         """Send one message after another, each again until it is accepted where `retry` is set."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
             end, number = time.monotonic() + seconds, 0
@@ -137,7 +137,7 @@ def test_f6_all_brokers_are_gone(three: BrokerGroup, three_house: House, seed: i
     assert webhooks.answers[503] > 0
     assert worker.poll() is None
     for number in (1, 2, 3):
-        three._launch(three.nodes[number - 1])  # noqa: SLF001 - all at once: none answers before two are there
+        three._launch(three.nodes[number - 1])
     for number in (1, 2, 3):
         three.wait_for(number)
     began = time.monotonic()

@@ -36,6 +36,8 @@ class Sender:
     """What a proof with the wrong secret is called."""
     kept_as: Literal["secrets", "tokens"] = "secrets"
     """Where the instance keeps what proves the sender."""
+    public_half: Callable[[str], str] = str
+    """What the instance is given of a secret: the secret itself, or the public key that belongs to it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the instance is configured with."""
     event: Literal["interaction", "signal"] = "interaction"
@@ -52,5 +54,5 @@ class Sender:
 
     def instance(self) -> Instance:
         """The connector configured with the old and the new secret."""
-        proof: dict[str, Any] = {self.kept_as: self.secrets[:2]}
+        proof: dict[str, Any] = {self.kept_as: tuple(self.public_half(secret) for secret in self.secrets[:2])}
         return Instance(self.connector, self.kind or self.connector, **proof, **self.settings)

@@ -1,0 +1,171 @@
+"""What Slack sends, in any of its wrappings, and its words: events, subtypes, interactive payloads.
+
+Sources: Slack developer documentation, "Events API", "message event" with its subtypes, "Using Socket Mode",
+"Handling user interaction", "Slash commands", and the legacy "Outgoing webhooks". `slack_delivery` has one event next.
+"""
+
+import re
+from urllib.parse import parse_qsl
+
+from schemas.interaction import Attachment
+from streams.connectors.connector_contract import Refused, WebhookRequest
+from streams.connectors.payload_reading import Json, number, read_json, tables, text
+
+BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
+"""Subtypes of what somebody wrote; without a subtype it is a plain message."""
+
+LINES_OF_SLACK = frozenset(
+    {
+        "app_conversation_join",
+        "app_conversation_leave",
+        "assistant_app_thread",
+        "bot_add",
+        "bot_disable",
+        "bot_enable",
+        "bot_remove",
+        "channel_archive",
+        "channel_canvas_updated",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+        "channel_join",
+        "channel_leave",
+        "channel_name",
+        "channel_posting_permissions",
+        "channel_purpose",
+        "channel_topic",
+        "channel_unarchive",
+        "document_mention",
+        "ekm_access_denied",
+        "file_comment",
+        "file_mention",
+        "group_archive",
+        "group_join",
+        "group_leave",
+        "group_name",
+        "group_purpose",
+        "group_topic",
+        "group_unarchive",
+        "huddle_thread",
+        "joiner_notification",
+        "joiner_notification_for_inviter",
+        "message_replied",
+        "pinned_item",
+        "reminder_add",
+        "reply_broadcast",
+        "sh_room_created",
+        "share_shortcut",
+        "tabbed_canvas_updated",
+        "tombstone",
+        "unpinned_item",
+    }
+)
+"""Subtypes of what Slack itself says in a channel; `reply_broadcast` and `message_replied` repeat what was told."""
+
+OTHER_SUBJECTS = frozenset(
+    {
+        "app",
+        "assistant",
+        "call",
+        "channel",
+        "commands",
+        "dnd",
+        "email",
+        "emoji",
+        "entity",
+        "external",
+        "file",
+        "function",
+        "goodbye",
+        "grid",
+        "group",
+        "hello",
+        "im",
+        "invite",
+        "link",
+        "member",
+        "message",
+        "mpim",
+        "pin",
+        "pref",
+        "presence",
+        "reaction",
+        "resources",
+        "scope",
+        "shared",
+        "star",
+        "subteam",
+        "team",
+        "tokens",
+        "user",
+        "workflow",
+    }
+)
+"""First words of the events that move no promise of ours: `team_join`, `pin_added`, `message_metadata_posted`,
+`reaction_removed` ..."""
+
+INTERACTIVE = frozenset(
+    {
+        "block_actions",
+        "block_suggestion",
+        "dialog_cancellation",
+        "dialog_submission",
+        "dialog_suggestion",
+        "interactive_message",
+        "message_action",
+        "shortcut",
+        "view_closed",
+        "view_submission",
+        "workflow_step_edit",
+    }
+)
+"""Payloads of buttons, menus, shortcuts and modals."""
+
+OF_THE_CONNECTION = frozenset({"disconnect", "hello"})
+"""What Socket Mode says about itself."""
+
+MOST_BYTES = 2**53
+"""More than any file has; a JSON number is exact below it."""
+
+_FORM = re.compile(rb"[A-Za-z_]+=")
+"""How a form begins, and no JSON."""
+
+_ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+"""The three characters that Slack escapes in texts; the ampersand last, so that nothing is undone twice."""
+
+
+def read_body(request: WebhookRequest) -> Json | Refused:
+    """The payload of a request: JSON, JSON inside a form, or the fields of a form."""
+    if not _FORM.match(request.body):
+        return read_json(request.body)
+    try:
+        fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    except UnicodeDecodeError as error:
+        return Refused("not_utf8", str(error))
+    return read_json(fields["payload"].encode("utf-8", "replace")) if "payload" in fields else fields
+
+
+def is_form(request: WebhookRequest) -> bool:
+    """Whether a request is a form: a slash command, an interactive payload, a check of the certificate."""
+    return _FORM.match(request.body) is not None
+
+
+def text_of(message: Json) -> str | None:
+    """What was written, in Slack's own markup, with its escapes undone."""
+    written = text(message, "text")
+    for escaped, plain in _ESCAPED if written else ():
+        written = written.replace(escaped, plain) if written else written
+    return written
+
+
+def attachments_of(message: Json) -> tuple[Attachment, ...]:
+    """The files of a message."""
+    return tuple(_attachment(file) for file in tables(message, "files"))
+
+
+def _attachment(file: Json) -> Attachment:
+    size = number(file, "size")
+    return Attachment(
+        name=text(file, "name") or text(file, "title"),
+        media_type=text(file, "mimetype"),
+        size_bytes=int(size) if size is not None and 0 <= size < MOST_BYTES else None,
+    )
