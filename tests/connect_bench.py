@@ -23,9 +23,11 @@ from streams.connectors.connector_registry import known_connectors
 from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
+from tests.senders.business_senders import BUSINESS_SENDERS
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.sender import NOW, Sender
+from tests.senders.survey_senders import SURVEY_SENDERS
 
 Headers = Mapping[str, str]
 
@@ -84,7 +86,9 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS)}
+SENDERS = {
+    sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *SURVEY_SENDERS, *BUSINESS_SENDERS)
+}
 
 
 @dataclass

@@ -7,6 +7,7 @@ missing where it must not be is said by `Malformed`, which names the place.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_FROM = 100_000_000_000
 """A number of seconds of this size lies in the year 5138; so many milliseconds lie in 1973."""
 MICROSECONDS_FROM = 100_000_000_000_000
+
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class Malformed(ValueError):  # noqa: N818 - it describes the payload, in the words of the dead letter
@@ -144,3 +147,24 @@ def required(found: Found | None, place: str) -> Found:
     if found is None:
         raise Malformed(f"Object contains no {place.rpartition('.')[2]} - at `{place}`")
     return found
+
+
+def as_json(value: Json) -> bytes:
+    """A piece of a payload as a text of its own, always the same for the same content.
+
+    Raises:
+        Malformed: it is nested too deeply to be written down.
+    """
+    try:
+        return _encoder.encode(value)
+    except RecursionError:
+        raise Malformed("nested too deeply - at `$`") from None
+
+
+def content_id(value: Json) -> str:
+    """An id for what has none: the same content has the same id, so that sending it twice changes nothing.
+
+    Raises:
+        Malformed: it is nested too deeply.
+    """
+    return "sha:" + blake2b(as_json(value), digest_size=16).hexdigest()
