@@ -29,8 +29,7 @@ def whole_body(request: WebhookRequest, timestamp: str) -> bytes:  # noqa: ARG00
 class HmacScheme:
     """How a provider signs.
 
-    `header` has the signature, after `prefix` (which may be left out where `bare` says so); several may stand there
-    with commas between them. `timestamp_header`
+    `header` has the signature, after `prefix`; several may stand there with commas between them. `timestamp_header`
     has the signing time (seconds, milliseconds or ISO 8601) where there is one, and then it must be within the
     tolerance. `signed` gives the bytes that the signature covers. `key` makes the HMAC key of a configured secret.
     """
@@ -39,7 +38,6 @@ class HmacScheme:
     digest: Literal["sha1", "sha256", "sha512"] = "sha256"
     written: Literal["hex", "base64"] = "hex"
     prefix: str = ""
-    bare: bool = False
     timestamp_header: str | None = None
     signed: Callable[[WebhookRequest, str], bytes] = whole_body
     key: Callable[[str], bytes] = raw_text
@@ -93,8 +91,7 @@ class HmacVerifier:
     def _presented(self, header: str) -> list[bytes]:
         scheme = self._scheme
         found = (written.strip() for written in header.split(",")[:MAX_SIGNATURES])
-        fitting = (written for written in found if scheme.bare or written.startswith(scheme.prefix))
-        kept = (written.removeprefix(scheme.prefix) for written in fitting)
+        kept = (written.removeprefix(scheme.prefix) for written in found if written.startswith(scheme.prefix))
         return [raw_text(written.lower() if scheme.written == "hex" else written) for written in kept]
 
 

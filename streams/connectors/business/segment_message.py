@@ -47,7 +47,7 @@ class SegmentMessage:
     @property
     def call(self) -> str | None:
         """`track`, `identify` ...; null where nothing says what this is."""
-        said = word(self.message, "type")
+        said = word(self.message, "type") or word(self.message, "action")
         if said is not None and "distinct_id" not in self.message:
             return said
         return POSTHOG_CALLS.get(self.name or "", "track") if text(self.message, "event") else None

@@ -63,7 +63,7 @@ def monthly_revenue(subscription_items: Iterable[Json], status: str | None) -> t
         currency = word(price, "currency") or word(plan, "currency") or currency
         total += in_major_units(each * packed, currency) / (months * count)
         known = True
-    if not known:
+    if not known or not math.isfinite(total):
         return None
     return (round(total, 4) if status is None or status in BILLED else 0.0), currency
 
@@ -95,6 +95,6 @@ def _unit_amount(priced: Json) -> float | None:
 def _packages(quantity: float, rule: dict[str, Json]) -> float:
     """How many units are billed where they are sold in packages."""
     size = number(rule, "divide_by")
-    if size is None or size <= 0:
+    if size is None or size < 1:
         return quantity
     return float((math.ceil if word(rule, "round") == "up" else math.floor)(quantity / size))

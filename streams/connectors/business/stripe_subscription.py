@@ -8,6 +8,7 @@ version 2025-03-31 the billing period is that of the items.
 """
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 
 from streams.connectors.business.stripe_money import monthly_revenue, plan_name
 from streams.connectors.business.subscription_words import Told, moment_told
@@ -27,7 +28,7 @@ def subscription_now(subscription: Json) -> Iterator[Told]:
     if revenue is not None:
         yield Told("mrr", *revenue)
     seats = [counted for line in lines if (counted := number(line, "quantity")) is not None]
-    if seats:
+    if seats and isfinite(sum(seats)):
         yield Told("seats", sum(seats))
     if status in ENDED:
         return

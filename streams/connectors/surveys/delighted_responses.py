@@ -33,7 +33,7 @@ from streams.connectors.payload_reading import (
     word,
 )
 
-SIGNATURE = HmacScheme(header="x-delighted-webhook-signature", prefix="sha256=", bare=True)
+SIGNATURE = HmacScheme(header="x-delighted-webhook-signature", prefix="sha256=")
 
 RESPONSES = frozenset({"survey_response.created", "survey_response.updated"})
 WITHOUT_SCORE = ("unsubscribed", "person.", "bounced", "survey_request.", "survey_response.deleted")
@@ -51,6 +51,9 @@ SURVEYS: dict[str, tuple[SurveyKind, float]] = {
     "ces7": ("ces", 7.0),
 }
 """Kinds of surveys by the word in `survey_type`. One that says none is NPS, for years the only one there was."""
+
+OTHER_SURVEYS = frozenset({"pmf"})
+"""Product/market fit has no mark: how disappointed somebody would be without the product."""
 
 
 class DelightedResponses:
@@ -82,7 +85,9 @@ def _signal(response: Json, drafter: Drafter) -> Draft | Ignored | Refused:
         return Ignored("no_answer")  # a person of the API, who has an id as well
     score = required(number(response, "score"), "$.event_data.score")
     named = word(response, "survey_type") or "nps"
-    survey = SURVEYS.get(named.replace("_", "").replace(" ", "")) or SURVEYS.get(named)
+    survey = SURVEYS.get(named.replace("_", ""))
+    if named in OTHER_SURVEYS:
+        return Ignored("no_known_question")
     if survey is None:
         return Refused("not_understood", f"the survey type {named[:40]!r} is not known")
     kind, scale = survey

@@ -52,9 +52,12 @@ SCALES = frozenset({"opinion_scale", "rating", "nps"})
 
 REMARKS = frozenset({"long_text", "short_text"})
 
-ACCOUNT_FIELDS = ("account", "account_id", "company_id", "org_id", "organization_id", "workspace_id")
+ACCOUNT_FIELDS = ("account", "account_id", "company_id", "customer_code", "org_id", "workspace_id")
 USER_FIELDS = ("user_id", "userid", "customer_id", "contact_id")
 """Hidden fields that carry an id, under the names that forms give them."""
+
+
+PERSONS = ("email", "user", "unverified_email")
 
 
 class Question(NamedTuple):
@@ -135,7 +138,8 @@ class TypeformResponses:
         asked = (answer for answer in answers if self._message and self._message in _names(answer))
         said = next((found for answer in asked if (found := text(answer, "text"))), None)
         if said is not None:
-            author = Author("customer", id_text(response, "hidden", "user_id"))
+            named = (person.partition(":")[2] for person in people if person.partition(":")[0] in PERSONS)
+            author = Author("customer", next(named, None))
             at = instant(response, "submitted_at")
             yield drafter.interaction(token, "message", token, at, author, identities=people, text=said)
 
@@ -146,7 +150,7 @@ class TypeformResponses:
             question = next((questions[name] for name in names if name in questions), Question())
             kind = next((self._kinds[name] for name in names if name in self._kinds), None)
             if kind is None and field in SCALES:
-                kind = "nps" if field == "nps" else kind_of_question(id_text(answer, "field", "ref"), question.title)
+                kind = "nps" if field == "nps" else kind_of_question(*names, question.title)
                 kind = kind or ("csat" if field == "rating" else None)
             if kind is None:
                 continue
@@ -197,11 +201,11 @@ def _identities(hidden: dict[str, Json], answers: list[Json]) -> tuple[str, ...]
     known = {key.lower(): value for key, value in hidden.items()}
     account = next((found for key in ACCOUNT_FIELDS if (found := id_text(known, key))), None)
     user = next((found for key in USER_FIELDS if (found := id_text(known, key))), None)
-    address = text(known, "email") or ""
+    address = next((found for key in ("email", *known) if "@" in (found := text(known, key) or "")), None)
     typed = next((found for answer in answers if (found := text(answer, "email"))), None)
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(address) if "@" in address else ()),
+        *(identities_of_address(address) if address else ()),
         *([f"user:{user}"] if user else []),
         *([f"unverified_email:{typed.strip().lower()}"] if typed else []),
     )
