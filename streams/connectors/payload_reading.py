@@ -5,7 +5,7 @@ milliseconds or ISO 8601). Normalisers take them apart with these functions, whi
 missing where it must not be is said by `Malformed`, which names the place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -147,6 +147,28 @@ def required(found: Found | None, place: str) -> Found:
     if found is None:
         raise Malformed(f"Object contains no {place.rpartition('.')[2]} - at `{place}`")
     return found
+
+
+def read_one(thing: Json, read: Callable[[Json], Iterable[Found]]) -> list[Found | Refused]:
+    """What a payload means, or the place where it is malformed."""
+    try:
+        return list(read(thing))
+    except Malformed as error:
+        return [Refused("malformed_payload", str(error))]
+
+
+def read_each(things: Iterable[Json], read: Callable[[Json], Iterable[Found]]) -> list[Found | Refused]:
+    """What each of several things means. What is refused goes with its own bytes: it harms no neighbour."""
+    return [_apart(reading, thing) for thing in things for reading in read_one(thing, read)]
+
+
+def _apart(reading: Found | Refused, thing: Json) -> Found | Refused:
+    if not isinstance(reading, Refused) or reading.value is not None:
+        return reading
+    try:
+        return Refused(reading.reason, reading.detail, as_json(thing))
+    except Malformed:
+        return reading
 
 
 def as_json(value: Json) -> bytes:

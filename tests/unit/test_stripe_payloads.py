@@ -184,6 +184,12 @@ def test_events_that_tell_nothing_of_their_own(kind: str, thing: Any, reason: st
     assert stripe.ignored(stripe_event(kind, thing)) == reason
 
 
+def test_objects_are_known_by_their_ids_and_in_their_data() -> None:
+    charge = {"id": "ch_1", "customer": "cus_1", "currency": "usd", "amount": 500, "paid": True, "amount_refunded": 200}
+    told = [("payment_succeeded", 5, "usd"), ("refunded", 2, "usd")]
+    assert stripe.told(charge) == stripe.told({"object": charge, "previous_attributes": {}}) == told
+
+
 def test_thin_events_have_nothing_in_them() -> None:
     assert stripe.ignored({"id": "evt_1", "object": "v2.core.event", "type": "v1.invoice.paid"}) == "needs_fetch"
 

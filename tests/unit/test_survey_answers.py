@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from streams.connectors.connector_contract import Draft, Refused
 from streams.connectors.surveys.delighted_responses import DELIGHTED
 from streams.connectors.surveys.survey_questions import Mark, kind_of_question, mark_of
 from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
@@ -125,6 +126,7 @@ def test_a_typed_address_never_makes_a_company() -> None:
     [
         (typeform_event(NAME), "no_known_question"),
         ({"event_type": "form_response_partial", "form_response": {}}, "unfinished_response"),
+        ({"token": "t", "response_type": "started", "submitted_at": "0001-01-01T00:00:00Z"}, "unfinished_response"),
         ({"items": [], "page_count": 0, "total_items": 0}, "empty_page"),
         ({"id": "f", "title": "T", "fields": []}, "form_definition"),
         ({"token": "t", "answers": [scored(3)], "hidden": {}}, "nobody_named"),
@@ -197,6 +199,18 @@ def test_a_response_of_the_api_names_the_person_by_id() -> None:
 )
 def test_other_things_of_delighted_are_ignored_with_a_reason(event: Any, said: str) -> None:
     assert delighted.ignored(event) == said
+
+
+def test_a_bad_response_harms_none_of_its_neighbours() -> None:
+    page = {
+        "items": [{"answers": []}, {"token": "t", "hidden": {"user_id": "7"}, "answers": [scored(3)]}],
+        "page_count": 1,
+    }
+    refused, answered = typeform.read(page)
+    assert isinstance(refused, Refused)
+    assert refused.value == b'{"answers":[]}'
+    assert isinstance(answered, Draft)
+    assert [type(each).__name__ for each in delighted.read([{}, delighted_event()])] == ["Refused", "Draft"]
 
 
 def test_a_mark_outside_its_scale_is_refused() -> None:

@@ -9,6 +9,7 @@ the resources `call` and `mailing`; captured payloads in hull/hull-connectors `h
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from schemas.interaction import Author
 from streams.connectors.connector_contract import (
@@ -24,11 +25,12 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     id_text,
     instant,
     items,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     text,
@@ -59,12 +61,11 @@ class OutreachEvents:
         if isinstance(payload, Refused):
             return [payload]
         drafter = Drafter(self._instance, request, "email")
-        resources = items(payload, "data") or [table(payload, "data")]
-        event = word(payload, "meta", "eventName")
-        try:
-            return [reading for resource in resources for reading in _read(resource, event, drafter)]
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        read = partial(_read, event=word(payload, "meta", "eventName"), drafter=drafter)
+        listed = items(payload, "data")
+        if listed:
+            return read_each(listed, read)
+        return read_one(table(payload, "data"), read)
 
 
 def _read(resource: Json, event: str | None, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:

@@ -8,9 +8,10 @@ sends; a named credential carries the token.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from streams.connectors.business.salesforce_cases import CASE_TELLERS
-from streams.connectors.business.salesforce_record import CHANGES, SalesforceRecord, records_in
+from streams.connectors.business.salesforce_record import CHANGES, SalesforceRecord, messages_in, records_in
 from streams.connectors.business.subscription_words import Told, moment_told, subscription_traits
 from streams.connectors.connector_contract import (
     ConnectorKind,
@@ -22,7 +23,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.payload_reading import Malformed, flag, instant, number, read_json
+from streams.connectors.payload_reading import Json, flag, instant, number, read_each, read_json, read_one
 from streams.connectors.signatures import BearerTokens
 
 ENDED_CONTRACTS = frozenset({"expired", "terminated", "cancelled", "canceled"})
@@ -39,14 +40,19 @@ class SalesforceChanges:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        drafter = Drafter(self._instance, request, "other")
-        try:
-            return [reading for record in records_in(payload) for reading in _read(record, drafter)]
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        read = partial(_read, drafter=Drafter(self._instance, request, "other"))
+        listed = messages_in(payload)
+        if listed is not None:
+            return read_each(listed, read) or [Ignored("empty_list")]
+        return read_one(payload, read)
 
 
-def _read(record: SalesforceRecord | str, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
+def _read(message: Json, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
+    for record in records_in(message):
+        yield from _read_record(record, drafter)
+
+
+def _read_record(record: SalesforceRecord | str, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
     if isinstance(record, str):
         yield Ignored(record)
     elif record.change is not None and record.change not in CHANGES:

@@ -91,23 +91,18 @@ class SalesforceRecord:
         return tuple(f"{kind}:{value}" for kind, value in found if value)
 
 
+def messages_in(payload: Json) -> list[Json] | None:
+    """The messages of a list or of a page of records; null where the payload is one message."""
+    listed = next((found for key in ("records", "events") if (found := at(payload, key)) is not None), payload)
+    return listed if isinstance(listed, list) else None
+
+
 def records_in(message: Json) -> Iterator[SalesforceRecord | str]:
     """The records of a message, or a short reason for having none.
 
     Raises:
         Malformed: it is neither a change event, nor a platform event, nor a record.
     """
-    listed = next((found for key in ("records", "events") if (found := at(message, key)) is not None), message)
-    if isinstance(listed, list):
-        for one in listed:
-            yield from _records_of(one)
-        if not listed:
-            yield "empty_list"
-    else:
-        yield from _records_of(message)
-
-
-def _records_of(message: Json) -> Iterator[SalesforceRecord | str]:
     inside = next((found for path in WRAPPINGS if (found := table(message, *path))), table(message))
     header = table(inside, HEADER)
     if header:

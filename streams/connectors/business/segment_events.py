@@ -25,7 +25,7 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.payload_reading import Json, Malformed, as_json, at, number, read_json, text
+from streams.connectors.payload_reading import at, number, read_each, read_json, read_one, text
 from streams.connectors.signatures import BearerTokens
 
 SIGNATURE = HmacScheme(header="x-signature", digest="sha1")
@@ -83,26 +83,9 @@ class SegmentEvents:
         drafter = Drafter(self._instance, request, "chat")
         batch = payload if isinstance(payload, list) else at(payload, "batch")
         if not isinstance(batch, list):
-            return _readings(payload, None, drafter)
-        found = [_of(message, reading) for message in batch for reading in _readings(message, payload, drafter)]
+            return read_one(payload, lambda message: _read(SegmentMessage(message), drafter))
+        found = read_each(batch, lambda message: _read(SegmentMessage(message, payload), drafter))
         return found or [Refused("malformed_payload", "a batch without messages - at `$.batch`")]
-
-
-def _of(message: Json, reading: Draft | Ignored | Refused) -> Draft | Ignored | Refused:
-    """If one message of a batch is refused, the dead letter holds it and not its neighbours."""
-    if not isinstance(reading, Refused):
-        return reading
-    try:
-        return Refused(reading.reason, reading.detail, as_json(message))
-    except Malformed:
-        return reading
-
-
-def _readings(message: Json, envelope: Json, drafter: Drafter) -> list[Draft | Ignored | Refused]:
-    try:
-        return list(_read(SegmentMessage(message, envelope), drafter))
-    except Malformed as error:
-        return [Refused("malformed_payload", str(error))]
 
 
 def _read(message: SegmentMessage, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:

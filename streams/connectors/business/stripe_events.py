@@ -9,7 +9,8 @@ zulip/zulip `zerver/webhooks/stripe/fixtures`.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.business import stripe_payments as payments
@@ -28,12 +29,13 @@ from streams.connectors.connector_contract import (
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     content_id,
     id_text,
     instant,
     items,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
@@ -66,6 +68,14 @@ TELLERS: dict[str, Teller] = {
     "charge.dispute.closed": payments.dispute_closed,
 }
 
+FINDERS: dict[str, Callable[[Json], Iterator[Told] | Iterator[Told | Ignored]]] = {
+    "charge": payments.charge_found,
+    "dispute": payments.dispute_found,
+    "invoice": payments.invoice_found,
+    "subscription": subscriptions.subscription_found,
+}
+"""What an object of the API tells by being as it is."""
+
 TOLD_ELSEWHERE = {
     "checkout": "told_by_the_subscription_or_charge",
     "payment_intent": "told_by_the_invoice_or_charge",
@@ -90,6 +100,18 @@ _OTHER_SUBJECTS = (
 OTHER_SUBJECTS = frozenset(_OTHER_SUBJECTS.split())
 """First words of all other documented types, of today and of former years."""
 
+KIND_OF_PREFIX = {
+    "ch": "charge",
+    "cus": "customer",
+    "dp": "dispute",
+    "du": "dispute",
+    "evt": "event",
+    "in": "invoice",
+    "py": "charge",
+    "sub": "subscription",
+}
+"""What an object is by its id, for senders that leave its kind out."""
+
 ONCE = frozenset({"payment_succeeded"})
 """What two events tell in turn (`invoice.paid`, `invoice.payment_succeeded`): it has the id of its object, and counts
 once."""
@@ -113,22 +135,21 @@ class StripeEvents:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        drafter = Drafter(self._instance, request, "other")
-        things = items(payload, "data") if word(payload, "object") == "list" else [payload]
-        found: list[Draft | Ignored | Refused] = []
-        for thing in things:
-            try:
-                found += _read(thing, drafter)
-            except Malformed as error:
-                found.append(Refused("malformed_payload", str(error)))
-        return found or [Ignored("empty_list")]
+        read = partial(_read, drafter=Drafter(self._instance, request, "other"))
+        if word(payload, "object") == "list":
+            return read_each(items(payload, "data"), read) or [Ignored("empty_list")]
+        return read_one(payload, read)
 
 
 def _read(thing: Json, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
     kind = word(thing, "object")
+    data = table(thing, "object")
+    if data:  # the `data` of an event, without its envelope
+        thing, kind = data, word(data, "object")
+    kind = kind or KIND_OF_PREFIX.get((id_text(thing, "id") or "").partition("_")[0])
     if kind == "v2.core.event" or (kind == "event" and "data" not in thing):
         yield Ignored("needs_fetch")
-    elif kind == "event" or (kind is None and word(thing, "type") is not None):
+    elif kind == "event":
         yield from _event(thing, drafter)
     else:
         yield from _object(required(kind, "$.object"), thing, drafter)
@@ -161,25 +182,21 @@ def _untold(event_type: str) -> Ignored | Refused:
 
 def _object(kind: str, thing: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
     """An object as the API gives it: what it says by being as it is."""
-    object_id = required(id_text(thing, "id"), "$.id")
-    told: Iterator[Any]
-    if kind == "subscription":
-        told = subscriptions.subscription_found(thing)
-    elif kind == "invoice":
-        told = payments.invoice_found(thing)
-    elif kind == "charge":
-        told = payments.charge_found(thing)
-    elif kind == "dispute":
-        told = payments.dispute_opened(thing, {})
-    elif kind == "customer":
-        for subscription in tables(thing, "subscriptions", "data"):
+    kept = list(tables(thing, "subscriptions", "data"))
+    if kind == "customer" and kept:
+        for subscription in kept:
             yield from _object("subscription", subscription | {"customer": thing}, drafter)
-        told = iter([] if items(thing, "subscriptions", "data") else [Ignored("without_effect")])
+    elif kind == "customer":
+        yield Ignored("without_effect")
+    elif kind == "invoice" and id_text(thing, "id") is None:
+        yield Ignored("nothing_happened_yet")  # an upcoming invoice has no id
+    elif kind not in FINDERS:
+        yield Ignored(TOLD_ELSEWHERE.get(kind.partition(".")[0], "other_subject"))
     else:
-        told = iter([Ignored(TOLD_ELSEWHERE.get(kind.partition(".")[0], "other_subject"))])
-    # The same state has the same id, so that fetching it twice tells it once.
-    origin = Origin(f"{object_id}:{content_id(thing)}", _time_of(thing, drafter.received_at))
-    yield from _signals(told, thing, origin, drafter)
+        object_id = required(id_text(thing, "id"), "$.id")
+        # The same state has the same id, so that fetching it twice tells it once.
+        origin = Origin(f"{object_id}:{content_id(thing)}", _time_of(thing, drafter.received_at))
+        yield from _signals(FINDERS[kind](thing), thing, origin, drafter)
 
 
 def _time_of(thing: Json, now: datetime) -> datetime | None:
@@ -194,23 +211,25 @@ def _signals(
     told: Iterator[Told] | Iterator[Told | Ignored], thing: Json, origin: Origin, drafter: Drafter
 ) -> Iterator[Draft | Ignored]:
     people, object_id = _identities(thing), id_text(thing, "id")
-    for one in told:
-        if isinstance(one, Ignored):
-            yield one
-        elif not people:
-            yield Ignored("customer_not_named")
-            return
-        else:
-            yield drafter.signal(
-                f"{object_id if one.name in ONCE else origin.id}:{one.name}",
-                "subscription",
-                one.name,
-                one.value,
-                origin.at,
-                identities=people,
-                text=one.text,
-                raw_reference=f"stripe:{word(thing, 'object') or 'object'}:{object_id}",
-            )
+    reference = f"stripe:{word(thing, 'object')}:{object_id}" if object_id else None
+    facts: list[Told | Ignored] = list(told) or [Ignored("without_effect")]
+    if not people and isinstance(facts[0], Told):
+        facts = [Ignored("customer_not_named")]
+    for fact in facts:
+        if isinstance(fact, Ignored):
+            yield fact
+            continue
+        begin = object_id if fact.name in ONCE and object_id else origin.id
+        yield drafter.signal(
+            f"{begin}:{fact.name}",
+            "subscription",
+            fact.name,
+            fact.value,
+            origin.at,
+            identities=people,
+            text=fact.text,
+            raw_reference=reference,
+        )
 
 
 def _identities(thing: Json) -> tuple[str, ...]:

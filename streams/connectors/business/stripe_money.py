@@ -32,14 +32,14 @@ def in_major_units(amount: float, currency: str) -> float:
     return amount / (1000 if currency in THREE_DECIMAL else 100)
 
 
-def amount_in(thing: Json, *keys: str) -> tuple[float, str] | None:
+def amount_in(thing: Json, *keys: str) -> tuple[float, str | None] | None:
     """The first of these amounts that is there, in major units, with its currency."""
     currency = word(thing, "currency") or ""
     found = next((amount for key in keys if (amount := number(thing, key)) is not None), None)
-    return (in_major_units(found, currency), currency) if found is not None else None
+    return (in_major_units(found, currency), currency or None) if found is not None else None
 
 
-def monthly_revenue(subscription_items: Iterable[Json], status: str | None) -> tuple[float, str] | None:
+def monthly_revenue(subscription_items: Iterable[Json], status: str | None) -> tuple[float, str | None] | None:
     """What the items bring in a month, with the currency; null where a price is not said (tiers).
 
     Metered items bring what is used, which the price does not tell: they are left out. Discounts and taxes are not
@@ -65,7 +65,7 @@ def monthly_revenue(subscription_items: Iterable[Json], status: str | None) -> t
         known = True
     if not known or not math.isfinite(total):
         return None
-    return (round(total, 4) if status is None or status in BILLED else 0.0), currency
+    return (round(total, 4) if status is None or status in BILLED else 0.0), currency or None
 
 
 def plan_name(item: Json) -> str | None:

@@ -91,6 +91,8 @@ def charge_found(charge: Json) -> Iterator[Told | Ignored]:
     """A charge as the API gives it."""
     if flag(charge, "paid") or word(charge, "status") in {"succeeded", "paid"}:
         yield from charge_succeeded(charge, {})
+        if number(charge, "amount_refunded"):
+            yield from charge_refunded(charge, {})
     elif word(charge, "status") == "failed":
         yield from charge_failed(charge, {})
     else:
@@ -109,6 +111,14 @@ def dispute_closed(dispute: Json, previous: Mapping[str, Json]) -> Iterator[Told
         yield Ignored("without_effect")
     else:
         yield from _money(outcome, dispute, "amount")
+
+
+def dispute_found(dispute: Json) -> Iterator[Told | Ignored]:
+    """A dispute as the API gives it."""
+    if word(dispute, "status") in {"won", "lost", "warning_closed"}:
+        yield from dispute_closed(dispute, {})
+    else:
+        yield from dispute_opened(dispute, {})
 
 
 def customer_changed(customer: Json, previous: Mapping[str, Json]) -> Iterator[Told | Ignored]:

@@ -7,6 +7,9 @@ Source: Delighted API documentation, "Webhooks" and "Survey responses"; further 
 `zerver/webhooks/delighted/fixtures`.
 """
 
+from collections.abc import Iterator
+from functools import partial
+
 from schemas.interaction_words import SurveyKind
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import (
@@ -22,11 +25,12 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     id_text,
     instant,
     number,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     text,
@@ -63,20 +67,26 @@ class DelightedResponses:
         self._instance = instance
 
     def normalise(self, request: WebhookRequest) -> Reading:
-        """One response as one signal, from the webhook's envelope or as the API gives it."""
+        """One response as one signal, from the webhook's envelope or as the API gives it; or a list of them."""
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        event = word(payload, "event_type")
-        if event is not None and event.startswith(WITHOUT_SCORE):
-            return [Ignored("no_answer")]
-        if event is not None and event not in RESPONSES:
-            return [Refused("not_understood", f"the event type {event[:80]!r} is not known")]
-        response = table(payload) if event is None else table(payload, "event_data")
-        try:
-            return [_signal(response, Drafter(self._instance, request, "survey"))]
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        read = partial(_read, drafter=Drafter(self._instance, request, "survey"))
+        if isinstance(payload, list):
+            return read_each(payload, read) or [Ignored("empty_list")]
+        return read_one(payload, read)
+
+
+def _read(payload: Json, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
+    event = word(payload, "event_type")
+    if event is None:
+        yield _signal(table(payload), drafter)
+    elif event.startswith(WITHOUT_SCORE):
+        yield Ignored("no_answer")
+    elif event not in RESPONSES:
+        yield Refused("not_understood", f"the event type {event[:80]!r} is not known")
+    else:
+        yield _signal(table(payload, "event_data"), drafter)
 
 
 def _signal(response: Json, drafter: Drafter) -> Draft | Ignored | Refused:

@@ -8,6 +8,7 @@ HMAC-SHA1 in base64; the address is asked with HEAD or GET before a webhook is m
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import (
@@ -25,11 +26,13 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
+    at,
     id_text,
     instant,
     number,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
@@ -74,12 +77,11 @@ class SurveyMonkeyResponses:
         event = word(payload, "event_type")
         if event is not None:
             return [_without_content(event)]
-        drafter = Drafter(self._instance, request, "survey")
-        pages = tables(payload, "data") if isinstance(table(payload).get("data"), list) else [table(payload)]
-        try:
-            return [item for response in pages for item in self._response(response, drafter)] or [Ignored("empty_page")]
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        read = partial(self._response, drafter=Drafter(self._instance, request, "survey"))
+        listed = at(payload, "data")
+        if isinstance(listed, list):
+            return read_each(listed, read) or [Ignored("empty_page")]
+        return read_one(payload, read)
 
     def _response(self, response: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
         response_id = required(id_text(response, "id"), "$.id")

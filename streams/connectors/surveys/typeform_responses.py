@@ -9,6 +9,7 @@ webhooks".
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from schemas.interaction import Author
@@ -27,13 +28,14 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     flag,
     id_text,
     instant,
     items,
     number,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
@@ -45,7 +47,8 @@ from streams.connectors.surveys.survey_questions import OPTIONS, configured_kind
 SIGNATURE = HmacScheme(header="typeform-signature", written="base64", prefix="sha256=")
 
 COMPLETED = frozenset({"form_response"})
-UNFINISHED = frozenset({"form_response_partial"})
+UNFINISHED = frozenset({"form_response_partial", "partial", "started"})
+"""Words of a webhook's `event_type` and of the API's `response_type`: somebody may still go on."""
 
 SCALES = frozenset({"opinion_scale", "rating", "nps"})
 """Fields whose number is a mark; any other number is a count, a price or an age."""
@@ -56,8 +59,8 @@ ACCOUNT_FIELDS = ("account", "account_id", "company_id", "customer_code", "org_i
 USER_FIELDS = ("user_id", "userid", "customer_id", "contact_id")
 """Hidden fields that carry an id, under the names that forms give them."""
 
-
 PERSONS = ("email", "user", "unverified_email")
+"""Identities that say who wrote a message."""
 
 
 class Question(NamedTuple):
@@ -82,10 +85,7 @@ class TypeformResponses:
         if isinstance(payload, Refused):
             return [payload]
         drafter = Drafter(self._instance, request, "form")
-        try:
-            return list(self._read(payload, drafter))
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        return read_one(payload, partial(self._read, drafter=drafter))
 
     def _read(self, payload: Json, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
         event = word(payload, "event_type")
@@ -96,11 +96,8 @@ class TypeformResponses:
         elif "form_response" in table(payload):
             yield from self._response(table(payload, "form_response"), drafter)
         elif isinstance(table(payload).get("items"), list) and "page_count" in payload:
-            responses = list(tables(payload, "items"))
-            for response in responses:
-                yield from self._response(response, drafter)
-            if not responses:
-                yield Ignored("empty_page")
+            responses = items(payload, "items")
+            yield from read_each(responses, partial(self._response, drafter=drafter)) or [Ignored("empty_page")]
         elif isinstance(table(payload).get("fields"), list) and "answers" not in payload:
             yield Ignored("form_definition")
         else:
@@ -108,6 +105,9 @@ class TypeformResponses:
 
     def _response(self, response: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
         token = required(id_text(response, "token") or id_text(response, "response_id"), "$.form_response.token")
+        if word(response, "response_type") in UNFINISHED:
+            yield Ignored("unfinished_response")
+            return
         answers = list(tables(response, "answers"))
         people = _identities(table(response, "hidden"), answers)
         found = [*self._request(token, response, answers, people, drafter)]
