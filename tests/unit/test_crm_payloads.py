@@ -79,7 +79,7 @@ def test_a_call_is_told_as_a_whole() -> None:
     ("event", "reason"),
     [
         (outreach_event("mailing", "mailing.delivered"), "needs_fetch"),
-        (outreach_event("mailing", "mailing.updated", {"state": "scheduled"}), "not_sent_yet"),
+        (outreach_event("mailing", "mailing.updated", {"state": "scheduled"}), "not_sent"),
         (outreach_event("mailing", "mailing.replied", {"repliedAt": "2026-03-02T09:29:00Z"}), "told_by_the_mailbox"),
         (outreach_event("call", "call.updated", {"note": "x"}), "needs_fetch"),
         (outreach_event("sequenceState", "sequenceState.advanced"), "other_subject"),
@@ -221,7 +221,9 @@ def test_deals_and_contracts_are_signals(entity: str, fields: Any, changed: list
         (salesforce_change("Employee__c", "CREATE", {}), "other_subject"),
         (salesforce_change("Case", "GAP_UPDATE", {}), "needs_fetch"),
         (salesforce_change("Case", "UPDATE", {"Subject": "x"}, changedFields=["Subject"]), "without_effect"),
+        (salesforce_change("Case", "UPDATE", {"ContactId": "003D"}, changedFields=["ContactId"]), "without_effect"),
         (salesforce_change("EmailMessage", "CREATE", MAIL | {"ParentId": None}), "no_conversation"),
+        (salesforce_change("EmailMessage", "CREATE", MAIL | {"Status": "5"}), "not_sent"),
         (salesforce_change("Opportunity", "UPDATE", {"StageName": "Closed Won"}), "account_not_named"),
         (
             {"channel": "/event/Low_Ink__e", "data": {"payload": {"Ink__c": 1}, "event": {"replayId": 1}}},

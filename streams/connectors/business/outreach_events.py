@@ -48,6 +48,9 @@ _OTHER_SUBJECTS = (
 OTHER_SUBJECTS = frozenset(_OTHER_SUBJECTS.split())
 """Resources that are records and settings: they change no conversation and nobody's opinion."""
 
+SENT = frozenset({"clicked", "delivered", "opened"})
+"""States of a mailing that has reached somebody; it is told once, whichever of them is heard of first."""
+
 
 class OutreachEvents:
     """Reads webhooks, and single resources or pages of the API."""
@@ -120,8 +123,8 @@ def _mailing(mailing: Json, event: str | None, drafter: Drafter) -> Draft | Igno
     state = word(about, "state") or (event or "").rpartition(".")[2]
     if state in {"replied", "bounced"} or event in {"mailing.replied", "mailing.bounced"}:
         return Ignored("told_by_the_mailbox")
-    if state != "delivered":
-        return Ignored("not_sent_yet")
+    if state not in SENT:
+        return Ignored("not_sent")
     people, delivered = _identities(mailing), instant(about, "deliveredAt")
     if not people or delivered is None:
         return Ignored("needs_fetch")

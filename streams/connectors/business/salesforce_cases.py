@@ -19,6 +19,11 @@ from streams.connectors.plain_text import plain_text
 
 USER = "005"
 """How the ids of users begin; those of queues begin with 00G."""
+CASE = "500"
+"""How the ids of cases begin."""
+
+DRAFTS = frozenset({"5", "Draft"})
+"""Statuses of a mail that nobody has sent yet."""
 
 CHANNELS = {
     "email": "email",
@@ -60,7 +65,6 @@ def status_of(word: str) -> Status:
 
 def case_changed(case: SalesforceRecord, drafter: Drafter) -> Iterator[Draft | Ignored]:
     """A case that was opened, changed, deleted or brought back."""
-    people = _identities(case)
     if case.change == "DELETE":
         yield _about(case, "deleted", "status_changed", drafter, status="deleted", source_status="deleted")
         return
@@ -81,26 +85,26 @@ def case_changed(case: SalesforceRecord, drafter: Drafter) -> Iterator[Draft | I
         found.append(_about(case, "priority", "priority_changed", drafter))
     if "OwnerId" in changed and case.id_of("OwnerId") is not None:
         found.append(_about(case, "owner", "assigned", drafter))
-    if changed & {"AccountId", "ContactId"} and people:
+    if "AccountId" in changed and case.id_of("AccountId") is not None:
         found.append(_about(case, "account", "account_changed", drafter))
     yield from found or [Ignored("without_effect")]
 
 
 def email_changed(email: SalesforceRecord, drafter: Drafter) -> Iterator[Draft | Ignored]:
     """A mail of a case: who wrote it is Salesforce's own word."""
-    case, incoming = email.id_of("ParentId") or email.id_of("RelatedToId"), flag(email.fields, "Incoming")
-    if not email.is_new or case is None or not case.startswith("500"):
-        yield Ignored("without_effect" if not email.is_new else "no_conversation")
+    case = email.id_of("ParentId") or email.id_of("RelatedToId")
+    if not email.is_new:
+        yield Ignored("without_effect")
+        return
+    if case is None or not case.startswith(CASE):
+        yield Ignored("no_conversation")
+        return
+    if email.text("Status") in DRAFTS:
+        yield Ignored("not_sent")
         return
     sender = (email.text("FromAddress") or "").strip().lower()
-    if incoming is None:
-        incoming = not drafter.instance.is_own_address(sender)
-    own = bool(sender) and drafter.instance.is_own_address(sender)
-    author = Author("customer", sender or None) if incoming and not own else Author("agent", email.id_of("CreatedById"))
-    is_draft = email.text("Status") in {"5", "Draft"}
-    if is_draft:
-        yield Ignored("not_sent_yet")
-        return
+    is_ours = flag(email.fields, "Incoming") is False or drafter.instance.is_own_address(sender)
+    author = Author("agent", email.id_of("CreatedById")) if is_ours else Author("customer", sender or None)
     yield drafter.interaction(
         email.id,
         "message",
@@ -108,7 +112,7 @@ def email_changed(email: SalesforceRecord, drafter: Drafter) -> Iterator[Draft |
         instant(email.fields, "MessageDate") or email.at,
         author,
         channel="email",
-        identities=identities_of_address(sender) if author.kind == "customer" and "@" in sender else (),
+        identities=identities_of_address(sender) if not is_ours and "@" in sender else (),
         text=email.text("TextBody") or plain_text(email.text("HtmlBody") or "") or email.text("Subject"),
         automated="auto_reply" if _is_automatic(email) else None,
         raw_reference=f"salesforce:EmailMessage:{email.id}",
