@@ -24,10 +24,12 @@ from streams.connectors.event_store import EventStore
 from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
+from tests.senders.business_senders import BUSINESS_SENDERS
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.messengers_senders import MESSENGERS_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.sender import NOW, Sender
+from tests.senders.survey_senders import SURVEY_SENDERS
 from tests.senders.teams_senders import TEAMS_SENDERS
 
 Headers = Mapping[str, str]
@@ -97,7 +99,15 @@ class CountingRecorder:
 
 
 SENDERS = {
-    sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *TEAMS_SENDERS, *MESSENGERS_SENDERS)
+    sender.connector: sender
+    for sender in (
+        *BUSINESS_SENDERS,
+        *HELPDESK_SENDERS,
+        *MESSENGERS_SENDERS,
+        *OWN_WORDS_SENDERS,
+        *SURVEY_SENDERS,
+        *TEAMS_SENDERS,
+    )
 }
 
 

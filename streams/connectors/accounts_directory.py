@@ -50,9 +50,12 @@ PUBLIC_MAIL_DOMAINS = frozenset(
 )
 """Domains whose users have nothing in common: as an account, one of them would swallow thousands of strangers."""
 
-PERSONAL_KINDS = frozenset({"contact", "discord_user", "email", "phone", "slack_user", "teams_user", "zendesk_user"})
-"""Identities of one person. They find an account in the directory, but a provisional account made of one is a
-contact, not a company."""
+PERSON_WORDS = frozenset({"contact", "email", "person", "phone", "prospect", "recipient", "user", "visitor"})
+"""Last words of the kinds of identities that are of one person (`zendesk_user`, `email`). They find an account in the
+directory, but a provisional account made of one is a contact, not a company."""
+
+UNVERIFIED = "unverified_"
+"""Before the kind of an identity that nobody vouches for, such as an address typed into a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +122,35 @@ def provisional(identities: Sequence[str]) -> Belonging:
     """
     for identity in identities:
         kind, _, value = identity.partition(":")
-        if kind not in PERSONAL_KINDS and not (kind == "domain" and value in PUBLIC_MAIL_DOMAINS):
+        if not is_personal(kind) and not (kind == "domain" and value in PUBLIC_MAIL_DOMAINS):
             return Belonging(identity, identity)
     for identity in identities:
         kind, _, value = identity.partition(":")
-        if kind in PERSONAL_KINDS:
-            readable = kind not in {"email", "phone"}
-            return Belonging(
-                f"contact:{value if readable else blake2b(value.encode(), digest_size=8).hexdigest()}", identity
-            )
+        if is_personal(kind):
+            return Belonging(f"contact:{_person(kind, value)}", identity)
     return Belonging("", None)
+
+
+def is_personal(kind: str) -> bool:
+    """Whether an identity of this kind is one person's."""
+    return kind.rpartition("_")[2] in PERSON_WORDS
+
+
+def _person(kind: str, value: str) -> str:
+    """A person in an account's id. Whom nobody vouches for is never the same person as whom somebody does."""
+    if kind == "contact":
+        return value
+    if kind not in {"email", "phone"} and not kind.startswith(UNVERIFIED):
+        return f"{kind}:{value}"
+    secret = f"{kind}:{value}" if kind.startswith(UNVERIFIED) else value
+    return blake2b(secret.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def tidy(identity: str) -> str:
     """An identity in the one form that is compared: `Domain: ACME.example` is `domain:acme.example`."""
     kind, _, value = identity.partition(":")
     kind, value = kind.strip().lower(), value.strip()
-    return f"{kind}:{value.lower() if kind in {'domain', 'email'} else value}"
+    return f"{kind}:{value.lower() if kind.removeprefix(UNVERIFIED) in {'domain', 'email'} else value}"
 
 
 def identities_of_address(address: str) -> tuple[str, ...]:

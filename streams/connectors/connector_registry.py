@@ -5,6 +5,10 @@ A package brings a connector by an entry point of the group `careline.connectors
 
 from importlib.metadata import entry_points
 
+from streams.connectors.business.outreach_events import OUTREACH
+from streams.connectors.business.salesforce_changes import SALESFORCE
+from streams.connectors.business.segment_events import SEGMENT
+from streams.connectors.business.stripe_events import STRIPE
 from streams.connectors.connector_contract import ConnectorKind
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
 from streams.connectors.messengers.discord_channel import DISCORD
@@ -12,8 +16,25 @@ from streams.connectors.messengers.slack_channel import SLACK
 from streams.connectors.messengers.teams_channel import TEAMS
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
+from streams.connectors.surveys.delighted_responses import DELIGHTED
+from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
+from streams.connectors.surveys.typeform_responses import TYPEFORM
 
-BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, TEAMS, CLOUDEVENTS, WEBHOOK, SLACK, DISCORD)
+BUILT_IN: tuple[ConnectorKind, ...] = (
+    ZENDESK,
+    DISCORD,
+    SLACK,
+    TEAMS,
+    DELIGHTED,
+    SURVEYMONKEY,
+    TYPEFORM,
+    OUTREACH,
+    SALESFORCE,
+    SEGMENT,
+    STRIPE,
+    CLOUDEVENTS,
+    WEBHOOK,
+)
 
 ENTRY_POINTS = "careline.connectors"
 

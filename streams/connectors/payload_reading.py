@@ -5,8 +5,9 @@ milliseconds or ISO 8601). Normalisers take them apart with these functions, whi
 missing where it must not be is said by `Malformed`, which names the place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_FROM = 100_000_000_000
 """A number of seconds of this size lies in the year 5138; so many milliseconds lie in 1973."""
 MICROSECONDS_FROM = 100_000_000_000_000
+
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class Malformed(ValueError):  # noqa: N818 - it describes the payload, in the words of the dead letter
@@ -144,3 +147,46 @@ def required(found: Found | None, place: str) -> Found:
     if found is None:
         raise Malformed(f"Object contains no {place.rpartition('.')[2]} - at `{place}`")
     return found
+
+
+def read_one(thing: Json, read: Callable[[Json], Iterable[Found]]) -> list[Found | Refused]:
+    """What a payload means, or the place where it is malformed."""
+    try:
+        return list(read(thing))
+    except Malformed as error:
+        return [Refused("malformed_payload", str(error))]
+
+
+def read_each(things: Iterable[Json], read: Callable[[Json], Iterable[Found]]) -> list[Found | Refused]:
+    """What each of several things means. What is refused goes with its own bytes: it harms no neighbour."""
+    return [_apart(reading, thing) for thing in things for reading in read_one(thing, read)]
+
+
+def _apart(reading: Found | Refused, thing: Json) -> Found | Refused:
+    if not isinstance(reading, Refused) or reading.value is not None:
+        return reading
+    try:
+        return Refused(reading.reason, reading.detail, as_json(thing))
+    except Malformed:
+        return reading
+
+
+def as_json(value: Json) -> bytes:
+    """A piece of a payload as a text of its own, always the same for the same content.
+
+    Raises:
+        Malformed: it is nested too deeply to be written down.
+    """
+    try:
+        return _encoder.encode(value)
+    except RecursionError:
+        raise Malformed("nested too deeply - at `$`") from None
+
+
+def content_id(value: Json) -> str:
+    """An id for what has none: the same content has the same id, so that sending it twice changes nothing.
+
+    Raises:
+        Malformed: it is nested too deeply.
+    """
+    return "sha:" + blake2b(as_json(value), digest_size=16).hexdigest()

@@ -49,7 +49,7 @@ def test_a_signed_event_is_published_before_it_is_acknowledged(sender: Sender) -
         assert event.occurred_at <= later()
         (record,) = running.published.records
         if isinstance(event, Interaction):
-            assert (event.type, event.author.kind) == ("message", "customer")
+            assert (event.type, event.author.kind) == sender.means
             assert record.key == event.conversation_id
             assert event.conversation_id.startswith(f"{sender.connector}:") or sender.connector in OWN_WORDS
         else:

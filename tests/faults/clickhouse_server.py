@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import chdb
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 import zstandard
 from typing_extensions import override
 
@@ -35,7 +35,7 @@ class Engine:
     """One chDB engine; one query at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._connection = chdb.connect(str(folder))
+        self._connection = chdb.connect(str(folder))  # type: ignore[no-untyped-call]
         self._lock = threading.Lock()
         self._folder = folder
 
@@ -70,6 +70,16 @@ def _clause(settings: dict[str, str]) -> str:
     return ", ".join(f"{name} = '{value}'" for name, value in settings.items())
 
 
+def _query_and_data(query: str, body: bytes) -> tuple[str, bytes]:
+    """The query, and the rows of an insert: in the body, or behind the first line of a query that is the body."""
+    data = body if query else b""
+    query = query or body.decode()
+    if _INSERT.match(query) and not data:
+        query, _, rest = query.partition("\n")
+        data = rest.encode()
+    return query, data
+
+
 def _unpacked(body: bytes, encoding: str) -> bytes:
     match encoding:
         case "lz4":
@@ -97,12 +107,7 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
             if urlsplit(self.path).path == "/ping":
                 self._answer(200, b"Ok.\n", {})
                 return
-            query = parameters.get("query", "")
-            data = body if query else b""
-            query = query or body.decode()
-            if _INSERT.match(query) and not data:
-                query, _, rest = query.partition("\n")
-                data = rest.encode()
+            query, data = _query_and_data(parameters.get("query", ""), body)
             settings = {
                 name: value for name, value in parameters.items() if name not in TRANSPORT and "param_" not in name
             }
@@ -142,7 +147,8 @@ def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
 def main(folder: str, port: str) -> None:
     """Serve."""
     server = ThreadingHTTPServer(("127.0.0.1", int(port)), _handler(Engine(Path(folder))))
-    print(f"listening on {server.server_address[1]}", flush=True)
+    sys.stdout.write(f"listening on {server.server_address[1]}\n")
+    sys.stdout.flush()
     server.serve_forever()
 
 

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 from kafka import KafkaProducer
 
@@ -159,7 +160,7 @@ class SteadyLoad:
         self._thread = threading.Thread(target=self._send, name="load", daemon=True)
         self._failure: BaseException | None = None
 
-    def __enter__(self) -> "SteadyLoad":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

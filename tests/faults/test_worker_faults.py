@@ -3,8 +3,10 @@
 import json
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,7 +79,7 @@ def test_f2_killed_in_rotation(house: House, seed: int, now: int) -> None:
 
 @quick
 def test_f3_rebalance_with_a_zombie(house: House, seed: int, now: int) -> None:
-    """A worker is frozen for twice its session while it works and another takes over; thawed, it is fenced and exits."""
+    """A worker is frozen in mid batch and another takes over; thawed, it is fenced and exits."""
     story = invent(seed, CONVERSATIONS, now)
     records = story.records()
     figures = Figures("F3 rebalance with a zombie", seed)
@@ -110,7 +112,7 @@ def test_f4_told_to_stop_under_load(house: House, seed: int, now: int) -> None:
     with SteadyLoad(house, story.records(), seconds=20):
         for _ in range(5):
             worker = house.worker()
-            wait_until(lambda worker=worker: "ready" in house.log_of(worker), "the worker works")
+            wait_until(partial(_is_ready, house, worker), "the worker works")
             time.sleep(1)
             began = time.monotonic()
             assert stop(worker) == 0, house.log_of(worker)[-2000:]
@@ -191,6 +193,10 @@ def test_f23_a_breach_while_nobody_works(house: House, seed: int, now: int) -> N
     late = [event["lateness_seconds"] for event in _breaches(house)]
     figures.notes["lateness, seconds"] = (round(min(late), 1), round(max(late), 1))
     assert all(event["occurred_at"] == event["due_at"] for event in _breaches(house))
+
+
+def _is_ready(house: House, worker: "subprocess.Popen[bytes]") -> bool:
+    return "ready" in house.log_of(worker)
 
 
 def _breaches(house: House) -> list[dict[str, Any]]:

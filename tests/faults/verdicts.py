@@ -47,7 +47,6 @@ class Figures:
     def tell(self) -> None:
         """Keep the figures for the table at the end of the run."""
         line = json.dumps(asdict(self))
-        print(f"\n{line}")
         if folder := os.environ.get("CARELINE_FAULT_FIGURES"):
             with Path(folder).open("a") as file:
                 file.write(line + "\n")

@@ -41,6 +41,8 @@ class Sender:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the instance is configured with."""
     event: Literal["interaction", "signal"] = "interaction"
+    means: tuple[str, str] = ("message", "customer")
+    """What an interaction is, and whose: of a provider that tells nothing that customers write, it is another."""
     json: bool = True
     """Whether payloads are JSON."""
     greets: tuple[str, ...] = ()

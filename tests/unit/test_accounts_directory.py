@@ -30,7 +30,7 @@ def test_the_most_telling_identity_decides() -> None:
 def test_unknown_identities_follow_from_themselves() -> None:
     assert provisional(["domain:new.example", "email:a@new.example"]).account_id == "domain:new.example"
     assert provisional(["zendesk_org:123"]).account_id == "zendesk_org:123"
-    assert provisional(["zendesk_user:42"]).account_id == "contact:42"
+    assert provisional(["zendesk_user:42"]).account_id == "contact:zendesk_user:42"
     assert provisional([]).account_id == ""
 
 

@@ -13,7 +13,7 @@ from schemas.interaction import Attachment, Author
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Instance
 from streams.connectors.payload_reading import Json, id_text, required, table, tables, text, word
-from streams.connectors.plain_text import text_of_html
+from streams.connectors.plain_text import plain_text
 
 BOT_PREFIX = "28:"
 """What the ids of bots begin with in Teams; people have `29:` or `8:orgid:`."""
@@ -116,7 +116,7 @@ def activity_text(activity: Json) -> str | None:
 
 def _spoken_to(said: str, activity: Json, *, rich: bool) -> str | None:
     without = _MENTION.sub(lambda match: "" if _is_addressee(match[1], activity) else match[1], said)
-    return (text_of_html(without) if rich else unescape(without).replace("\u00a0", " ").strip()) or None
+    return (plain_text(without) if rich else unescape(without).replace("\u00a0", " ").strip()) or None
 
 
 def _is_addressee(name: str, activity: Json) -> bool:
@@ -138,7 +138,7 @@ def message_text(message: Json) -> str | None:
     """What was written in a Graph chat message; a channel post may have nothing but a subject."""
     content = text(message, "body", "content")
     if content is not None and word(message, "body", "contentType") != "text":
-        content = text_of_html(content)
+        content = plain_text(content)
     return (content.strip() if content else None) or text(message, "subject")
 
 

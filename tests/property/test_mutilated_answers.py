@@ -1,0 +1,172 @@
+"""Whatever becomes of a survey's, a product's or a CRM's payload: nothing raises, and no event is half of one."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import encode
+from schemas.interaction import Interaction
+from streams.connectors.accounts_directory import AccountsDirectory, stamp
+from streams.connectors.business.outreach_events import OUTREACH
+from streams.connectors.business.salesforce_changes import SALESFORCE
+from streams.connectors.business.segment_events import SEGMENT
+from streams.connectors.business.stripe_events import STRIPE
+from streams.connectors.connector_contract import ConnectorKind, Draft, Ignored, Reading, Refused
+from streams.connectors.surveys.delighted_responses import DELIGHTED
+from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
+from streams.connectors.surveys.typeform_responses import TYPEFORM
+from tests.read_payload import PayloadReader
+from tests.senders.business_senders import (
+    DELIVERED,
+    MAIL,
+    outreach_event,
+    salesforce_change,
+    segment_track,
+    stripe_event,
+)
+from tests.senders.survey_senders import RECOMMENDED, delighted_event, scored, surveymonkey_response, typeform_event
+
+LINE = {
+    "price": {"id": "p", "currency": "usd", "unit_amount": 5, "recurring": {"interval": "month"}},
+    "quantity": 2,
+    "current_period_end": 1775121400,
+}
+SUBSCRIPTION = {"object": "subscription", "status": "trialing", "trial_end": 1775121400, "items": {"data": [LINE]}}
+FIELD = {"id": "id-nps", "ref": "nps", "title": "How satisfied?", "properties": {"steps": 5, "start_at_one": True}}
+CHAT = {"conversation_id": "c", "message_id": "m", "message_body": "Hi", "agent_id": "a"}
+CALL = {"direction": "inbound", "dialedAt": "2026-03-02T09:20:00Z", "answeredAt": "2026-03-02T09:20:20Z"}
+
+WHOLE: dict[str, tuple[ConnectorKind, list[Any]]] = {
+    "typeform": (TYPEFORM, [typeform_event(scored(9), definition={"fields": [FIELD]}), {"items": [], "page_count": 0}]),
+    "delighted": (DELIGHTED, [delighted_event(updated_at=1772443600, comment="Slow")]),
+    "surveymonkey": (SURVEYMONKEY, [surveymonkey_response(RECOMMENDED)]),
+    "segment": (
+        SEGMENT,
+        [
+            {"batch": [segment_track("Live Chat Message Sent", properties=CHAT)], "sentAt": "2026-03-02T09:29:30Z"},
+            segment_track("x", type="group", traits={"plan": "a", "mrr": 5, "renewal_date": "2026-12-01"}),
+            {
+                "event": "x",
+                "distinct_id": "7",
+                "properties": {"$groups": {"company": "acme"}, "$set": {"email": "a@b.c"}},
+            },
+        ],
+    ),
+    "stripe": (
+        STRIPE,
+        [
+            stripe_event("customer.subscription.updated", SUBSCRIPTION, status="active"),
+            stripe_event("charge.refunded", {"amount_refunded": 5, "receipt_email": "a@b.example"}, amount_refunded=1),
+            {"id": "sub_1", "customer": {"id": "cus_1", "email": "a@b.example"}, **SUBSCRIPTION},
+            {
+                "object": "list",
+                "data": [{"object": "invoice", "id": "in_1", "customer": "cus_1", "status": "paid", "total": 5}],
+            },
+        ],
+    ),
+    "outreach": (
+        OUTREACH,
+        [
+            outreach_event("call", "call.created", CALL, prospect="3", user="8"),
+            outreach_event("mailing", "mailing.updated", DELIVERED, prospect="3"),
+        ],
+    ),
+    "salesforce": (
+        SALESFORCE,
+        [
+            salesforce_change("Case", "CREATE", {"Status": "Closed", "Subject": "S", "AccountId": "001A"}),
+            salesforce_change(
+                "Case", "UPDATE", {"Status": "Open", "OwnerId": "005B"}, changedFields=["Status", "OwnerId"]
+            ),
+            salesforce_change("EmailMessage", "CREATE", MAIL),
+            salesforce_change("Account", "UPDATE", {"Plan__c": "Gold"}, changedFields=["Plan__c"]),
+            {"attributes": {"type": "Opportunity"}, "Id": "006", "StageName": "Closed Won", "AccountId": "001A"},
+        ],
+    ),
+}
+
+ODDITIES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.sampled_from(
+        [0, -1, 1e308, -1e308, 1e-308, 10**300, 253402300800, "", " ", "\u0000", "é" * 600, "@", "a@", "@b"]
+    ),
+    st.sampled_from([[], {}, [None], [[]], {"id": None}, {"data": [7]}, "2026-13-45", "9" * 400, "NaN", "Infinity"]),
+    st.text(max_size=5),
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place inside of a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inside:
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+def without(value: Any, path: tuple[Any, ...], instead: Any, *, dropped: bool) -> Any:
+    """A copy in which the value at a place is another, or is missing."""
+    key, *rest = path
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    if rest:
+        copy[key] = without(value[key], tuple(rest), instead, dropped=dropped)
+    elif dropped and isinstance(copy, dict):
+        del copy[key]
+    else:
+        copy[key] = instead
+    return copy
+
+
+def assert_whole(reading: Reading) -> None:
+    """Every event can be written down, has a conversation and an author or an account; the rest says why it is none."""
+    assert reading
+    for item in reading:
+        if isinstance(item, Ignored):
+            assert item.reason.replace("_", "").isalpha()
+        elif isinstance(item, Refused):
+            assert item.detail
+        elif isinstance(item, Draft):
+            event = stamp(item, AccountsDirectory())
+            assert encode(event)
+            if isinstance(event, Interaction):
+                assert event.conversation_id.partition(":")[2]
+                assert event.type != "message" or event.author.kind in {"customer", "agent", "bot"}
+            else:
+                assert event.name
+
+
+@pytest.mark.parametrize("connector", WHOLE)
+@given(data=st.data())
+def test_a_value_that_is_missing_or_another_breaks_nothing(connector: str, data: st.DataObject) -> None:
+    kind, payloads = WHOLE[connector]
+    payload = data.draw(st.sampled_from(payloads))
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(list(places(payload)) or [("x",)]))
+        if path == ("x",):
+            break
+        payload = without(payload, path, data.draw(ODDITIES), dropped=data.draw(st.booleans()))
+    assert_whole(PayloadReader(kind).read(payload))
+
+
+@pytest.mark.parametrize("connector", WHOLE)
+def test_a_payload_that_is_cut_off_breaks_nothing(connector: str) -> None:
+    kind, payloads = WHOLE[connector]
+    for payload in payloads:
+        body = json.dumps(payload).encode()
+        for end in range(0, len(body), 7):
+            assert_whole(PayloadReader(kind).read(body[:end]))
+
+
+@pytest.mark.parametrize("connector", WHOLE)
+@pytest.mark.parametrize("depth", [800, 900, 950, 980, 990, 995, 1000, 30_000])
+def test_deep_nesting_breaks_nothing(connector: str, depth: int) -> None:
+    kind, payloads = WHOLE[connector]
+    for payload in payloads:
+        for key in list(payload):
+            deep = json.dumps(payload | {key: "here"}).replace('"here"', "[" * depth + "]" * depth).encode()
+            assert_whole(PayloadReader(kind).read(deep))
