@@ -50,7 +50,18 @@ PUBLIC_MAIL_DOMAINS = frozenset(
 )
 """Domains whose users have nothing in common: as an account, one of them would swallow thousands of strangers."""
 
-PERSONAL_KINDS = frozenset({"contact", "email", "phone", "zendesk_user"})
+PERSONAL_KINDS = frozenset(
+    {
+        "aircall_contact",
+        "contact",
+        "email",
+        "line_user",
+        "meta_user",
+        "phone",
+        "whatsapp_user",
+        "zendesk_user",
+    }
+)
 """Identities of one person. They find an account in the directory, but a provisional account made of one is a
 contact, not a company."""
 

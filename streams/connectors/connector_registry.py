@@ -9,8 +9,27 @@ from streams.connectors.connector_contract import ConnectorKind
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
+from streams.connectors.phone.aircall_channel import AIRCALL
+from streams.connectors.phone.amazon_connect_channel import AMAZON_CONNECT
+from streams.connectors.phone.twilio_channel import TWILIO
+from streams.connectors.phone.vonage_channel import VONAGE
+from streams.connectors.social.line_channel import LINE
+from streams.connectors.social.meta_channels import INSTAGRAM, MESSENGER
+from streams.connectors.social.whatsapp_channel import WHATSAPP
 
-BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, CLOUDEVENTS, WEBHOOK)
+BUILT_IN: tuple[ConnectorKind, ...] = (
+    ZENDESK,
+    TWILIO,
+    VONAGE,
+    AMAZON_CONNECT,
+    AIRCALL,
+    WHATSAPP,
+    MESSENGER,
+    INSTAGRAM,
+    LINE,
+    CLOUDEVENTS,
+    WEBHOOK,
+)
 
 ENTRY_POINTS = "careline.connectors"
 
