@@ -25,7 +25,9 @@ from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
+from tests.senders.phone_senders import PHONE_SENDERS
 from tests.senders.sender import NOW, Sender
+from tests.senders.social_senders import SOCIAL_SENDERS
 
 Headers = Mapping[str, str]
 
@@ -84,7 +86,9 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS)}
+SENDERS = {
+    sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *PHONE_SENDERS, *SOCIAL_SENDERS)
+}
 
 
 @dataclass
@@ -102,12 +106,13 @@ class Bench:
     ) -> tuple[int, dict[str, Any], Headers]:
         async with self.session.post(self.url + path, data=body, headers=headers, **options) as answer:
             text = await answer.read()
-            return answer.status, json.loads(text) if text else {}, dict(answer.headers)
+            said = json.loads(text) if text and answer.content_type == "application/json" else {}
+            return answer.status, said, dict(answer.headers)
 
     async def send(
         self, sender: Sender, body: bytes | None = None, headers: Any = None
     ) -> tuple[int, dict[str, Any], Headers]:
-        payload = sender.payload if body is None else body
+        payload = sender.proven(body)
         return await self.post(
             f"/in/{sender.connector}", payload, sender.headers(payload) if headers is None else headers
         )

@@ -10,8 +10,11 @@ MOST_FIELDS = 1_000
 
 
 def read_form_or_json(body: bytes) -> Json | Refused:
-    """The fields of a form as an object, or the JSON value; what it is shows in the first character."""
-    if body.lstrip()[:1] in {b"{", b"["}:
+    """The fields of a form as an object, or the JSON value.
+
+    A form has an equals sign and does not begin with a bracket.
+    """
+    if body.lstrip()[:1] in {b"{", b"["} or b"=" not in body:
         return read_json(body)
     try:
         return dict(form_fields(body))
