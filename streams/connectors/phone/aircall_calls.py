@@ -13,8 +13,8 @@ from schemas.interaction import Attachment, Author, InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, items, required, tables, text, word
-from streams.connectors.phone.phone_calls import PhoneCall
-from streams.connectors.phone.phone_numbers import person_of, phone_identities, text_thread
+from streams.connectors.phone_calls import PhoneCall
+from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
 
 WITHOUT_EFFECT = frozenset(
     {

@@ -6,6 +6,7 @@ the webhook was made. Events come at least once and in any order. `aircall_calls
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 from streams.connectors.connector_contract import (
     GENUINE,
@@ -18,8 +19,8 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.own_words.canonical_json import of_item
-from streams.connectors.payload_reading import Json, Malformed, instant, read_json, required, table, tables, text, word
+from streams.connectors.item_reading import each, whole
+from streams.connectors.payload_reading import Json, instant, read_json, required, table, tables, text, word
 from streams.connectors.phone.aircall_calls import AircallCall, text_message
 from streams.connectors.signatures import any_matches, raw_text
 
@@ -81,31 +82,26 @@ class AircallWebhooks:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        drafter = Drafter(self._instance, request, "phone")
-        listed = list(tables(payload, "calls")) or (payload if isinstance(payload, list) else [])
-        if listed:
-            return [of_item(reading, item) for item in listed for reading in _read(drafter, item)]
-        return _read(drafter, payload)
+        read = partial(_meaning, Drafter(self._instance, request, "phone"))
+        listed = payload if isinstance(payload, list) else list(tables(payload, "calls"))
+        return each(listed, read) if listed else whole(payload, read)
 
 
-def _read(drafter: Drafter, payload: Json) -> Reading:
-    try:
-        event = word(payload, "event") or word(payload, "event_name")
-        if event is None:
-            call = table(payload, "call") or payload
-            required(word(call, "direction"), "$.event")
-            return AircallCall(drafter, call, None).recorded()
-        subject, _, what = event.partition(".")
-        data, sent_at = table(payload, "data"), instant(payload, "timestamp")
-        if subject == "call":
-            return AircallCall(drafter, data, sent_at).told(what)
-        if subject in {"message", "group_message"}:
-            return [text_message(drafter, data, what, sent_at)]
-        if subject in OTHER_SUBJECTS:
-            return [Ignored("other_subject")]
-        return [Refused("not_understood", f"the event {event[:80]!r} is not known")]
-    except Malformed as error:
-        return [Refused("malformed_payload", str(error))]
+def _meaning(drafter: Drafter, payload: Json) -> Reading:
+    event = word(payload, "event") or word(payload, "event_name")
+    if event is None:
+        call = table(payload, "call") or payload
+        required(word(call, "direction"), "$.event")
+        return AircallCall(drafter, call, None).recorded()
+    subject, _, what = event.partition(".")
+    data, sent_at = table(payload, "data"), instant(payload, "timestamp")
+    if subject == "call":
+        return AircallCall(drafter, data, sent_at).told(what)
+    if subject in {"message", "group_message"}:
+        return [text_message(drafter, data, what, sent_at)]
+    if subject in OTHER_SUBJECTS:
+        return [Ignored("other_subject")]
+    return [Refused("not_understood", f"the event {event[:80]!r} is not known")]
 
 
 AIRCALL = ConnectorKind(

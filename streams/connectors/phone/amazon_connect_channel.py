@@ -3,10 +3,12 @@
 An API destination of EventBridge cannot sign; it sends a token. `amazon_connect_contact` says what a contact means.
 """
 
+from functools import partial
+
 from streams.connectors.connector_contract import ConnectorKind, Ignored, Instance, Reading, Refused, WebhookRequest
 from streams.connectors.drafting import Drafter
-from streams.connectors.own_words.canonical_json import of_item
-from streams.connectors.payload_reading import Json, Malformed, instant, read_json, table, word
+from streams.connectors.item_reading import each, whole
+from streams.connectors.payload_reading import Json, instant, read_json, table, word
 from streams.connectors.phone.amazon_connect_contact import Contact
 from streams.connectors.signatures import BearerTokens
 
@@ -24,13 +26,11 @@ class AmazonConnectContacts:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        drafter = Drafter(self._instance, request, "phone")
-        if isinstance(payload, list):
-            return [of_item(reading, item) for item in payload for reading in _read(drafter, item)]
-        return _read(drafter, payload)
+        read = partial(_meaning, Drafter(self._instance, request, "phone"))
+        return each(payload, read) if isinstance(payload, list) and payload else whole(payload, read)
 
 
-def _read(drafter: Drafter, payload: Json) -> Reading:
+def _meaning(drafter: Drafter, payload: Json) -> Reading:
     subject = word(payload, "detail-type")
     if subject is not None and subject != CONTACT_EVENT:
         if word(payload, "source") == "aws.connect":
@@ -39,10 +39,7 @@ def _read(drafter: Drafter, payload: Json) -> Reading:
     # The event itself, its detail alone, what a flow hands to Lambda, the API's answer, or a contact record.
     envelopes = (("detail",), ("Details", "ContactData"), ("Contact",))
     inside = next((found for path in envelopes if (found := table(payload, *path))), payload)
-    try:
-        contact = Contact(drafter, inside, instant(payload, "time"))
-    except Malformed as error:
-        return [Refused("malformed_payload", str(error))]
+    contact = Contact(drafter, inside, instant(payload, "time"))
     return [contact.told(contact.event)] if contact.event is not None else contact.recorded()
 
 

@@ -14,8 +14,8 @@ from schemas.interaction import Author, AuthorKind, InteractionType, Status
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, text, word
-from streams.connectors.phone.phone_calls import PhoneCall
-from streams.connectors.phone.phone_numbers import person_of, phone_identities
+from streams.connectors.phone_calls import PhoneCall
+from streams.connectors.phone_numbers import person_of, phone_identities
 
 CHANNELS = {"voice": "phone", "chat": "chat", "email": "email"}
 LIVE = frozenset({"voice", "chat"})

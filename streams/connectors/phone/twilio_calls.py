@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, number, required, text, word
-from streams.connectors.phone.phone_calls import PhoneCall
-from streams.connectors.phone.phone_numbers import person_of
+from streams.connectors.phone_calls import PhoneCall
+from streams.connectors.phone_numbers import person_of
 
 RINGING = frozenset({"queued", "initiated", "ringing"})
 ANSWERED = frozenset({"in-progress", "answered"})

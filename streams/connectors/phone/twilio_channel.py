@@ -5,6 +5,7 @@ Webhooks are web forms; Event Streams, Conversations and the API's own resources
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
@@ -16,7 +17,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.own_words.canonical_json import of_item
+from streams.connectors.item_reading import each, whole
 from streams.connectors.payload_reading import Json, Malformed, id_text, table, tables, text
 from streams.connectors.phone.form_body import read_form_or_json
 from streams.connectors.phone.twilio_calls import call_progress, call_record
@@ -50,20 +51,9 @@ class TwilioWebhooks:
         payload = read_form_or_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        drafter = Drafter(self._instance, request, "phone")
-        if isinstance(payload, list):
-            return [of_item(reading, item) for item in payload for reading in _read(drafter, item)]
-        listed = [*tables(payload, "calls"), *tables(payload, "messages")]
-        if listed:
-            return [of_item(reading, item) for item in listed for reading in _read(drafter, item)]
-        return _read(drafter, payload)
-
-
-def _read(drafter: Drafter, payload: Json) -> Reading:
-    try:
-        return _meaning(drafter, payload)
-    except Malformed as error:
-        return [Refused("malformed_payload", str(error))]
+        read = partial(_meaning, Drafter(self._instance, request, "phone"))
+        listed = payload if isinstance(payload, list) else [*tables(payload, "calls"), *tables(payload, "messages")]
+        return each(listed, read) if listed else whole(payload, read)
 
 
 def _meaning(drafter: Drafter, payload: Json) -> Reading:

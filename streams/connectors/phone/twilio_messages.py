@@ -11,8 +11,8 @@ from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
-from streams.connectors.phone.phone_numbers import e164, person_of, phone_identities, text_thread
 from streams.connectors.phone.twilio_calls import twilio_instant
+from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
 """By the scheme of an address (`whatsapp:+14155550100`); without one it is a text message."""

@@ -4,6 +4,7 @@
 on one channel are it.
 """
 
+from functools import partial
 from typing import Any
 
 from schemas.interaction import Attachment, Author
@@ -17,7 +18,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.own_words.canonical_json import of_item
+from streams.connectors.item_reading import each, whole
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
@@ -26,14 +27,13 @@ from streams.connectors.payload_reading import (
     instant,
     required,
     table,
-    tables,
     text,
     word,
 )
 from streams.connectors.phone.form_body import read_form_or_json
-from streams.connectors.phone.phone_numbers import person_of, phone_identities, text_thread
 from streams.connectors.phone.vonage_calls import call_event
 from streams.connectors.phone.vonage_jwt import VonageJwt
+from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "viber_service": "social", "instagram": "social"}
 MEDIA = frozenset({"image", "audio", "video", "file", "vcard", "sticker"})
@@ -50,29 +50,25 @@ class VonageWebhooks:
         payload = read_form_or_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        drafter = Drafter(self._instance, request, "phone")
-        listed = list(tables(payload, "_embedded", "calls"))
-        if listed:
-            return [of_item(reading, item) for item in listed for reading in _read(drafter, item)]
-        if isinstance(at(payload, "_embedded", "calls"), list):
-            return [Ignored("nothing_inside")]
-        return _read(drafter, payload)
+        listed = payload if isinstance(payload, list) else at(payload, "_embedded", "calls")
+
+        read = partial(_meaning, Drafter(self._instance, request, "phone"))
+        if isinstance(listed, list):
+            return each(listed, read) or [Ignored("nothing_inside")]
+        return whole(payload, read)
 
 
-def _read(drafter: Drafter, payload: Json) -> Reading:
-    try:
-        if id_text(payload, "message_uuid"):
-            return [_message(drafter, payload)]
-        if id_text(payload, "messageId") or id_text(payload, "msisdn"):
-            return [_sms(drafter, payload)]
-        if id_text(payload, "uuid") or id_text(payload, "call_uuid"):
-            return call_event(drafter, payload)
-        # Recordings, transcriptions and conversation events are about calls that are told of elsewhere.
-        if id_text(payload, "recording_uuid") or id_text(payload, "conversation_uuid"):
-            return [Ignored("other_subject")]
-    except Malformed as error:
-        return [Refused("malformed_payload", str(error))]
-    return [Refused("malformed_payload", "Object contains no uuid, message_uuid or messageId - at `$`")]
+def _meaning(drafter: Drafter, payload: Json) -> Reading:
+    if id_text(payload, "message_uuid"):
+        return [_message(drafter, payload)]
+    if id_text(payload, "messageId") or id_text(payload, "msisdn"):
+        return [_sms(drafter, payload)]
+    if id_text(payload, "uuid") or id_text(payload, "call_uuid"):
+        return call_event(drafter, payload)
+    # Recordings, transcriptions and conversation events are about calls that are told of elsewhere.
+    if id_text(payload, "recording_uuid") or id_text(payload, "conversation_uuid"):
+        return [Ignored("other_subject")]
+    raise Malformed("Object contains no uuid, message_uuid or messageId - at `$`")
 
 
 def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:

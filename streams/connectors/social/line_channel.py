@@ -18,6 +18,7 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
+from streams.connectors.item_reading import each
 from streams.connectors.payload_reading import (
     Json,
     at,
@@ -31,7 +32,6 @@ from streams.connectors.payload_reading import (
     text,
     word,
 )
-from streams.connectors.social.meta_webhooks import each
 
 LINE_SIGNATURE = HmacScheme(header="x-line-signature", written="base64")
 

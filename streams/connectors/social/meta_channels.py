@@ -17,10 +17,11 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
+from streams.connectors.item_reading import each
 from streams.connectors.payload_reading import Json, at, id_text, instant, read_json, table, tables, text, word
 from streams.connectors.social.meta_comments import COMMENTS, MENTIONS, comment
 from streams.connectors.social.meta_messaging import DirectMessage
-from streams.connectors.social.meta_webhooks import each, meta_verifier, verify_token
+from streams.connectors.social.meta_webhooks import meta_verifier, verify_token
 
 OBJECTS = frozenset({"page", "instagram"})
 OTHER_OBJECTS = frozenset({"user", "permissions", "application", "ad_account", "catalog", "threads"})

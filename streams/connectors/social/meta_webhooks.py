@@ -6,21 +6,9 @@ and `meta_messaging` read what is inside.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
 
-from streams.connectors.connector_contract import (
-    Draft,
-    Ignored,
-    Instance,
-    ProviderAnswer,
-    Reading,
-    Refused,
-    Verdict,
-    WebhookRequest,
-)
+from streams.connectors.connector_contract import Instance, ProviderAnswer, Verdict, WebhookRequest
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.own_words.canonical_json import of_item
-from streams.connectors.payload_reading import Json, Malformed
 from streams.connectors.signatures import any_matches, raw_text
 
 META_SIGNATURE = HmacScheme(header="x-hub-signature-256", prefix="sha256=")
@@ -44,14 +32,3 @@ def verify_token(instance: Instance, request: WebhookRequest, verdict: Verdict) 
     if not any_matches(ours, [presented]):
         return ProviderAnswer(403)
     return ProviderAnswer(body=raw_text(request.query.get("hub.challenge", "")))
-
-
-def each(things: Iterable[Json], read: Callable[[Json], Reading]) -> list[Draft | Ignored | Refused]:
-    """What every one of these things means; one that cannot be read harms none of its neighbours."""
-    readings: list[Draft | Ignored | Refused] = []
-    for thing in things:
-        try:
-            readings += (of_item(reading, thing) for reading in read(thing))
-        except Malformed as error:
-            readings.append(of_item(Refused("malformed_payload", str(error)), thing))
-    return readings

@@ -6,7 +6,7 @@ status; when a call of the customer's was taken is only told by its end. `whatsa
 
 from streams.connectors.connector_contract import Ignored, Reading, Refused
 from streams.connectors.payload_reading import Json, id_text, instant, required, word
-from streams.connectors.phone.phone_calls import PhoneCall
+from streams.connectors.phone_calls import PhoneCall
 from streams.connectors.social.whatsapp_messages import Thread
 
 

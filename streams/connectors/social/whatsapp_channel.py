@@ -15,8 +15,9 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
+from streams.connectors.item_reading import each
 from streams.connectors.payload_reading import Json, at, id_text, items, read_json, tables, text, word
-from streams.connectors.social.meta_webhooks import each, meta_verifier, verify_token
+from streams.connectors.social.meta_webhooks import meta_verifier, verify_token
 from streams.connectors.social.whatsapp_calls import call_status, call_step
 from streams.connectors.social.whatsapp_messages import Thread, message
 

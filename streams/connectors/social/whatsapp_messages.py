@@ -11,7 +11,7 @@ from schemas.interaction import Attachment, Author, InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, at, id_text, instant, required, table, tables, text, word
-from streams.connectors.phone.phone_numbers import e164, phone_identities
+from streams.connectors.phone_numbers import e164, phone_identities
 
 MEDIA = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
 

@@ -10,7 +10,7 @@ from typing import Any
 from schemas.interaction import Author, AuthorKind
 from streams.connectors.connector_contract import Draft
 from streams.connectors.drafting import Drafter
-from streams.connectors.phone.phone_numbers import phone_identities
+from streams.connectors.phone_numbers import phone_identities
 
 
 class PhoneCall:
