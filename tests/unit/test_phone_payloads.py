@@ -239,6 +239,15 @@ def test_vonage_tells(event: dict[str, Any], expected: str) -> None:
         (contact_event("COMPLETED", channel="TASK"), "status_changed system:None - contact-1 None"),
         (contact_event("CONTACT_DATA_UPDATED"), "ignored: without_effect"),
         (contact_event("INITIATED", channel="EMAIL"), "message customer:None inbound contact-1 None"),
+        (contact_event("CONNECTED_TO_AGENT", initiationMethod="MONITOR"), "ignored: beside"),
+        (
+            contact_event("INITIATED", channel="EMAIL", initiationMethod="FLOW"),
+            "message bot:None outbound contact-1 None",
+        ),
+        (
+            contact_event("QUEUED", queueInfo={"enqueueTimestamp": "1970-01-01T00:00:00.001Z"}),
+            "assigned system:None - contact-1 None",
+        ),
         ({"detail-type": "Contact Lens Matched", "source": "aws.connect"}, "ignored: other_subject"),
     ],
 )

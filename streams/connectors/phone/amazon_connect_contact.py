@@ -7,7 +7,7 @@ contact that is transferred goes on under a new id and names the first one, whic
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.interaction import Author, AuthorKind, InteractionType, Status
@@ -21,10 +21,12 @@ CHANNELS = {"voice": "phone", "chat": "chat", "email": "email"}
 LIVE = frozenset({"voice", "chat"})
 """Somebody waits at the other end: such a contact is taken as a call is. Mails and tasks are assigned."""
 
-OURS = frozenset({"outbound", "external_outbound", "callback", "agent_reply"})
+OURS = frozenset({"outbound", "callback", "agent_reply", "flow"})
 """Ways to begin that are the company's doing; calls by its API are, too."""
-GOES_ON = frozenset({"transfer", "queue_transfer", "disconnect", "monitor"})
+GOES_ON = frozenset({"transfer", "queue_transfer", "disconnect"})
 """Ways to begin that go on with a contact that exists already."""
+BESIDE = frozenset({"monitor", "external_outbound"})
+"""A supervisor who listens, a third party who is asked: they join a contact of somebody else's."""
 
 STEPS = ("initiated", "queued", "connected_to_agent", "disconnected")
 TIMES = {
@@ -37,8 +39,13 @@ TIMES = {
 }
 """Where the time of a step stands."""
 
-WITHOUT_EFFECT = frozenset({"connected_to_system", "contact_data_updated", "amd_disabled", "webrtc_api", "transferred"})
+WITHOUT_EFFECT = frozenset(
+    {"connected_to_system", "contact_data_updated", "amd_disabled", "webrtc_api", "hold", "unhold", "transferred"}
+)
 WHO_LEFT: dict[str, AuthorKind] = {"customer_disconnect": "customer", "agent_disconnect": "agent"}
+
+
+NOT_YET = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 class Contact:
@@ -82,6 +89,8 @@ class Contact:
     def told(self, step: str) -> Draft | Ignored | Refused:
         """What one step means."""
         happened = self._time_of(step) or self._sent_at
+        if self._method in BESIDE:
+            return Ignored("beside")
         if step in WITHOUT_EFFECT or (step == "initiated" and self._method in GOES_ON):
             return Ignored("without_effect")
         if step == "disconnected" and id_text(self._parts[""], "nextcontactid"):
@@ -101,7 +110,9 @@ class Contact:
 
     def _time_of(self, step: str) -> datetime | None:
         part, key = TIMES.get(step, ("", "timestamp"))
-        return instant(self._parts[part], key)
+        moment = instant(self._parts[part], key)
+        # AWS writes the first millisecond of 1970 for what has not happened.
+        return moment if moment is not None and moment > NOT_YET else None
 
     # steps
 
@@ -112,6 +123,8 @@ class Contact:
         """A mail is a message of whoever began it; a task is work that nobody wrote."""
         if self._channel != "email":
             return self._status("new", "initiated", at)
+        if self._method == "flow":
+            return self._event("message", "initiated", at, Author("bot"), automated="flow")
         author = self._drafter.author("customer", self._customer) if self._inbound else Author("agent", self._agent)
         return self._event("message", "initiated", at, author)
 

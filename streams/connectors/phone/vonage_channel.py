@@ -24,14 +24,13 @@ from streams.connectors.payload_reading import (
     Malformed,
     at,
     id_text,
-    instant,
     required,
     table,
     text,
     word,
 )
 from streams.connectors.phone.form_body import read_form_or_json
-from streams.connectors.phone.vonage_calls import call_event
+from streams.connectors.phone.vonage_calls import call_event, vonage_instant
 from streams.connectors.phone.vonage_jwt import VonageJwt
 from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
 
@@ -90,7 +89,7 @@ def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:
         channel,
         ours=ours[0],
         theirs=named,
-        occurred_at=instant(payload, "timestamp"),
+        occurred_at=vonage_instant(payload, "timestamp"),
         text=_text_of(payload, kind) or _text_of(content, kind),
         attachments=(Attachment(name=text(part, "name"), media_type=kind),) if kind in MEDIA else (),
     )
@@ -106,7 +105,9 @@ def _side(payload: Json, side: str) -> tuple[str | None, str | None]:
     found = at(payload, side)
     if not isinstance(found, dict):
         return id_text(payload, side), None
-    return id_text(found, "number") or id_text(found, "id") or id_text(found, "user"), word(found, "type")
+    kind = word(found, "type")
+    names = ("id", "user") if kind in {"messenger", "viber_service"} else ("number", "id", "user")
+    return next((named for key in names if (named := id_text(found, key))), None), kind
 
 
 def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
@@ -121,7 +122,7 @@ def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
         "sms",
         ours=id_text(payload, "to"),
         theirs=theirs,
-        occurred_at=instant(payload, "message-timestamp"),
+        occurred_at=vonage_instant(payload, "message-timestamp"),
         text=text(payload, "text"),
     )
 
