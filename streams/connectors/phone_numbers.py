@@ -41,6 +41,6 @@ def phone_identities(written: str | None) -> tuple[str, ...]:
     return (f"phone:{number}",) if number else ()
 
 
-def text_thread(channel: str, ours: str | None, theirs: str) -> str:
-    """The conversation that text messages between two numbers are: nothing but the numbers tells threads apart."""
-    return ":".join(part for part in (channel, person_of(ours), person_of(theirs)) if part)
+def text_thread(channel: str, ours: str | None, theirs: str | None) -> str:
+    """The conversation that text messages between two numbers are, where nothing else tells threads apart."""
+    return ":".join(part for part in (channel, ours, theirs) if part)

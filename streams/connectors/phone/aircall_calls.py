@@ -177,7 +177,7 @@ def text_message(drafter: Drafter, data: Json, what: str, sent_at: datetime | No
     return drafter.interaction(
         message_id,
         "message",
-        theirs if group else text_thread(channel, ours, theirs),
+        theirs if group else text_thread(channel, person_of(ours), person_of(theirs)),
         instant(data, "sent_at") or instant(data, "created_at") or sent_at,
         author if what == "received" else Author("agent", id_text(data, "user", "id")),
         identities=phone_identities(number),

@@ -125,7 +125,7 @@ def _message(
     return drafter.interaction(
         message_id,
         "message",
-        text_thread(channel, ours, theirs),
+        text_thread(channel, person_of(ours), person_of(theirs)),
         at,
         author,
         identities=phone_identities(theirs),

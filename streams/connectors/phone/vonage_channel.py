@@ -35,6 +35,9 @@ from streams.connectors.phone.vonage_jwt import VonageJwt
 from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "viber_service": "social", "instagram": "social"}
+NUMBERED = frozenset({"sms", "whatsapp"})
+"""Channels whose addresses are telephone numbers; the others have ids of their own, which may look like numbers."""
+
 MEDIA = frozenset({"image", "audio", "video", "file", "vcard", "sticker"})
 
 
@@ -79,16 +82,15 @@ def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:
     outbound = word(payload, "direction") == "outbound"
     sides = [_side(payload, "from"), _side(payload, "to")]
     theirs, ours = reversed(sides) if outbound else sides
-    named = required(theirs[0], "$.to" if outbound else "$.from")
     channel = CHANNELS.get(word(payload, "channel") or theirs[1] or "", "sms")
     part = table(payload, kind) or table(content, kind)
     return _drafted(
         drafter,
         required(id_text(payload, "message_uuid"), "$.message_uuid"),
-        Author("agent", ours[0]) if outbound else drafter.author("customer", person_of(named)),
         channel,
         ours=ours[0],
-        theirs=named,
+        theirs=required(theirs[0], "$.to" if outbound else "$.from"),
+        outbound=outbound,
         occurred_at=vonage_instant(payload, "timestamp"),
         text=_text_of(payload, kind) or _text_of(content, kind),
         attachments=(Attachment(name=text(part, "name"), media_type=kind),) if kind in MEDIA else (),
@@ -114,14 +116,12 @@ def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
     """The SMS API: receipts of delivery have a status, messages that came in have none."""
     if at(payload, "status") is not None or "err-code" in payload:
         return Ignored("delivery_status")
-    theirs = required(id_text(payload, "msisdn"), "$.msisdn")
     return _drafted(
         drafter,
         required(id_text(payload, "messageId") or id_text(payload, "message-id"), "$.messageId"),
-        drafter.author("customer", person_of(theirs)),
         "sms",
         ours=id_text(payload, "to"),
-        theirs=theirs,
+        theirs=required(id_text(payload, "msisdn"), "$.msisdn"),
         occurred_at=vonage_instant(payload, "message-timestamp"),
         text=text(payload, "text"),
     )
@@ -130,20 +130,22 @@ def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
 def _drafted(
     drafter: Drafter,
     message_id: str,
-    author: Author,
     channel: str,
     *,
     ours: str | None,
     theirs: str,
+    outbound: bool = False,
     **words: Any,  # noqa: ANN401 - contract fields
 ) -> Draft:
+    numbered = channel in NUMBERED
+    us, them = (person_of(ours), person_of(theirs)) if numbered else (ours, theirs)
     return drafter.interaction(
         message_id,
         "message",
-        text_thread(channel, ours, theirs),
-        author=author,
+        text_thread(channel, us, them),
+        author=Author("agent", us) if outbound else drafter.author("customer", them),
         channel=channel,
-        identities=phone_identities(theirs) if channel in {"sms", "whatsapp"} else (),
+        identities=phone_identities(theirs) if numbered else (),
         raw_reference=message_id,
         **words,
     )
