@@ -8,7 +8,7 @@ connectors of this room have them next.
 import re
 
 _SCHEME = re.compile(r"(?:whatsapp|tel|sms|mms|rcs):", re.IGNORECASE)
-_BETWEEN = re.compile(r"\(0\)|[\s().\-/\u00a0\u2010-\u2015]+")
+_BETWEEN = re.compile(r"[\s().\-/\u2010-\u2015]+")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _BARE = re.compile(r"[1-9][0-9]{7,14}", re.ASCII)
 """Providers that write no plus sign write the country's code all the same; shorter ones are short codes."""
@@ -22,7 +22,8 @@ def e164(written: str | None) -> str | None:
     """A number in E.164; null where it is none, or somebody's who does not show it."""
     if written is None:
         return None
-    number = _BETWEEN.sub("", _SCHEME.sub("", written.strip(), count=1))
+    # "+44 (0)20": the zero is only dialled inside the country.
+    number = _BETWEEN.sub("", _SCHEME.sub("", written.strip(), count=1).replace("(0)", ""))
     if number.startswith("00"):
         number = "+" + number[2:]
     if _BARE.fullmatch(number):

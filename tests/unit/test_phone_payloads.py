@@ -166,6 +166,11 @@ def test_messages_of_twilios_api(direction: str, author: str, whither: str) -> N
     assert lines("twilio", record) == [f"message {author} {whither} sms:{ours}:{theirs} phone:{theirs} | Hello"]
 
 
+def test_what_reached_nobody_is_no_answer() -> None:
+    record = {"sid": "SM1", "direction": "outbound-api", "from": "+18005550199", "to": CALLER, "status": "failed"}
+    assert lines("twilio", record) == ["ignored: not_delivered"]
+
+
 def test_event_streams_and_conversations_of_twilio() -> None:
     data = {
         "messageSid": "SM1",

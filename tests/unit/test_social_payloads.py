@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.interaction import Interaction
+from schemas.signal import Signal
 from streams.connectors.connector_contract import GENUINE, Draft, Headers, Ignored, Instance, WebhookRequest
 from streams.connectors.social.meta_webhooks import verify_token
 from tests.payload_lines import lines, mutilations, reading
@@ -205,6 +206,17 @@ def test_direct_messages(connector: str, about: str, item: dict[str, Any], expec
     assert lines(connector, messenger(item, about=about)) == [expected]
     assert lines(connector, messenger(about=about, standby=[item])) == [expected]
     assert lines(connector, item) == [expected]
+
+
+def test_feedback_templates_are_surveys() -> None:
+    questions = {"q1": {"type": "csat", "payload": "4", "follow_up": {"type": "free_form", "payload": "Quick"}}}
+    item = direct(messaging_feedback={"feedback_screens": [{"screen_id": 0, "questions": questions}]})
+    (draft,) = reading("messenger", messenger(item))
+    assert isinstance(draft, Draft)
+    signal = draft.event
+    assert isinstance(signal, Signal)
+    assert (signal.kind, signal.name, signal.value, signal.scale, signal.text) == ("survey", "csat", 4.0, 5.0, "Quick")
+    assert signal.conversation_id == "messenger:900:42"
 
 
 def test_an_app_of_ones_own_speaks_for_people() -> None:

@@ -18,6 +18,7 @@ CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"
 """By the scheme of an address (`whatsapp:+14155550100`); without one it is a text message."""
 
 RECEIVED = frozenset({"received", "receiving"})
+NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
 MOST_MEDIA = 50
 """Attachments looked at. A message of Twilio's has ten at most."""
 
@@ -40,8 +41,10 @@ def message_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored:
     )
 
 
-def message_record(drafter: Drafter, record: Json) -> Draft:
-    """A message as the API has it, in either direction."""
+def message_record(drafter: Drafter, record: Json) -> Draft | Ignored:
+    """A message as the API has it, in either direction. What did not reach anybody answers nobody."""
+    if word(record, "status") in NOT_REACHED:
+        return Ignored("not_delivered")
     message_id = required(id_text(record, "sid"), "$.sid")
     from_, to = text(record, "from"), text(record, "to")
     happened = twilio_instant(record, "date_sent") or twilio_instant(record, "date_created")

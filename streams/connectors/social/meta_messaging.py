@@ -34,7 +34,6 @@ WITHOUT_EFFECT = frozenset(
         "delivery",
         "game_play",
         "group_feed",
-        "messaging_feedback",
         "optin",
         "pass_metadata",
         "pass_thread_control",
@@ -52,6 +51,10 @@ WITHOUT_EFFECT = frozenset(
     }
 )
 """What else Messenger tells: receipts, consents, referrals, and who has the thread."""
+
+
+SCALES = {"csat": 5.0, "nps": 10.0, "ces": 7.0}
+"""Of Messenger's feedback template."""
 
 
 class DirectMessage:
@@ -82,7 +85,7 @@ class DirectMessage:
     def read(self) -> Reading:
         """What it means."""
         said = table(self._item, "message")
-        if said or "message" in self._item:
+        if said:
             return [self._message(said)]
         edited, reaction, postback = (table(self._item, key) for key in ("message_edit", "reaction", "postback"))
         if edited:
@@ -98,11 +101,35 @@ class DirectMessage:
             message_id = id_text(postback, "mid") or f"postback:{self._person}:{self._moment}"
             said_by_button = text(postback, "title") or text(postback, "payload")
             return [self._event(message_id, "message", message_id, text=said_by_button)]
+        asked = [*tables(self._item, "messaging_feedback", "feedback_screens")]
+        if asked:
+            return [self._rating(*rated) for screen in asked for rated in table(screen, "questions").items()]
         known = WITHOUT_EFFECT.intersection(self._item)
         about = sorted(set(self._item) - {"sender", "recipient", "timestamp"})
         return [
             Ignored("without_effect") if known else Refused("not_understood", f"none of {about[:9]!r:.200} is known")
         ]
+
+    def _rating(self, question: str, answer: Json) -> Draft | Ignored:
+        """An answer to a feedback template, which is sent after a conversation."""
+        kind, score = word(answer, "type") or "", number(answer, "payload")
+        if kind not in SCALES or score is None:
+            return Ignored("without_effect")
+        return self._drafter.signal(
+            f"feedback:{self._person}:{self._moment}:{question}",
+            "survey",
+            kind,
+            score,
+            self._at,
+            identities=(f"meta_user:{self._person}",),
+            conversation=self._thread,
+            scale=SCALES[kind],
+            text=text(answer, "follow_up", "payload"),
+        )
+
+    @property
+    def _thread(self) -> str:
+        return f"{self._page}:{self._person}" if self._page else self._person
 
     @property
     def _moment(self) -> str:
@@ -129,7 +156,7 @@ class DirectMessage:
         return self._drafter.interaction(
             event_id,
             kind,
-            f"{self._page}:{self._person}" if self._page else self._person,
+            self._thread,
             self._at,
             self._author,
             identities=(f"meta_user:{self._person}",),
