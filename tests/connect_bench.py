@@ -28,7 +28,9 @@ from tests.senders.business_senders import BUSINESS_SENDERS
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.messengers_senders import MESSENGERS_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
+from tests.senders.phone_senders import PHONE_SENDERS
 from tests.senders.sender import NOW, Sender
+from tests.senders.social_senders import SOCIAL_SENDERS
 from tests.senders.survey_senders import SURVEY_SENDERS
 from tests.senders.teams_senders import TEAMS_SENDERS
 
@@ -105,6 +107,8 @@ SENDERS = {
         *HELPDESK_SENDERS,
         *MESSENGERS_SENDERS,
         *OWN_WORDS_SENDERS,
+        *PHONE_SENDERS,
+        *SOCIAL_SENDERS,
         *SURVEY_SENDERS,
         *TEAMS_SENDERS,
     )
@@ -126,12 +130,13 @@ class Bench:
     ) -> tuple[int, dict[str, Any], Headers]:
         async with self.session.post(self.url + path, data=body, headers=headers, **options) as answer:
             text = await answer.read()
-            return answer.status, json.loads(text) if text else {}, dict(answer.headers)
+            said = json.loads(text) if text and answer.content_type == "application/json" else {}
+            return answer.status, said, dict(answer.headers)
 
     async def send(
         self, sender: Sender, body: bytes | None = None, headers: Any = None
     ) -> tuple[int, dict[str, Any], Headers]:
-        payload = sender.payload if body is None else body
+        payload = sender.proven(body)
         return await self.post(
             f"/in/{sender.connector}", payload, sender.headers(payload) if headers is None else headers
         )

@@ -16,6 +16,13 @@ from streams.connectors.messengers.slack_channel import SLACK
 from streams.connectors.messengers.teams_channel import TEAMS
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
+from streams.connectors.phone.aircall_channel import AIRCALL
+from streams.connectors.phone.amazon_connect_channel import AMAZON_CONNECT
+from streams.connectors.phone.twilio_channel import TWILIO
+from streams.connectors.phone.vonage_channel import VONAGE
+from streams.connectors.social.line_channel import LINE
+from streams.connectors.social.meta_channels import INSTAGRAM, MESSENGER
+from streams.connectors.social.whatsapp_channel import WHATSAPP
 from streams.connectors.surveys.delighted_responses import DELIGHTED
 from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
 from streams.connectors.surveys.typeform_responses import TYPEFORM
@@ -25,6 +32,14 @@ BUILT_IN: tuple[ConnectorKind, ...] = (
     DISCORD,
     SLACK,
     TEAMS,
+    AIRCALL,
+    AMAZON_CONNECT,
+    TWILIO,
+    VONAGE,
+    LINE,
+    MESSENGER,
+    INSTAGRAM,
+    WHATSAPP,
     DELIGHTED,
     SURVEYMONKEY,
     TYPEFORM,

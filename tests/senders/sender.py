@@ -23,7 +23,7 @@ class Sender:
     secrets: tuple[str, str, str]
     """The old one, the new one, somebody else's."""
     signed_headers: tuple[str, ...]
-    """The headers that prove it, the signature last."""
+    """The headers that prove it, the signature last; none where the proof is in the body."""
     extra: dict[str, str] = field(default_factory=dict)
     """Headers of every request besides."""
     unknown: bytes
@@ -49,10 +49,17 @@ class Sender:
     """Methods besides POST that are a handshake here."""
     kind: str = ""
     """The kind of connector, where `connector` names one of its ways in: each has a sender and a route of its own."""
+    in_body: Callable[[str, bytes], bytes] | None = None
+    """A body with its proof inside, of a secret and the bare body; a body that has no place for it stays as it is."""
 
     def headers(self, body: bytes | None = None, *, secret: str | None = None, at: datetime = NOW) -> dict[str, str]:
         """The headers of a request with this body."""
         return self.extra | self.sign(secret or self.secrets[1], self.payload if body is None else body, at)
+
+    def proven(self, body: bytes | None = None, *, secret: str | None = None) -> bytes:
+        """A body as this sender sends it: with its proof, where that belongs inside."""
+        bare = self.payload if body is None else body
+        return bare if self.in_body is None else self.in_body(secret or self.secrets[1], bare)
 
     def instance(self) -> Instance:
         """The connector configured with the old and the new secret."""

@@ -1,0 +1,147 @@
+"""Twilio's text messages: webhooks, the Message resource, inbound messages of Event Streams, and Conversations.
+
+Source: Twilio documentation, "Messaging Webhooks", "Message resource", "Event Streams: Inbound Message" and
+"Conversations Webhooks". A thread is two numbers on one channel; Twilio has no id of its own for it outside
+Conversations. `twilio_channel` brings them here.
+"""
+
+from typing import Any
+
+from schemas.interaction import Attachment, Author
+from streams.connectors.connector_contract import Draft, Ignored, Refused
+from streams.connectors.drafting import Drafter
+from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
+from streams.connectors.phone.twilio_calls import twilio_instant
+from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
+
+CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
+"""By the scheme of an address (`whatsapp:+14155550100`); without one it is a text message."""
+
+RECEIVED = frozenset({"received", "receiving"})
+NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
+MOST_MEDIA = 50
+"""Attachments looked at. A message of Twilio's has ten at most."""
+
+
+def message_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored:
+    """A message that came in, or how the delivery of one of ours goes."""
+    message_id = required(id_text(fields, "MessageSid") or id_text(fields, "SmsSid"), "$.MessageSid")
+    status = word(fields, "MessageStatus") or word(fields, "SmsStatus")
+    written = "Body" in fields or (number(fields, "NumMedia") or 0) > 0
+    if not (status in RECEIVED or (status is None and written)):
+        return Ignored("delivery_status") if status else Ignored("without_effect")
+    return _from_customer(
+        drafter,
+        message_id,
+        theirs=required(text(fields, "From"), "$.From"),
+        ours=text(fields, "To") or id_text(fields, "MessagingServiceSid"),
+        at=None,
+        text=text(fields, "Body") or text(fields, "ButtonText"),
+        attachments=_media(fields),
+    )
+
+
+def message_record(drafter: Drafter, record: Json) -> Draft | Ignored:
+    """A message as the API has it, in either direction. What did not reach anybody answers nobody."""
+    if word(record, "status") in NOT_REACHED:
+        return Ignored("not_delivered")
+    message_id = required(id_text(record, "sid"), "$.sid")
+    from_, to = text(record, "from"), text(record, "to")
+    happened = twilio_instant(record, "date_sent") or twilio_instant(record, "date_created")
+    count = int(min(max(number(record, "num_media") or 0, 0), MOST_MEDIA))
+    said: dict[str, Any] = {"at": happened, "text": text(record, "body"), "attachments": (Attachment(),) * count}
+    direction = word(record, "direction") or "inbound"
+    if direction == "inbound":
+        return _from_customer(drafter, message_id, theirs=required(from_, "$.from"), ours=to, **said)
+    # `outbound-reply` and `outbound-call` are what a TwiML document says, `outbound-api` is what somebody sent.
+    by_machine = direction in {"outbound-reply", "outbound-call"}
+    return _message(
+        drafter,
+        message_id,
+        Author("bot" if by_machine else "agent"),
+        theirs=required(to, "$.to"),
+        ours=from_ or id_text(record, "messaging_service_sid"),
+        automated="auto_reply" if by_machine else None,
+        **said,
+    )
+
+
+def message_streamed(drafter: Drafter, data: Json) -> Draft:
+    """The data of an inbound message in Event Streams."""
+    return _from_customer(
+        drafter,
+        required(id_text(data, "messageSid"), "$.data.messageSid"),
+        theirs=required(text(data, "from"), "$.data.from"),
+        ours=text(data, "to") or id_text(data, "messagingServiceSid"),
+        at=instant(data, "timestamp"),
+        text=text(data, "body"),
+        attachments=(Attachment(),) * int(min(max(number(data, "numMedia") or 0, 0), MOST_MEDIA)),
+    )
+
+
+def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Refused:
+    """An event of Twilio Conversations. Customers are known by their number, one's own people by their identity."""
+    conversation = required(id_text(fields, "ConversationSid"), "$.ConversationSid")
+    event = required(word(fields, "EventType"), "$.EventType")
+    kind = {"onmessageadded": "message", "onmessageupdated": "edited", "onmessageremoved": "deleted"}.get(event)
+    if kind is None:
+        known = event.startswith(("onconversation", "onparticipant", "ondelivery", "onuser", "ontyping", "onmessage"))
+        return Ignored("without_effect") if known else Refused("not_understood", f"the event {event[:80]!r} is unknown")
+    message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
+    by = text(fields, "Author")
+    number_of = e164(by)
+    if number_of or by is None:
+        author = drafter.author("customer", number_of or id_text(fields, "ParticipantSid"))
+    else:
+        author = Author("system" if by == "system" else "agent", by)
+    when = text(fields, "DateUpdated") if kind == "edited" else text(fields, "DateRemoved")
+    happened = twilio_instant(when if kind != "message" else None) or twilio_instant(fields, "DateCreated")
+    return drafter.interaction(
+        message_id if kind == "message" else f"{message_id}:{kind}:{when or ''}",
+        kind,  # type: ignore[arg-type]  # one of three words
+        conversation,
+        happened,
+        author,
+        identities=phone_identities(number_of),
+        channel=_channel(text(fields, "MessagingBinding.Address") or by or ""),
+        text=text(fields, "Body") if kind != "deleted" else None,
+        automated="system" if author.kind == "system" else None,
+        raw_reference=message_id,
+    )
+
+
+def _from_customer(drafter: Drafter, message_id: str, *, theirs: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
+    return _message(drafter, message_id, drafter.author("customer", person_of(theirs)), theirs=theirs, **words)
+
+
+def _message(
+    drafter: Drafter,
+    message_id: str,
+    author: Author,
+    *,
+    theirs: str,
+    ours: str | None,
+    at: Any,  # noqa: ANN401 - an instant or nothing
+    **words: Any,  # noqa: ANN401 - contract fields
+) -> Draft:
+    channel = _channel(theirs)
+    return drafter.interaction(
+        message_id,
+        "message",
+        text_thread(channel, person_of(ours), person_of(theirs)),
+        at,
+        author,
+        identities=phone_identities(theirs),
+        channel=channel,
+        raw_reference=message_id,
+        **words,
+    )
+
+
+def _channel(address: str) -> str:
+    return CHANNELS.get(address.partition(":")[0].strip().lower(), "sms")
+
+
+def _media(fields: Json) -> tuple[Attachment, ...]:
+    count = int(min(max(number(fields, "NumMedia") or 0, 0), MOST_MEDIA))
+    return tuple(Attachment(media_type=text(fields, f"MediaContentType{index}")) for index in range(count))

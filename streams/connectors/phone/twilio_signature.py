@@ -1,0 +1,82 @@
+"""Twilio's signature: base64 of HMAC-SHA1 over the address as Twilio called it and the form's fields.
+
+Source: Twilio documentation, "Webhooks Security". The fields follow the address sorted, name and value without
+anything between. A JSON body is not signed itself: its SHA-256 stands in the address as `bodySHA256`.
+`twilio_channel` reads what is genuine.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from streams.connectors.connector_contract import GENUINE, Verdict, WebhookRequest
+from streams.connectors.phone.form_body import form_fields
+from streams.connectors.signatures import any_matches, raw_text
+
+_PORTS = {"https": 443, "http": 80}
+
+
+class TwilioSignature:
+    """Verifies with the auth tokens of the account; several while one is being replaced."""
+
+    HEADER = "x-twilio-signature"
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        """Take the auth tokens.
+
+        Raises:
+            ValueError: there is none, or one is empty.
+        """
+        self._keys = [raw_text(secret.strip()) for secret in secrets]
+        if not self._keys or not all(self._keys):
+            raise ValueError("an auth token is missing")
+
+    def sign(self, url: str, body: bytes) -> str:
+        """The header that Twilio would write with the first token."""
+        return _signature(self._keys[0], url, _signed_fields(url, body)).decode()
+
+    def verify(self, request: WebhookRequest) -> Verdict:
+        """Whether the signature was made with one of the tokens, for this address and this body."""
+        signature = request.headers.get(self.HEADER)
+        if not signature:
+            return Verdict("missing_signature")
+        if request.headers.repeated(self.HEADER):
+            return Verdict("repeated_header")
+        try:
+            fields = _signed_fields(request.url, request.body)
+            spellings = _spellings(request.url)
+        except ValueError:  # neither a form nor an address; nothing that Twilio could have signed
+            return Verdict("bad_signature")
+        expected = [_signature(key, url, fields) for key in self._keys for url in spellings]
+        return GENUINE if any_matches(expected, [raw_text(signature)]) else Verdict("bad_signature")
+
+
+def _signed_fields(url: str, body: bytes) -> str:
+    """What is signed besides the address.
+
+    Raises:
+        ValueError: the body is not the one whose digest the address has, or no form.
+    """
+    digests = parse_qs(urlsplit(url).query).get("bodySHA256")
+    if digests is None:
+        # A field that is repeated counts once for each of its values (twilio-python, RequestValidator).
+        return "".join(name + value for name, value in sorted(set(form_fields(body))))
+    if not hmac.compare_digest(hashlib.sha256(body).hexdigest().encode(), raw_text(digests[0].lower())):
+        raise ValueError("the body is another one")
+    return ""
+
+
+def _spellings(url: str) -> tuple[str, ...]:
+    """The address with and without its port: Twilio's own libraries accept either, since proxies change it."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port or _PORTS.get(parts.scheme)
+    others = (parts._replace(netloc=host), parts._replace(netloc=f"{host}:{port}"))
+    return tuple(dict.fromkeys((url, *(urlunsplit(other) for other in others))))
+
+
+def _signature(key: bytes, url: str, fields: str) -> bytes:
+    return base64.b64encode(hmac.new(key, raw_text(url + fields), hashlib.sha1).digest())

@@ -1,0 +1,151 @@
+"""LINE (id `line`): what users, groups and rooms send to an official account.
+
+Source: LINE Developers, "Messaging API reference: Webhook event objects" (line/line-openapi, webhook.yml). The
+conversation is the user, the group or the room; LINE tells what people send, never what the account itself answers.
+Every event has an id of its own (`webhookEventId`), the same when it is delivered again.
+"""
+
+from typing import Any
+
+from schemas.interaction import Attachment, InteractionType
+from streams.connectors.connector_contract import (
+    ConnectorKind,
+    Ignored,
+    Instance,
+    Reading,
+    Refused,
+    WebhookRequest,
+)
+from streams.connectors.drafting import Drafter
+from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
+from streams.connectors.item_reading import each
+from streams.connectors.payload_reading import (
+    Json,
+    at,
+    id_text,
+    instant,
+    number,
+    read_json,
+    required,
+    table,
+    tables,
+    text,
+    word,
+)
+
+LINE_SIGNATURE = HmacScheme(header="x-line-signature", written="base64")
+
+SPEAKING: dict[str, InteractionType] = {
+    "message": "message",
+    "messageedited": "edited",
+    "postback": "message",
+    "unsend": "deleted",
+}
+WITHOUT_EFFECT = frozenset(
+    {
+        "accountlink",
+        "activated",
+        "beacon",
+        "botresumed",
+        "botsuspended",
+        "deactivated",
+        "delivery",
+        "follow",
+        "join",
+        "leave",
+        "memberjoined",
+        "memberleft",
+        "membership",
+        "module",
+        "things",
+        "unfollow",
+        "videoplaycomplete",
+    }
+)
+"""Events in which nobody says anything: who comes and goes, what is near, what was watched."""
+
+MEDIA = frozenset({"image", "video", "audio", "file", "sticker"})
+
+
+class LineWebhooks:
+    """Reads webhooks, also one event alone."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def normalise(self, request: WebhookRequest) -> Reading:
+        """What one request tells."""
+        payload = read_json(request.body)
+        if isinstance(payload, Refused):
+            return [payload]
+        drafter = Drafter(self._instance, request, "social")
+        if at(payload, "events") == []:
+            return [Ignored("connection_test")]
+        alone = [payload] if text(payload, "type") and isinstance(at(payload, "source"), dict) else []
+        read = each([*tables(payload, "events"), *alone], lambda event: _event(drafter, event))
+        return read or [Refused("malformed_payload", "Object contains no events - at `$.events`")]
+
+
+def _event(drafter: Drafter, event: Json) -> Reading:
+    kind = required(word(event, "type"), "$.type")
+    what = SPEAKING.get(kind)
+    if what is None:
+        known = kind in WITHOUT_EFFECT
+        return [
+            Ignored("without_effect") if known else Refused("not_understood", f"the event {kind[:80]!r} is unknown")
+        ]
+    source = table(event, "source")
+    person = id_text(source, "userId")
+    thread = id_text(source, "groupId") or id_text(source, "roomId") or person
+    said = table(event, "message")
+    message_id = id_text(said, "id") or id_text(event, "unsend", "messageId")
+    if kind != "postback":
+        required(message_id, "$.message.id")
+    own_id = message_id if what == "message" else None
+    moment = number(event, "timestamp")
+    fallback = own_id or (f"{kind}:{message_id or person}:{moment:.0f}" if moment is not None else None)
+    return [
+        drafter.interaction(
+            required(id_text(event, "webhookEventId") or fallback, "$.webhookEventId"),
+            what,
+            required(thread, "$.source.userId"),
+            instant(event, "timestamp"),
+            drafter.author("customer", person),
+            identities=_identities(source),
+            raw_reference=message_id,
+            **_content(said),
+        )
+    ]
+
+
+def _identities(source: Json) -> tuple[str, ...]:
+    """The group, which is one customer's in practice, then the person."""
+    groups = (id_text(source, key) for key in ("groupId", "roomId"))
+    person = id_text(source, "userId")
+    return (*(f"line_group:{group}" for group in groups if group), *((f"line_user:{person}",) if person else ()))
+
+
+def _content(said: Json) -> dict[str, Any]:
+    kind = word(said, "type") or ""
+    if kind == "location":
+        named = (text(said, key) for key in ("title", "address"))
+        return {"text": ", ".join(part for part in named if part) or None}
+    if kind not in MEDIA:
+        return {"text": text(said, "text")}
+    size = number(said, "fileSize")
+    attachment = Attachment(
+        name=text(said, "fileName"), media_type=kind, size_bytes=int(size) if size is not None and size >= 0 else None
+    )
+    return {"text": text(said, "text"), "attachments": (attachment,)}
+
+
+LINE = ConnectorKind(
+    id="line",
+    title="LINE Messaging API",
+    normaliser=LineWebhooks,
+    verifier=lambda instance: HmacVerifier(LINE_SIGNATURE, instance.secrets),
+    setup=(
+        "developers.line.biz > your channel > Messaging API: webhook URL https://<your host>/in/line, use webhook on.\n"
+        "The secret is the channel secret (Basic settings). Redelivery may be on: events are counted once."
+    ),
+)
