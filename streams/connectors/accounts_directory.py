@@ -50,7 +50,22 @@ PUBLIC_MAIL_DOMAINS = frozenset(
 )
 """Domains whose users have nothing in common: as an account, one of them would swallow thousands of strangers."""
 
-PERSONAL_KINDS = frozenset({"contact", "email", "phone", "zendesk_user"})
+UNVERIFIED = "unverified_"
+"""Before the kind of an identity that nobody vouches for (a form's address): it makes no company's account."""
+
+PERSONAL_KINDS = frozenset(
+    {
+        "contact",
+        "email",
+        "freshdesk_user",
+        "hubspot_contact",
+        "phone",
+        "unverified_email",
+        "unverified_visitor",
+        "zammad_user",
+        "zendesk_user",
+    }
+)
 """Identities of one person. They find an account in the directory, but a provisional account made of one is a
 contact, not a company."""
 
@@ -124,18 +139,24 @@ def provisional(identities: Sequence[str]) -> Belonging:
     for identity in identities:
         kind, _, value = identity.partition(":")
         if kind in PERSONAL_KINDS:
-            readable = kind not in {"email", "phone"}
-            return Belonging(
-                f"contact:{value if readable else blake2b(value.encode(), digest_size=8).hexdigest()}", identity
-            )
+            return Belonging(f"contact:{_person(kind, value)}", identity)
     return Belonging("", None)
+
+
+def _person(kind: str, value: str) -> str:
+    """A person in an account's id. Whom nobody vouches for is never the same person as whom somebody does."""
+    unverified = kind.startswith(UNVERIFIED)
+    if not unverified and kind not in {"email", "phone"}:
+        return value
+    secret = f"{kind}:{value}" if unverified else value
+    return blake2b(secret.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def tidy(identity: str) -> str:
     """An identity in the one form that is compared: `Domain: ACME.example` is `domain:acme.example`."""
     kind, _, value = identity.partition(":")
     kind, value = kind.strip().lower(), value.strip()
-    return f"{kind}:{value.lower() if kind in {'domain', 'email'} else value}"
+    return f"{kind}:{value.lower() if kind.removeprefix(UNVERIFIED) in {'domain', 'email'} else value}"
 
 
 def identities_of_address(address: str) -> tuple[str, ...]:

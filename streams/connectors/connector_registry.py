@@ -6,11 +6,21 @@ A package brings a connector by an entry point of the group `careline.connectors
 from importlib.metadata import entry_points
 
 from streams.connectors.connector_contract import ConnectorKind
+from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
+from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
+from streams.connectors.helpdesks.zammad_channel import ZAMMAD
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
 
-BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, CLOUDEVENTS, WEBHOOK)
+BUILT_IN: tuple[ConnectorKind, ...] = (
+    ZENDESK,
+    FRESHDESK,
+    HUBSPOT,
+    ZAMMAD,
+    CLOUDEVENTS,
+    WEBHOOK,
+)
 
 ENTRY_POINTS = "careline.connectors"
 
