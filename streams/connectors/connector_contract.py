@@ -24,6 +24,7 @@ Refusal = Literal[
     "repeated_header",
     "bad_signature",
     "bad_token",
+    "bad_origin",
     "timestamp_too_old",
     "timestamp_too_new",
 ]
@@ -189,8 +190,8 @@ Handshake = Callable[[Instance, WebhookRequest, Verdict], ProviderAnswer | None]
 """The answer to a provider's challenge; null when the request is none. It decides itself whether the request must be
 genuine for that."""
 
-Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer]
-"""What a provider wants to hear once its event is stored, where it does not read our JSON."""
+Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer | None]
+"""What a provider wants to hear once its event is stored; null where our JSON will do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.helpdesks.zammad_channel import ZAMMAD
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from streams.connectors.own_words.chat_channel import CHAT
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
+from streams.connectors.own_words.form_channel import FORM
 from streams.connectors.own_words.webhook_generic import WEBHOOK
 
 BUILT_IN: tuple[ConnectorKind, ...] = (
@@ -18,7 +20,9 @@ BUILT_IN: tuple[ConnectorKind, ...] = (
     FRESHDESK,
     HUBSPOT,
     ZAMMAD,
+    CHAT,
     CLOUDEVENTS,
+    FORM,
     WEBHOOK,
 )
 

@@ -14,7 +14,6 @@ from streams.connectors.helpdesks.zammad_channel import ZAMMAD
 from tests.payload_table import assert_whole, mutilations, published_payload, reading_of, table_of
 from tests.senders.helpdesk_senders import FRESHDESK_CREATED, ZAMMAD_CALL
 
-
 PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
     (
         FRESHDESK,
