@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -281,3 +282,21 @@ def test_no_mutilation_raises_or_makes_half_an_event() -> None:
         assert_whole(reading_of(CHAT, body, bearing(token())))
     for body in mutilations({"data": {"email": "bob@acme.example", "fields": [1, {"value": "x"}], "message": "Hi"}}):
         assert_whole(reading_of(FORM, body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--a\r\nContent-Disposition: form-data; " + b"a;" * 300_000 + b"\r\n\r\nx",
+        b"--a\r\n" * 150_000,
+        b"--" + b" " * 800_000,
+        b"a=1&" * 200_000,
+        b"\xc3\xa9_" * 300_000 + b"=1",
+    ],
+    ids=["parameters", "parts", "blanks", "fields", "a name"],
+)
+def test_a_hostile_form_is_read_in_no_time(body: bytes) -> None:
+    """Forms are read before their token is known, so a stranger must not buy much work with a request."""
+    started = time.process_time()
+    assert table_of(FORM, body) == ["refused: malformed_payload"]
+    assert time.process_time() - started < 2

@@ -12,6 +12,9 @@ def mail_address(said: Json) -> str | None:
     """The address in lower case; null where there is none."""
     if not isinstance(said, str):
         return None
-    found = parseaddr(said[:LONGEST])[1].strip().lower()
+    try:
+        found = parseaddr(said[:LONGEST])[1].strip().lower()
+    except RecursionError:  # comments in comments in comments
+        return None
     name, at, domain = found.rpartition("@")
     return found if name and at and domain else None

@@ -19,8 +19,10 @@ MOST_FIELDS = 500
 """Of one form. Long questionnaires have some hundred."""
 DEEPEST_JSON = 3
 """Levels of objects that are looked into: form builders wrap the fields once or twice."""
+LONGEST_HEAD = 2_000
+"""Bytes of a part's headers that are read; browsers write two hundred, and parameters are slow to take apart."""
 
-_BOUNDARY = re.compile(rb"--([^\r\n]{1,200}?)\s*\r?\n")
+_BOUNDARY = re.compile(rb"--([^\r\n]{1,100}?)[ \t]{0,9}\r?\n")
 
 
 class PostedForm(NamedTuple):
@@ -100,7 +102,7 @@ def _of_multipart(body: bytes, boundary: bytes) -> PostedForm | Refused:
 def _described(head: bytes) -> tuple[str | None, str | None, str | None]:
     """Name, file name and media type by the headers of a part."""
     described = Message()
-    for line in head.decode("utf-8", "replace").splitlines():
+    for line in head[:LONGEST_HEAD].decode("utf-8", "replace").splitlines():
         header, colon, value = line.partition(":")
         if colon and header.strip().lower() in {"content-disposition", "content-type"}:
             described[header.strip()] = value.strip()

@@ -37,6 +37,9 @@ MACHINERY = _words(
 )
 """Fields that the page and not the person fills in: no words, and another value at every visit."""
 
+LONGEST_NAME = 200
+"""Characters of a field's name that are looked at."""
+
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -56,4 +59,4 @@ def is_machinery(name: str) -> bool:
 
 
 def _parted(name: str) -> list[str]:
-    return [word for word in _BETWEEN.split(name.casefold()) if word]
+    return [word for word in _BETWEEN.split(name[:LONGEST_NAME].casefold()) if word]
