@@ -89,6 +89,10 @@ WHOSE = "other freshdesk:11 domain:acme.example"
             f"status_changed system {WHOSE} 'open'",
         ),
         ({"triggered_event": "{status:{from:4,to:7}}", "ticket_status": "Job Application"}, "refused: not_understood"),
+        (
+            {"triggered_event": "{status:{from:2,to:4}}", "ticket_status": "Closed"},
+            f"status_changed system {WHOSE} 'resolved'",
+        ),
         ({"triggered_event": "{due_by:{from:a,to:b}}"}, "ignored: without_effect"),
         ({"triggered_event": "{unknown_event:{from:3,to:1}}"}, "refused: not_understood"),
         ({"ticket_status": "Waiting on Customer"}, f"status_changed system {WHOSE} 'waiting_on_customer'"),
@@ -117,6 +121,30 @@ WHOSE = "other freshdesk:11 domain:acme.example"
 )
 def test_webhooks_of_rules(fields: dict[str, Any], line: str) -> None:
     assert table_of(FRESHDESK, rule(**fields)) == [line]
+
+
+def test_a_rule_may_nest_its_people() -> None:
+    ticket = {
+        "id": "11",
+        "triggered_event": "{reply_sent:sent}",
+        "latest_public_comment": "Ann : <p>Try again</p>",
+        "agent": {"name": "Ann", "email": "Ann@ours.example"},
+        "contact": {"name": "Bob", "email": "bob@acme.example"},
+    }
+    line = f"message agent(ann@ours.example) outbound {WHOSE} 'Try again'"
+    assert table_of(FRESHDESK, {"ticket": ticket}) == [line]
+
+
+def test_a_rule_that_says_no_event_tells_the_ticket_as_it_is() -> None:
+    times = {"ticket_created_at": "2026-03-01T09:00:00Z", "ticket_updated_at": "2026-03-01T10:00:00Z"}
+    opening = f"message customer(bob@acme.example) inbound {WHOSE} 'Broken'"
+    status = f"status_changed system {WHOSE} 'open'"
+    assert table_of(FRESHDESK, rule(**times, ticket_description="Broken")) == [opening, status]
+    new = times | {"ticket_updated_at": "2026-03-01T09:00:00Z"}
+    assert table_of(FRESHDESK, rule(**new, ticket_description="Broken")) == [opening]
+    assert table_of(FRESHDESK, rule(changes={"status": [2, 4]}, ticket_status=4)) == [
+        f"status_changed system {WHOSE} 'resolved'"
+    ]
 
 
 def test_a_repeated_delivery_of_a_rule_is_one_event_and_another_change_is_another() -> None:

@@ -62,6 +62,8 @@ class FreshdeskPayloads:
         if reply := table(data, "conversation"):
             return [self._reply(drafter, reply, item, table(data, "actor"))]
         if ticket := table(data, "ticket") or table(data, "helpdesk_ticket"):
+            if "triggered_event" in ticket:
+                return RuleWebhook(drafter, self._statuses, ticket).read()
             return self._ticket(drafter, ticket, item)
         return self._bare(drafter, item)
 

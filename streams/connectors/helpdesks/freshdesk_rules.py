@@ -17,10 +17,13 @@ from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import StatusNames
 from streams.connectors.payload_reading import Json, flag, id_text, instant, table, text, word
 
+PEOPLE = ("agent", "company", "contact", "event_performer", "group", "requester")
+"""What a designer may have written as an object of its own."""
+
 _SPEAKER = re.compile(r"([^<>:\n]{1,100}?)\s*:\s+(?=\S)")
 """Freshdesk writes a comment as `Name : <div>...</div>`."""
 
-EVENT_KEYS = ("triggered_event", "event_type", "event")
+EVENT_KEYS = ("triggered_event", "event_type", "event", "changes")
 """Freshdesk's own key, and what designers of bodies call it."""
 
 MESSAGES = frozenset({"note_type", "reply_sent", "note", "reply", "comment"})
@@ -60,7 +63,7 @@ class RuleWebhook:
         Raises:
             Malformed: there is no ticket number.
         """
-        self._said = fields | {key.removeprefix("ticket_"): fields[key] for key in fields if key.startswith("ticket_")}
+        self._said = _flat(fields | table(fields, "ticket"))
         self._ticket = FreshdeskTicket(drafter, statuses, self._said)
         self._id = content_id(fields)
         self._changed_at = instant(self._said, "updated_at") or instant(self._said, "modified_on")
@@ -119,8 +122,8 @@ class RuleWebhook:
         """Without a `triggered_event`: a comment is a message, and a status is what the ticket has now."""
         if table(self._said, "latest_comment") or text(self._said, "conversation_body"):
             return [self._message(f"{self._id}:comment", "comment", Change(None, None))]
-        if instant(self._said, "created_at") and not instant(self._said, "updated_at"):
-            return self._created()
+        if instant(self._said, "created_at"):
+            return self._ticket.as_it_is()
         if self._said.get("status") is None:
             return [
                 Refused("not_understood", "the webhook says nothing that happened: add triggered_event to its body")
@@ -147,14 +150,14 @@ class RuleWebhook:
         if comment is None or found is None:
             return None, comment
         name, rest = found.group(1).strip(), comment[found.end() :]
-        people = {word(self._said, key) for key in ("requester_name", "agent_name", "event_performer_name")}
+        people = {self._requester_name(), *(word(self._said, key) for key in ("agent_name", "event_performer_name"))}
         return (name, rest) if rest.startswith("<") or name.lower() in people - {None} else (None, comment)
 
     def _author(self, speaker: str | None, words: set[str], incoming: bool | None, *, private: bool) -> Author:  # noqa: FBT001 - three answers
         performer = self._performer()
         if performer.kind != "system":
             return performer
-        named = word(self._said, "requester_name")
+        named = self._requester_name()
         kind: AuthorKind = "customer"
         if incoming is not None:
             kind = "customer" if incoming else "agent"
@@ -172,13 +175,23 @@ class RuleWebhook:
             return None
         return id_text(self._said, "agent_id") or word(self._said, "agent_email")
 
+    def _requester_name(self) -> str | None:
+        return word(self._said, "requester_name") or word(self._said, "contact_name")
+
     def _performer(self) -> Author:
         """Who caused the event; the system, where the rule does not say."""
         address, name = mail_address(self._said.get("event_performer_email")), word(self._said, "event_performer_name")
         person = id_text(self._said, "event_performer_id") or address
         if person is None and name is None:
             return Author()
-        is_requester = address == self._ticket.address if address else name == word(self._said, "requester_name")
+        is_requester = address == self._ticket.address if address else name == self._requester_name()
         if is_requester or (person is not None and person == self._ticket.requester_id):
             return self._ticket.requester()
         return Author("system", "system") if name == "system" else Author("agent", person)
+
+
+def _flat(fields: dict[str, Json]) -> dict[str, Json]:
+    """The fields as those of a ticket: without `ticket_` before them, and `contact: {email}` as `contact_email`."""
+    nested = {f"{key}_{name}": value for key in PEOPLE for name, value in table(fields, key).items()}
+    named = {key.removeprefix("ticket_"): value for key, value in fields.items() if key.startswith("ticket_")}
+    return fields | nested | named

@@ -138,16 +138,19 @@ class FreshdeskTicket:
         ticket = self.ticket
         created, updated = instant(ticket, "created_at"), instant(ticket, "updated_at")
         found: list[Draft | Ignored | Refused] = [self.opening(created)] if created is not None else []
+        if found and not any(self._status_said(NOTHING_SAID)):
+            return found
         status = self.status(f"ticket:{self.number}:status:{_stamp(updated)}", updated, Author())
         is_open = isinstance(status, Draft) and getattr(status.event, "status", None) == "open"
-        return found if found and is_open else [*found, status]
+        is_new = created is not None and (updated is None or updated <= created)
+        return found if is_open and is_new else [*found, status]
 
     def status(
         self, event_id: str, at: datetime | None, author: Author, change: Change = NOTHING_SAID
     ) -> Draft | Refused:
         """A change of status, or the status as it is; with Freshdesk's own word beside ours."""
         named, numbered = self._status_said(change)
-        status = self._status_in_our_words(named, numbered)
+        status = self._status_in_our_words(change.after, named, numbered)
         original = named or numbered or status
         if status is None:
             return Refused("not_understood", f"the status {(original or '')[:80]!r} is not known; see statuses")
@@ -159,10 +162,12 @@ class FreshdeskTicket:
         named = next((value for value in said if value and not value.isdecimal()), None)
         return named, next((value for value in said if value and value.isdecimal()), None)
 
-    def _status_in_our_words(self, named: str | None, numbered: str | None) -> Status | None:
+    def _status_in_our_words(self, event: str | None, named: str | None, numbered: str | None) -> Status | None:
+        """What the event says, if it is beyond doubt; the name beside it is of the time of sending, maybe later."""
         removed: tuple[Status, ...] = ("deleted", "spam")
         gone = next((word for word in removed if flag(self.ticket, word)), None)
-        told = gone or self._statuses.find(named) or self._statuses.own(numbered)
+        certain = self._statuses.find(event) if event in DEFAULT_STATUSES else None
+        told = gone or certain or self._statuses.find(named) or self._statuses.own(numbered)
         if told is None and numbered is not None and (named is None or numbered in DEFAULT_STATUSES):
             return self._statuses.find(numbered)
         return told
