@@ -48,7 +48,9 @@ def claims_in(token: str) -> VisitorClaims | None:
     if isinstance(said, Refused):
         return None
     visitor, expires_at = id_text(said, "visitor"), instant(said, "expires_at")
-    return VisitorClaims(visitor, expires_at, text(said, "email")) if visitor and expires_at else None
+    if visitor is None or "/" in visitor or expires_at is None:  # behind a slash stand the conversations of a visitor
+        return None
+    return VisitorClaims(visitor, expires_at, text(said, "email"))
 
 
 class VisitorTokens:
