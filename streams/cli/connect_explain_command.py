@@ -50,7 +50,7 @@ def connect_explain(
     kind, instance, explainer = _explainer(connector, config)
     sent = _headers(headers)
     now = datetime.now(UTC)
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for path in files:
         explained = explainer.explain(_content(path), sent, now)
         if as_json:

@@ -25,6 +25,7 @@ Refusal = Literal[
     "repeated_header",
     "bad_signature",
     "bad_token",
+    "bad_origin",
     "timestamp_too_old",
     "timestamp_too_new",
     "keys_unavailable",

@@ -10,11 +10,16 @@ from streams.connectors.business.salesforce_changes import SALESFORCE
 from streams.connectors.business.segment_events import SEGMENT
 from streams.connectors.business.stripe_events import STRIPE
 from streams.connectors.connector_contract import ConnectorKind
+from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
+from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
+from streams.connectors.helpdesks.zammad_channel import ZAMMAD
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
 from streams.connectors.messengers.discord_channel import DISCORD
 from streams.connectors.messengers.slack_channel import SLACK
 from streams.connectors.messengers.teams_channel import TEAMS
+from streams.connectors.own_words.chat_channel import CHAT
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
+from streams.connectors.own_words.form_channel import FORM
 from streams.connectors.own_words.webhook_generic import WEBHOOK
 from streams.connectors.phone.aircall_channel import AIRCALL
 from streams.connectors.phone.amazon_connect_channel import AMAZON_CONNECT
@@ -28,6 +33,9 @@ from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
 from streams.connectors.surveys.typeform_responses import TYPEFORM
 
 BUILT_IN: tuple[ConnectorKind, ...] = (
+    FRESHDESK,
+    HUBSPOT,
+    ZAMMAD,
     ZENDESK,
     DISCORD,
     SLACK,
@@ -47,7 +55,9 @@ BUILT_IN: tuple[ConnectorKind, ...] = (
     SALESFORCE,
     SEGMENT,
     STRIPE,
+    CHAT,
     CLOUDEVENTS,
+    FORM,
     WEBHOOK,
 )
 

@@ -87,3 +87,13 @@ def test_only_profiles_that_are_there_own_identities(changes: list[AccountProfil
         else:
             assert present[found.account_id] == found.profile
             assert identity in found.profile.identities
+
+
+def test_whom_nobody_vouches_for_is_not_whom_somebody_does() -> None:
+    known = AccountsDirectory([AccountProfile(id="acme", identities=("domain:acme.example", "email:ann@acme.example"))])
+    claimed = known.find(["unverified_email: Ann@Acme.example"])
+    assert claimed.hint == "unverified_email:ann@acme.example"
+    assert claimed.profile is None
+    assert claimed.account_id not in {"acme", known.find(["email:ann@gmx.example"]).account_id}
+    assert claimed.account_id != AccountsDirectory().find(["email:ann@acme.example"]).account_id
+    assert claimed == AccountsDirectory().find(["unverified_email:ann@acme.example"])

@@ -137,7 +137,10 @@ def test_edits_deletions_and_reactions_refer_to_the_message_and_have_ids_of_thei
         ({"text": "<at>Help</at>&nbsp;it is broken\n"}, "it is broken"),
         ({"text": "Hi <at>Help</at>, ask <at>Bob</at>"}, "Hi , ask Bob"),
         ({"text": "<div><at>Help</at> it <b>is</b></div><div>broken</div>", "textFormat": "xml"}, "it is\nbroken"),
-        ({"text": "", "attachments": [{"contentType": "text/html", "content": "<p>it is</p>broken"}]}, "it is\n\nbroken"),
+        (
+            {"text": "", "attachments": [{"contentType": "text/html", "content": "<p>it is</p>broken"}]},
+            "it is\n\nbroken",
+        ),
         ({"text": "1 < 2 & 3 > 2"}, "1 < 2 & 3 > 2"),
         ({"text": None}, None),
         (
