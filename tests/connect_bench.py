@@ -24,6 +24,7 @@ from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
+from tests.senders.mail_senders import MAIL_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.sender import NOW, Sender
 
@@ -84,7 +85,7 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS)}
+SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *MAIL_SENDERS)}
 
 
 @dataclass
@@ -102,12 +103,13 @@ class Bench:
     ) -> tuple[int, dict[str, Any], Headers]:
         async with self.session.post(self.url + path, data=body, headers=headers, **options) as answer:
             text = await answer.read()
-            return answer.status, json.loads(text) if text else {}, dict(answer.headers)
+            said = json.loads(text) if text and answer.content_type == "application/json" else {}
+            return answer.status, said, dict(answer.headers)
 
     async def send(
         self, sender: Sender, body: bytes | None = None, headers: Any = None
     ) -> tuple[int, dict[str, Any], Headers]:
-        payload = sender.payload if body is None else body
+        payload = sender.proven(body)
         return await self.post(
             f"/in/{sender.connector}", payload, sender.headers(payload) if headers is None else headers
         )
@@ -124,6 +126,9 @@ async def bench(
     kinds = known_connectors()
     chosen = instances or tuple(sender.instance() for sender in SENDERS.values())
     routes = {instance.name: kinds[instance.connector].build(instance) for instance in chosen}
+    for name, sender in SENDERS.items():
+        if sender.acquaint is not None and name in routes:
+            sender.acquaint(routes[name])
     published, recorder = ListPublisher(), CountingRecorder()
     intake = Intake(published, AccountsDirectory(accounts), recorder, lambda: unready)
     server = ConnectServer(

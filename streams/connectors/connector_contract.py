@@ -26,6 +26,7 @@ Refusal = Literal[
     "bad_token",
     "timestamp_too_old",
     "timestamp_too_new",
+    "keys_unavailable",
 ]
 """Why a sender was not believed. Stable codes: they are answered, counted and shown on dashboards."""
 
@@ -39,6 +40,11 @@ class Verdict(NamedTuple):
     def genuine(self) -> bool:
         """True when the signature or token was right and the time inside the tolerance."""
         return self.refusal is None
+
+    @property
+    def undecided(self) -> bool:
+        """True when nothing is known against the sender: what would prove it is out of reach, so it may come again."""
+        return self.refusal == "keys_unavailable"
 
 
 GENUINE = Verdict()
@@ -189,8 +195,8 @@ Handshake = Callable[[Instance, WebhookRequest, Verdict], ProviderAnswer | None]
 """The answer to a provider's challenge; null when the request is none. It decides itself whether the request must be
 genuine for that."""
 
-Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer]
-"""What a provider wants to hear once its event is stored, where it does not read our JSON."""
+Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer | None]
+"""What a provider wants to hear once its event is stored, where it does not read our JSON; null where that will do."""
 
 
 @dataclass(frozen=True, slots=True)

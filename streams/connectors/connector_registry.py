@@ -7,10 +7,25 @@ from importlib.metadata import entry_points
 
 from streams.connectors.connector_contract import ConnectorKind
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from streams.connectors.mail.email_messages import EMAIL_IMAP, EMAIL_SMTP
+from streams.connectors.mail.mailgun_route import MAILGUN
+from streams.connectors.mail.postmark_inbound import POSTMARK
+from streams.connectors.mail.sendgrid_parse import SENDGRID
+from streams.connectors.mail.ses_mail import SES
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
 
-BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, CLOUDEVENTS, WEBHOOK)
+BUILT_IN: tuple[ConnectorKind, ...] = (
+    ZENDESK,
+    EMAIL_IMAP,
+    EMAIL_SMTP,
+    SES,
+    MAILGUN,
+    SENDGRID,
+    POSTMARK,
+    CLOUDEVENTS,
+    WEBHOOK,
+)
 
 ENTRY_POINTS = "careline.connectors"
 

@@ -102,7 +102,7 @@ class Intake:
         if request.method != "POST":
             return refuse(name, 405, "method_not_allowed", headers={"Allow": "POST"})
         if verdict.refusal is not None:
-            return refuse(name, 401, verdict.refusal)
+            return not_now(name, verdict.refusal) if verdict.undecided else refuse(name, 401, verdict.refusal)
         not_yet = self._unready()
         if not_yet is not None:
             return not_now(name, not_yet)
