@@ -45,9 +45,9 @@ class MailDrafter:
         """The draft of a mail. `fallback_id` is what a provider calls it, for mails without a Message-ID."""
         fields = mail.fields
         automated = automation_of(mail, self._instance)
-        sender = sender_of(fields)
         recipients = fields.addresses("to", "cc", "delivered-to", "x-original-to", "resent-to")
-        author = self._author(mail, sender, automated)
+        sender, vouched_for = self._sender(mail, recipients)
+        author = self._author(sender, automated, vouched_for=vouched_for)
         event_id = message_id_of(fields) or fallback_id or content_digest(mail)
         subject = fields.text("subject")
         text = mail.written or written_text(mail.body) or (subject or "").strip() or None
@@ -57,7 +57,7 @@ class MailDrafter:
             self._conversation(mail, event_id, is_report=automated in BY_THE_MAIL_SYSTEM or bool(mail.report_type)),
             written_at(fields, request.received_at),
             author,
-            identities=self._identities(mail, author, sender, recipients),
+            identities=self._identities(mail, author, recipients, vouched_for=vouched_for),
             public=not self._is_among_ourselves(author, recipients),
             automated=automated,
             text=text[:LONGEST_TEXT] if text else None,
@@ -66,13 +66,30 @@ class MailDrafter:
             raw_reference=f"email:{event_id}",
         )
 
-    def _author(self, mail: Mail, sender: str | None, automated: str | None) -> Author:
+    def _sender(self, mail: Mail, recipients: Sequence[str]) -> tuple[str | None, bool]:
+        """Who wrote it, and whether that may be believed: unless our mail server found it forged.
+
+        A group address of ours (Google Groups) writes itself into From and the sender into X-Original-Sender. A form
+        on our web site sends from us to us and names the visitor in Reply-To, and nobody vouches for a visitor.
+        """
+        fields, vouched_for = mail.fields, mail.vouched_for is not False
+        sender = sender_of(fields)
+        original = next(iter(fields.addresses("x-original-sender")), None)
+        if sender is None or original == sender:
+            return sender, vouched_for
+        if original is not None and (self._is_ours(sender) or _domain(original) == _domain(sender)):
+            return original, vouched_for
+        visitor = next((address for address in fields.addresses("reply-to") if not self._is_ours(address)), None)
+        if visitor is not None and self._is_ours(sender) and all(self._is_ours(address) for address in recipients):
+            return visitor, False
+        return sender, vouched_for
+
+    def _author(self, sender: str | None, automated: str | None, *, vouched_for: bool) -> Author:
         """Our own people by their domain, but only where nobody forged it; the mail system for what it wrote itself."""
         if automated in BY_THE_MAIL_SYSTEM:
             return Author("system", sender)
-        if sender is not None and self._is_ours(sender) and mail.vouched_for is not False:
-            return Author("agent", sender)
-        return Author("customer", sender)
+        is_ours = sender is not None and self._is_ours(sender) and vouched_for
+        return Author("agent" if is_ours else "customer", sender)
 
     def _is_ours(self, address: str) -> bool:
         return self._instance.is_own_address(address) or self._instance.is_own_id(address)
@@ -87,13 +104,14 @@ class MailDrafter:
         ours = [address for address in recipients if self._is_ours(address)]
         return next(iter(ours or recipients), None)
 
-    def _identities(self, mail: Mail, author: Author, sender: str | None, recipients: Sequence[str]) -> tuple[str, ...]:
+    def _identities(
+        self, mail: Mail, author: Author, recipients: Sequence[str], *, vouched_for: bool
+    ) -> tuple[str, ...]:
         """Who the customer is: the sender, or whom our people wrote to, or whom a bounce did not reach."""
         if author.kind == "customer":
-            if sender is None:
+            if author.id is None:
                 return ()
-            vouched_for = mail.vouched_for is not False
-            return identities_of_address(sender) if vouched_for else (f"unverified_email:{sender}",)
+            return identities_of_address(author.id) if vouched_for else (f"unverified_email:{author.id}",)
         others = recipients
         if author.kind == "system":
             others = (
@@ -125,6 +143,10 @@ class MailDrafter:
             if token and mailbox and (not self._instance.own_domains or self._is_ours(address)):
                 return bounded_id(f"{mailbox}+{token}")
         return None
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
 
 
 def sender_of(fields: MailFields) -> str | None:

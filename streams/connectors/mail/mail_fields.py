@@ -15,11 +15,13 @@ from streams.connectors.mail.charset_reading import header_text
 MOST_FIELDS = 2_000
 LONGEST_VALUE = 64 * 1024
 """Characters of one field: References of a thread with a thousand mails."""
+LONGEST_ADDRESSES = 16 * 1024
+"""Characters of a field in which addresses are looked for: some three hundred recipients."""
 LONGEST_ADDRESS = 320
 """64 of the local part, an @, 255 of the domain (RFC 5321, 4.5.3.1)."""
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,1000}"(?!@)')
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.){0,1000}\)")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,200}"(?!@)')
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.){0,200}\)")
 _IN_ANGLES = re.compile(r"<([^<>]{0,400})>")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]{1,60}\?[bq]\?[^?\s]{0,1000}\?=", re.IGNORECASE)
 _BARE = re.compile(r"(?:\"[^\"\\]{1,64}\"|[^\s<>@,;:\"()\[\]]{1,64})@+(?:\[[^\]\s]{1,60}\]|[^\s<>@,;:\"()\[\]]{1,255})")
@@ -93,8 +95,9 @@ def addresses_in(value: str) -> list[str]:
     """
     # An address inside an encoded word is a display name that wants to be taken for the sender; it counts only where
     # nothing else is there.
-    said = _addresses_outside_of_names(header_text(_ENCODED_WORD.sub(" ", value)))
-    return said or _addresses_outside_of_names(header_text(value))
+    looked_at = value[:LONGEST_ADDRESSES]
+    said = _addresses_outside_of_names(header_text(_ENCODED_WORD.sub(" ", looked_at)))
+    return said or _addresses_outside_of_names(header_text(looked_at))
 
 
 def _addresses_outside_of_names(value: str) -> list[str]:
