@@ -7,6 +7,7 @@ import pytest
 from schemas.interaction import Attachment, Interaction
 from streams.connectors.connector_contract import Draft, Headers, Instance, Reading, Refused, WebhookRequest
 from streams.connectors.mail.email_messages import EMAIL_IMAP
+from streams.connectors.mail.mail_fields import mail_date
 from tests.senders.sender import NOW
 
 OURS = frozenset({"ours.example"})
@@ -112,6 +113,23 @@ def test_a_repeated_message_id_is_none() -> None:
 def test_when_it_was_written(date: str, received: str, expected: str) -> None:
     head = f"Received: by mx.ours.example; {received}\nReceived: by far.example; Mon, 2 Mar 2015 08:00:00 +0000\n"
     assert event(head + mail(date=date)).occurred_at.isoformat() == expected + "+00:00"
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Wed, 20 Sep 1995 00:19:00 (EDT) -0400", "1995-09-20T04:19:00+00:00"),
+        ("Fri, 1 Aug 2014 16:45:32 -04:00", "2014-08-01T20:45:32+00:00"),
+        ("2014-08-01T16:45:32-04:00", "2014-08-01T20:45:32+00:00"),
+        ("Mon, 7 Oct 91 12:13:55 EDT", "1991-10-07T16:13:55+00:00"),
+        ("1 Aug 2014 04:45 PM", None),
+        ("Pn, 29 paX 2007 21:13:00 +0100", None),
+        ("", None),
+    ],
+)
+def test_dates_as_mail_programs_write_them(date: str, expected: str | None) -> None:
+    moment = mail_date(date)
+    assert (moment and moment.isoformat()) == expected
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ _COMMENT = re.compile(r"\((?:[^()\\]|\\.){0,200}\)")
 _IN_ANGLES = re.compile(r"<([^<>]{0,400})>")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]{1,60}\?[bq]\?[^?\s]{0,1000}\?=", re.IGNORECASE)
 _BARE = re.compile(r"(?:\"[^\"\\]{1,64}\"|[^\s<>@,;:\"()\[\]]{1,64})@+(?:\[[^\]\s]{1,60}\]|[^\s<>@,;:\"()\[\]]{1,255})")
+_ZONE_WITH_COLON = re.compile(r"([+-]\d\d):(\d\d)\s*$")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
+_HALF_DAYS = re.compile(r"\b[ap]\.?m\b", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,998})>")
 _WORD = re.compile(r"[^\s<>,;]{3,998}")
 
@@ -128,9 +131,15 @@ def received_date(value: str) -> datetime | None:
 
 
 def mail_date(value: str) -> datetime | None:
-    """A date of RFC 5322, also of its obsolete forms; null where it is none. Without a zone it is UTC."""
+    """A date of RFC 5322, its obsolete forms, or ISO 8601; null where it is none. Without a zone it is UTC."""
+    said = _ZONE_WITH_COLON.sub(r"\1\2", _COMMENT.sub(" ", value[:200])).strip()
     try:
-        moment = email.utils.parsedate_to_datetime(_COMMENT.sub(" ", value[:200]).strip())
+        if _ISO.match(said):
+            moment = datetime.fromisoformat(value.strip())
+        elif _HALF_DAYS.search(said):  # the standard library would read the afternoon as the morning
+            return None
+        else:
+            moment = email.utils.parsedate_to_datetime(said)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
         return None

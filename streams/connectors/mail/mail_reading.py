@@ -32,16 +32,15 @@ class Mail:
     """A mail, taken apart.
 
     `body` is the whole text, quotations included; `written` is what its sender added, where a provider says so.
-    `kind` is the media type of the whole and `report_type` what it reports (`delivery-status`, ...). `report` are the
-    fields of that report and `returned` those of the mail that it is about. `vouched_for` says whether the sender's
-    server is known to be allowed to send for the address (DMARC): null where nobody looked.
+    `report_type` is what a machine reports with it (`delivery-status`, ...), `report` are the fields of that report and
+    `returned` those of the mail that it is about. `vouched_for` says whether the sender's server is known to be allowed
+    to send for the address (DMARC): null where nobody looked.
     """
 
     fields: MailFields
     body: str = ""
     written: str | None = None
     attachments: tuple[Attachment, ...] = ()
-    kind: str = ""
     report_type: str = ""
     report: MailFields = field(default_factory=lambda: MailFields(()))
     returned: MailFields = field(default_factory=lambda: MailFields(()))
@@ -62,7 +61,6 @@ def read_message(raw: bytes) -> Mail | Refused:
         fields=tree.fields,
         body="\n\n".join(piece for piece in chosen.texts if piece)[:LONGEST_BODY],
         attachments=tuple(_metadata(part) for part in chosen.attached[:MOST_ATTACHMENTS]),
-        kind=tree.media_type,
         report_type=report_type,
     )
     for part in tree.walk():

@@ -147,7 +147,6 @@ def _of_fields(form: Form) -> Mail | Refused:
         body=tidy_lines(plain) if plain else plain_text(html or ""),
         written=tidy_lines(written).strip() if written else None,
         attachments=tuple(form.files) or _stored(form),
-        kind=fields.word("content-type"),
         report_type=reported_in(fields),
     )
 

@@ -47,8 +47,6 @@ class MimePart:
     parameters: dict[str, str]
     content: bytes
     parts: list["MimePart"] = field(default_factory=list)
-    inside_related: bool = False
-    """Whether it belongs to a page of HTML beside it, as its pictures do."""
 
     @property
     def disposition(self) -> str:
@@ -123,9 +121,7 @@ class _Reader:
             if self._parts_left == 0:
                 return
             self._parts_left -= 1
-            inner = self.part(piece, inner_type, levels - 1)
-            inner.inside_related = whole.media_type == "multipart/related"
-            whole.parts.append(inner)
+            whole.parts.append(self.part(piece, inner_type, levels - 1))
 
 
 def _boundary_in(content_type: str) -> str | None:

@@ -80,7 +80,6 @@ def _mail(payload: Json) -> Mail | Refused:
         body=tidy_lines(plain) if plain else plain_text(html or ""),
         written=tidy_lines(written).strip() if written else None,
         attachments=tuple(_attachment(one) for one in tables(payload, "Attachments")),
-        kind=fields.word("content-type"),
         report_type=reported_in(fields),
     )
 

@@ -176,7 +176,6 @@ def _of_fields(form: Form) -> Mail | Refused:
         fields=fields,
         body=tidy_lines(plain) if plain else plain_text(html or ""),
         attachments=tuple(form.files) or _listed(form),
-        kind=fields.word("content-type"),
         report_type=reported_in(fields),
     )
 

@@ -126,7 +126,7 @@ def _of_header(about: Json) -> Mail | Refused:
     )
     if not fields.addresses("from", "sender", "return-path"):
         return Refused("malformed_payload", "Object contains no sender - at `$.mail.source`")
-    return Mail(fields=fields, kind=fields.word("content-type"), report_type=reported_in(fields))
+    return Mail(fields=fields, report_type=reported_in(fields))
 
 
 COMMON = {

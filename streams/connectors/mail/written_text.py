@@ -2,7 +2,8 @@
 
 Rules by line, in the words of `mail_program_words`, in time that grows with the text and not faster. They prefer too
 much to too little: an answer that stands between the quoted lines stays, a forwarded mail stays, and where nothing
-would be left the whole text is.
+would be left the whole text is. (mail-parser-reply 1.36, the library for this, drops such answers, keeps "Sent from my
+iPhone", and takes over a second for the longest of the published texts.)
 """
 
 import re
