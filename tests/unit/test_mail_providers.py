@@ -154,6 +154,8 @@ def test_both_versions_of_the_signature(version: str) -> None:
     message = sns_message("this-year", version=version, Message="{}", Subject="x")
     assert judged(message, sns)[0].genuine
     assert sns.asked == [certificate_url("this-year")]
+    in_lines = "\n".join((message["Signature"][:60], message["Signature"][60:], ""))
+    assert judged(message | {"Signature": in_lines}, sns)[0].genuine
     for field, value in {"Message": "{ }", "Subject": "y", "MessageId": "2", "SignatureVersion": "3"}.items():
         assert judged(message | {field: value}, Sns())[0].refusal == "bad_signature"
 

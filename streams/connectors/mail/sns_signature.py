@@ -123,7 +123,8 @@ def canonical(message: Json) -> bytes:
 
 def _fits(key: RSAPublicKey, signature: str, signed: bytes, digest: HashAlgorithm) -> bool:
     try:
-        key.verify(base64.b64decode(signature.encode("utf-8", "replace"), validate=True), signed, PKCS1v15(), digest)
+        written = "".join(signature.split()).encode("utf-8", "replace")
+        key.verify(base64.b64decode(written, validate=True), signed, PKCS1v15(), digest)
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True
