@@ -104,6 +104,8 @@ class _VisibleText(HTMLParser):
             self._end_line()
         elif tag in {"td", "th"} and self._line:
             self._line.append(" ")
+        elif tag == "emoji":  # Teams writes the character beside its picture
+            self._line.append(dict(attrs).get("alt") or "")
         elif tag in BLOCKS:
             self._begin(tag)
 
