@@ -26,6 +26,7 @@ from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
 from tests.senders.business_senders import BUSINESS_SENDERS
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
+from tests.senders.mail_senders import MAIL_SENDERS
 from tests.senders.messengers_senders import MESSENGERS_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.phone_senders import PHONE_SENDERS
@@ -105,6 +106,7 @@ SENDERS = {
     for sender in (
         *BUSINESS_SENDERS,
         *HELPDESK_SENDERS,
+        *MAIL_SENDERS,
         *MESSENGERS_SENDERS,
         *OWN_WORDS_SENDERS,
         *PHONE_SENDERS,
@@ -153,6 +155,9 @@ async def bench(
     kinds = known_connectors()
     chosen = instances or tuple(sender.instance() for sender in SENDERS.values())
     routes = {instance.name: kinds[instance.connector].build(instance) for instance in chosen}
+    for name, sender in SENDERS.items():
+        if sender.acquaint is not None and name in routes:
+            sender.acquaint(routes[name])
     published, recorder = ListPublisher(), CountingRecorder()
     intake = Intake(EventStore(published, AccountsDirectory(accounts), recorder), lambda: unready)
     server = ConnectServer(

@@ -14,6 +14,11 @@ from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.helpdesks.zammad_channel import ZAMMAD
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from streams.connectors.mail.email_messages import EMAIL_IMAP, EMAIL_SMTP
+from streams.connectors.mail.mailgun_route import MAILGUN
+from streams.connectors.mail.postmark_inbound import POSTMARK
+from streams.connectors.mail.sendgrid_parse import SENDGRID
+from streams.connectors.mail.ses_mail import SES
 from streams.connectors.messengers.discord_channel import DISCORD
 from streams.connectors.messengers.slack_channel import SLACK
 from streams.connectors.messengers.teams_channel import TEAMS
@@ -37,6 +42,12 @@ BUILT_IN: tuple[ConnectorKind, ...] = (
     HUBSPOT,
     ZAMMAD,
     ZENDESK,
+    EMAIL_IMAP,
+    EMAIL_SMTP,
+    MAILGUN,
+    POSTMARK,
+    SENDGRID,
+    SES,
     DISCORD,
     SLACK,
     TEAMS,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from streams.connectors.connector_contract import Instance
+from streams.connectors.connector_contract import Connector, Instance
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """When the server of the suite believes it is."""
@@ -51,6 +51,8 @@ class Sender:
     """The kind of connector, where `connector` names one of its ways in: each has a sender and a route of its own."""
     in_body: Callable[[str, bytes], bytes] | None = None
     """A body with its proof inside, of a secret and the bare body; a body that has no place for it stays as it is."""
+    acquaint: Callable[[Connector], None] | None = None
+    """Tells the connector the keys that it would fetch from the provider."""
 
     def headers(self, body: bytes | None = None, *, secret: str | None = None, at: datetime = NOW) -> dict[str, str]:
         """The headers of a request with this body."""

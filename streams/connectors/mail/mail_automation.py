@@ -1,0 +1,129 @@
+"""Whether a machine wrote a mail, and what kind of machine: the word for `Interaction.automated`.
+
+An auto-reply or a bounce must never count as an answer, nor start a clock. Sources: RFC 3834 (automatic responses),
+RFC 3464 and 6522 (delivery reports), RFC 8098 (receipts), RFC 5965 (complaints), RFC 2369 and 2919 (lists), and the
+fields that Microsoft, Google and the makers of autoresponders write besides. `mail_draft` asks here.
+"""
+
+import re
+from typing import Literal
+
+from streams.connectors.connector_contract import Instance
+from streams.connectors.mail.mail_fields import MailFields
+from streams.connectors.mail.mail_reading import Mail
+
+Automation = Literal[
+    "auto_generated",
+    "auto_reply",
+    "bounce",
+    "campaign",
+    "complaint",
+    "delivery_notice",
+    "mailing_list",
+    "read_receipt",
+]
+"""Notices of a program, absence notes, mail that could not be delivered, newsletters, a recipient who reported spam,
+news about a delivery that has not failed, posts to a mailing list, confirmations that a mail was opened."""
+
+BY_THE_MAIL_SYSTEM: frozenset[str] = frozenset({"bounce", "complaint", "delivery_notice"})
+"""Written by servers: nobody of the customer's had a hand in them."""
+
+REPORTS: dict[str, Automation] = {
+    "delivery-status": "bounce",
+    "disposition-notification": "read_receipt",
+    "feedback-report": "complaint",
+}
+NOT_FAILED = frozenset({"delayed", "delivered", "relayed", "expanded"})
+"""Values of `Action` in a delivery report with which the mail may still arrive, or has."""
+
+AUTO_REPLY_FIELDS = (
+    "x-autoreply",
+    "x-auto-reply",
+    "x-autorespond",
+    "x-autoresponder",
+    "x-autoreply-from",
+    "x-mail-autoreply",
+)
+LIST_FIELDS = ("list-id", "list-post", "mailing-list", "x-beenthere", "x-mailing-list", "x-mailman-version", "x-loop")
+SILENCED = re.compile(r"\b(?:all|oof|autoreply)\b")
+"""In `X-Auto-Response-Suppress`: no absence note wanted, since no person would read it."""
+
+_MAIL_SYSTEM = re.compile(r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|bounces?|mdaemon)(?:[+=-].*)?", re.IGNORECASE)
+_DAEMON_BY_NAME = re.compile(r"\bmailer[- ]daemon\b|\bmail delivery (?:system|subsystem|service)\b", re.IGNORECASE)
+_OF_A_LIST = re.compile(r"owner-.+|.+-(?:owner|request|bounces|admin)", re.IGNORECASE)
+
+
+def automation_of(mail: Mail, instance: Instance) -> Automation | None:
+    """The word for the machine that wrote it; null when a person did."""
+    return (
+        _report(mail)
+        or _mail_system(mail.fields)
+        or _answer(mail.fields)
+        or _distribution(mail.fields, instance)
+        or _program(mail.fields)
+    )
+
+
+def _report(mail: Mail) -> Automation | None:
+    word = REPORTS.get(mail.report_type)
+    if word == "bounce":
+        actions = {value.partition(";")[0].strip().lower() for value in mail.report.all("action")}
+        return "delivery_notice" if actions and actions <= NOT_FAILED else "bounce"
+    return word
+
+
+def _mail_system(fields: MailFields) -> Automation | None:
+    """Bounces without a report: of qmail, Gmail of old, Exchange."""
+    senders = fields.addresses("from", "sender")
+    local_parts = [address.partition("@")[0] for address in senders]
+    by_name = _DAEMON_BY_NAME.search(fields.text("from") or "") is not None
+    from_nobody = _has_null_sender(fields) and (not senders or "postmaster" in local_parts)
+    failed = "x-failed-recipients" in fields or "x-ms-exchange-message-is-ndr" in fields
+    daemon = any(_MAIL_SYSTEM.fullmatch(local_part) for local_part in local_parts)
+    return "bounce" if failed or daemon or by_name or from_nobody else None
+
+
+def _has_null_sender(fields: MailFields) -> bool:
+    return any(fields.raw(name) == "<>" for name in ("return-path", "x-envelope-from"))
+
+
+def _answer(fields: MailFields) -> Automation | None:
+    submitted = fields.word("auto-submitted").partition(" ")[0]
+    if submitted.startswith("auto-replied"):
+        return "auto_reply"
+    precedence = fields.word("precedence").replace("-", "_")
+    said = any(name in fields and fields.word(name) not in {"no", "false", "0"} for name in AUTO_REPLY_FIELDS)
+    if said or precedence in {"auto_reply", "autoreply"} or _has_null_sender(fields):
+        return "auto_reply"
+    return "auto_generated" if submitted.startswith("auto") else None
+
+
+def _distribution(fields: MailFields, instance: Instance) -> Automation | None:
+    """Lists and campaigns. A list of the company's own is a way in: what customers write to it is theirs."""
+    of_our_list = any(instance.is_own_address(f"list@{domain}") for domain in _list_domains(fields))
+    if of_our_list:
+        return None
+    precedence = fields.word("precedence")
+    sender = fields.addresses("sender")
+    by_list = any(name in fields for name in LIST_FIELDS) or any(
+        _OF_A_LIST.fullmatch(address.partition("@")[0]) for address in sender
+    )
+    posted = "list-post" in fields and fields.word("list-post") != "no"
+    if precedence == "list" or posted or (by_list and "list-unsubscribe-post" not in fields):
+        return "mailing_list"
+    if "list-unsubscribe" in fields or precedence in {"bulk", "junk"}:
+        answers = bool(fields.message_ids("in-reply-to")) and "list-unsubscribe" not in fields
+        return "auto_reply" if answers else "campaign"
+    return None
+
+
+def _list_domains(fields: MailFields) -> list[str]:
+    """The domains of the list: `support.ours.example` of `Support <support.ours.example>`, or of its address."""
+    named = [value.rpartition("<")[2].partition(">")[0].strip().lower() for value in fields.all("list-id")]
+    posted = [address.partition("@")[2] for address in fields.addresses("list-post", "mailing-list", "x-beenthere")]
+    return [domain for domain in (*named, *posted) if domain]
+
+
+def _program(fields: MailFields) -> Automation | None:
+    silenced = SILENCED.search(fields.raw("x-auto-response-suppress").lower()) is not None
+    return "auto_generated" if silenced else None
