@@ -23,6 +23,7 @@ from streams.connectors.connector_registry import known_connectors
 from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
+from tests.senders.chat_helpdesk_senders import CHAT_HELPDESK_SENDERS
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.own_words_senders import OWN_WORDS_SENDERS
 from tests.senders.sender import NOW, Sender
@@ -84,7 +85,7 @@ class CountingRecorder:
         self.rejections[reason] += count
 
 
-SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS)}
+SENDERS = {sender.connector: sender for sender in (*OWN_WORDS_SENDERS, *HELPDESK_SENDERS, *CHAT_HELPDESK_SENDERS)}
 
 
 @dataclass

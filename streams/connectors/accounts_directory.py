@@ -50,7 +50,21 @@ PUBLIC_MAIL_DOMAINS = frozenset(
 )
 """Domains whose users have nothing in common: as an account, one of them would swallow thousands of strangers."""
 
-PERSONAL_KINDS = frozenset({"contact", "email", "phone", "zendesk_user"})
+PERSONAL_KINDS = frozenset(
+    {
+        "chatwoot_contact",
+        "contact",
+        "email",
+        "front_contact",
+        "helpscout_customer",
+        "intercom_contact",
+        "phone",
+        "sunshine_user",
+        "unverified_email",
+        "unverified_phone",
+        "zendesk_user",
+    }
+)
 """Identities of one person. They find an account in the directory, but a provisional account made of one is a
 contact, not a company."""
 
@@ -124,7 +138,7 @@ def provisional(identities: Sequence[str]) -> Belonging:
     for identity in identities:
         kind, _, value = identity.partition(":")
         if kind in PERSONAL_KINDS:
-            readable = kind not in {"email", "phone"}
+            readable = kind.removeprefix("unverified_") not in {"email", "phone"}
             return Belonging(
                 f"contact:{value if readable else blake2b(value.encode(), digest_size=8).hexdigest()}", identity
             )

@@ -6,11 +6,15 @@ A package brings a connector by an entry point of the group `careline.connectors
 from importlib.metadata import entry_points
 
 from streams.connectors.connector_contract import ConnectorKind
+from streams.connectors.helpdesks.chatwoot_channel import CHATWOOT
+from streams.connectors.helpdesks.front_channel import FRONT
+from streams.connectors.helpdesks.helpscout_channel import HELPSCOUT
+from streams.connectors.helpdesks.intercom_channel import INTERCOM
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
 from streams.connectors.own_words.cloudevents_http import CLOUDEVENTS
 from streams.connectors.own_words.webhook_generic import WEBHOOK
 
-BUILT_IN: tuple[ConnectorKind, ...] = (ZENDESK, CLOUDEVENTS, WEBHOOK)
+BUILT_IN: tuple[ConnectorKind, ...] = (CHATWOOT, FRONT, HELPSCOUT, INTERCOM, ZENDESK, CLOUDEVENTS, WEBHOOK)
 
 ENTRY_POINTS = "careline.connectors"
 
