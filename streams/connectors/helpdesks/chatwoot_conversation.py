@@ -136,7 +136,7 @@ class ChatwootConversation:
         """Who wrote a message, and why it counts as automated."""
         said, kind, person = message_type(message), sender_kind(message), sender_id(message)
         if said == TEMPLATE:
-            return Author("bot", person), "template"
+            return Author("bot", None if kind == "customer" else person), "template"
         if said in {INCOMING, None}:
             contact = id_text(contact_of(self.conversation, message), "id")
             return self._drafter.author("customer", person if kind == "customer" else contact or person), None

@@ -105,8 +105,10 @@ class FrontEvent:
         """Who the customer is: the address or number, and the contact."""
         latest = message or table(self.conversation, "last_message")
         kind, handle = word(latest, "type"), self.customer(message)
+        if handle and self._drafter.instance.is_own_address(handle):
+            return ()
         found: list[str] = []
-        if handle and "@" in handle and not self._drafter.instance.is_own_address(handle):
+        if handle and "@" in handle:
             typed = kind in TYPED
             found += [f"unverified_email:{handle.strip().lower()}"] if typed else identities_of_address(handle)
         elif handle and kind in CALLS:

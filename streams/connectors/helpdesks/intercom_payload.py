@@ -57,8 +57,8 @@ CHANNELS = {
 }
 
 SNOOZED = frozenset({"snoozed", "snooze"})
-UNANSWERED_BY_PEOPLE = ("automated", "campaigns_initiated", "operator_initiated")
-"""What `source.delivered_as` says of messages that went to many."""
+SENT_TO_MANY = ("automated", "campaigns_initiated", "operator_initiated")
+"""What `source.delivered_as` says of messages that nobody wrote to this customer alone."""
 
 SELF_DECLARED = frozenset({"lead", "visitor"})
 """Nobody vouches for the address of a lead or visitor: it was typed into the messenger."""

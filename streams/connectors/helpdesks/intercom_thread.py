@@ -14,8 +14,8 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.intercom_payload import (
     AUTHORS,
     CHANNELS,
+    SENT_TO_MANY,
     STATUSES,
-    UNANSWERED_BY_PEOPLE,
     identities_of,
     opening_of,
     parts_of,
@@ -94,7 +94,7 @@ class IntercomThread:
         automated = None
         if author.kind in {"bot", "system"}:
             automated = "ai_answer" if self.is_ai(table(written, "author")) else "operator"
-        elif word(written, "delivered_as") in UNANSWERED_BY_PEOPLE and author.kind == "agent":
+        elif word(written, "delivered_as") in SENT_TO_MANY and author.kind == "agent":
             automated = "campaign"
         shown = None if flag(written, "redacted") else written_text(at(written, "body"))
         said = {
@@ -124,14 +124,12 @@ class IntercomThread:
         made: list[Draft] = []
         if text(part, "body") or at(part, "attachments"):
             made.append(self.message(part, part_id, at_time, author, public="note" not in part_type))
-        if "assign" in part_type:
-            made.append(self.assigned(f"{part_id}:assigned", at_time, author, table(part, "assigned_to")))
+        assignee = table(part, "assigned_to")
+        if part_type == "assignment" or ("assign" in part_type and id_text(assignee, "id")):
+            made.append(self.assigned(f"{part_id}:assigned", at_time, author, assignee))
         state = word(part, "ticket_state") if part_type.startswith("ticket_state") else status_of_part(part_type)
-        if state is not None and isinstance(
-            changed := self.status(f"{part_id}:{state}", state, at_time, author), Draft
-        ):
-            made.append(changed)
-        return made
+        changed = self.status(f"{part_id}:{state}", state, at_time, author) if state is not None else None
+        return [*made, changed] if isinstance(changed, Draft) else made
 
     def of_parts(self, parts: Iterable[dict[str, Any]]) -> list[Draft]:
         """All parts in their order."""

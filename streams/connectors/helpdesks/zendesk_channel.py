@@ -1,9 +1,9 @@
 """Zendesk (id `zendesk`): whatever its webhooks carry, as canonical interactions and survey signals.
 
 Event webhooks are read here, in the shape that `zendesk_payload` knows; `zendesk_triggers` reads the bodies of
-triggers, `zendesk_messaging` the webhooks of messaging, `zendesk_objects` the objects of the API. Who is staff and what
-is public is Zendesk's own word at the time of the event. Ticket numbers become conversations `<instance>:<number>`, so
-that two Zendesks do not meet.
+triggers, `zendesk_messaging` the webhooks of messaging, `zendesk_objects` the objects of the API, and
+`zendesk_eventbridge` translates what Amazon EventBridge carries. Who is staff and what is public is Zendesk's own word
+at the time of the event. Ticket numbers become conversations `<instance>:<number>`, so that two Zendesks do not meet.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
+from streams.connectors.helpdesks.zendesk_eventbridge import as_webhook
 from streams.connectors.helpdesks.zendesk_messaging import is_messaging, messaging_events
 from streams.connectors.helpdesks.zendesk_objects import ZendeskObjects, objects_in
 from streams.connectors.helpdesks.zendesk_payload import SYSTEM_USER, ZendeskEvent, id_text, score_of, word
@@ -88,6 +89,7 @@ class ZendeskEvents:
             return [Refused("malformed_payload", str(error))]
 
     def _read(self, payload: Json, request: WebhookRequest) -> Reading:
+        payload = as_webhook(payload) or payload
         kind = text(payload, "type") or ""
         if kind.startswith(PREFIX):
             return self._event(kind.removeprefix(PREFIX), payload, request)

@@ -62,8 +62,8 @@ def _kind_of(item: dict[str, Any]) -> str | None:
         return "satisfaction_rating"
     if isinstance(at(item, "answers"), list) and isinstance(at(item, "subjects"), list):
         return "survey_response"
-    if "requester_id" in item and id_text(item, "id") and ("submitter_id" in item or "status" in item):
-        return "ticket"
+    if {"id", "requester_id", "created_at"} <= item.keys() and {"submitter_id", "url", "via"} & item.keys():
+        return "ticket"  # a trigger's body has fewer
     return "comment" if "author_id" in item and "public" in item and "body" in item else None
 
 
@@ -174,7 +174,7 @@ class ZendeskObjects:
         kind, event_id = word(event, "type") or "", f"audit:{id_text(event, 'id')}"
         if kind in COMMENTS:
             return self._message(number, event, author)
-        if word(event, "via", "channel") == "rule":
+        if word(event, "via", "channel") == "rule" and author.kind != "system":
             author = Author("system")
         moment = instant(event, "created_at")
         if kind in {"commentprivacychange", "commentredactionevent"}:

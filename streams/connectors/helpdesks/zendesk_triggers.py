@@ -7,7 +7,7 @@ does.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -24,23 +24,17 @@ INVOCATION = "x-zendesk-webhook-invocation-id"
 MOST_VALUES = 500
 """Values of a body that are looked at; a body of placeholders has some twenty."""
 
-TICKET = ("ticketid", "ticketnumber", "ticketencodedid", "id")
+TICKET = ("id", "number", "encodedid")
 COMMENT = (
-    "ticketlatestpubliccomment",
     "latestpubliccomment",
-    "ticketlatestcomment",
     "latestcomment",
-    "ticketlatestcommentrich",
     "latestcommentrich",
-    "ticketlatestcommentformatted",
     "latestcommentformatted",
-    "ticketlatestpubliccommentformatted",
+    "latestpubliccommentformatted",
     "latestcommenthtml",
     "latestcommentbody",
     "latestcommentvalue",
-    "ticketcommentsformatted",
-    "ticketcomment",
-    "ticketcommentbody",
+    "commentsformatted",
     "comment",
     "commentbody",
     "commenttext",
@@ -51,61 +45,37 @@ COMMENT = (
     "content",
     "text",
 )
-DESCRIPTION = ("ticketdescription", "description")
-PUBLIC = ("commentpublic", "commentispublic", "latestcommentispublic", "latestcommentpublic", "ispublic", "public")
-STATUS = ("ticketstatus", "status")
-PRIORITY = ("ticketpriority", "priority")
-KIND = ("tickettickettype", "tickettype", "type")
-TAGS = ("tickettags", "tags")
-VIA = ("ticketvia", "via", "channel")
-ORGANISATION = ("ticketorganizationid", "organizationid", "organisationid")
-AGENT = ("ticketassigneeid", "assigneeid")
-AGENT_NAMES = ("ticketassigneename", "assigneename", "assigneefullname", "ticketassigneefullname", "assignee")
-TEAM = ("ticketgroupid", "groupid")
-REQUESTER = ("ticketrequesterid", "requesterid")
-REQUESTER_ADDRESS = ("ticketrequesteremail", "requesteremail", "customeremail")
-REQUESTER_NAMES = ("ticketrequestername", "requestername", "requesterfullname", "ticketrequesterfullname", "requester")
-AUTHOR = ("latestcommentauthorid", "ticketlatestcommentauthorid", "commentauthorid", "authorid", "currentuserid")
-AUTHOR_ADDRESS = (
-    "latestcommentauthoremail",
-    "ticketlatestcommentauthoremail",
-    "commentauthoremail",
-    "authoremail",
-    "currentuseremail",
-)
-AUTHOR_NAMES = (
-    "latestcommentauthorname",
-    "ticketlatestcommentauthorname",
-    "commentauthorname",
-    "commentauthor",
-    "authorname",
-    "author",
-    "currentusername",
-)
-ROLE = (
-    "commentauthorrole",
-    "latestcommentauthorrole",
-    "ticketlatestcommentauthorrole",
-    "authorrole",
-    "currentuserrole",
-)
+DESCRIPTION = ("description",)
+PUBLIC = ("latestcommentispublic", "latestcommentpublic", "commentispublic", "commentpublic", "ispublic", "public")
+STATUS = ("status",)
+PRIORITY = ("priority",)
+KIND = ("tickettype", "type")
+VIA = ("via", "channel")
+ORGANISATION = ("organizationid", "organisationid")
+AGENT = ("assigneeid",)
+AGENT_NAMES = ("assigneename", "assigneefullname", "assignee")
+TEAM = ("groupid",)
+REQUESTER = ("requesterid",)
+REQUESTER_ADDRESS = ("requesteremail", "customeremail")
+REQUESTER_NAMES = ("requestername", "requesterfullname", "requester")
+AUTHOR = ("latestcommentauthorid", "commentauthorid", "authorid", "currentuserid")
+AUTHOR_ADDRESS = ("latestcommentauthoremail", "commentauthoremail", "authoremail", "currentuseremail")
+USER_NAMES = ("currentusername",)
+AUTHOR_NAMES = ("latestcommentauthorname", "commentauthorname", "commentauthor", "authorname", "author", *USER_NAMES)
+ROLE = ("latestcommentauthorrole", "commentauthorrole", "authorrole", "currentuserrole")
 MOMENTS = (
-    "commentcreatedat",
+    "latestcommentcreatedatwithtime",
     "latestcommentcreatedat",
-    "ticketlatestcommentcreatedat",
-    "ticketlatestcommentcreatedatwithtime",
-    "ticketupdatedatwithtimestamp",
+    "commentcreatedat",
     "updatedatwithtimestamp",
     "timestamp",
-    "ticketupdatedat",
     "updatedat",
-    "ticketcreatedatwithtimestamp",
     "createdatwithtimestamp",
-    "ticketcreatedat",
     "createdat",
 )
 STAFF = frozenset({"agent", "admin", "administrator", "owner", "staff"})
-TELLING = frozenset(name for names in (COMMENT, DESCRIPTION, STATUS) for name in names)
+TELLING = (*COMMENT, *DESCRIPTION, *STATUS)
+"""A body that has none of these says nothing about a ticket that it does not name."""
 
 _IN_LINK = re.compile(r"/(?:agent/)?(?:tickets|requests)/(\d{1,20})\b", re.ASCII)
 _IN_WORDS = re.compile(r"\bTicket #?(\d{1,20})\b", re.ASCII)
@@ -124,7 +94,7 @@ def trigger_events(payload: Json, request: WebhookRequest, drafter: Drafter) -> 
     event_id = f"invocation:{invocation}" if invocation else f"trigger:{_digest(request.body)}"
     told: list[Draft] = []
     author, text = said.author_and_text()
-    moment = next((found for name in MOMENTS if (found := instant(said.values.get(name)))), None)
+    moment = next((found for name in MOMENTS if (found := instant(said.value(name)))), None)
     words = said.about_the_ticket()
     if text is not None:
         author = drafter.author(author.kind, author.id)
@@ -149,10 +119,13 @@ class _Placeholders:
     def __init__(self, payload: Json) -> None:
         self.values = dict(_named(payload))
 
-    def first(self, names: tuple[str, ...]) -> str | None:
+    def value(self, name: str) -> Json:
+        """The value of this name, of the ticket before any other."""
+        return self.values.get(f"ticket{name}", self.values.get(name))
+
+    def first(self, names: Iterable[str]) -> str | None:
         """The first of these that says anything. A placeholder that Zendesk did not fill says nothing."""
-        for name in names:
-            value = self.values.get(name)
+        for value in map(self.value, names):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return str(value)
             if isinstance(value, str) and value.strip() and not value.strip().startswith("{{"):
@@ -161,17 +134,13 @@ class _Placeholders:
 
     def ticket(self) -> str | None:
         """The number of the ticket: named, or in a link to it."""
-        named = self.first(TICKET[:-1])
-        if named is None and TELLING & self.values.keys() and "requesterid" not in self.values:
-            named = self.first(TICKET[-1:])
+        telling = any(self.value(name) is not None for name in TELLING)
+        named = self.first(f"ticket{name}" for name in TICKET) or (self.first(TICKET[:1]) if telling else None)
         if named is not None and re.fullmatch(r"#?[0-9A-Z-]{1,20}", named, re.ASCII):
             return named.removeprefix("#")
-        texts = [value for value in self.values.values() if isinstance(value, str)]
-        for pattern in (_IN_LINK, _IN_WORDS):
-            found = next((match for value in texts if (match := pattern.search(value))), None)
-            if found is not None and TELLING & self.values.keys():
-                return found[1]
-        return None
+        texts = [value for value in self.values.values() if isinstance(value, str) and telling]
+        found = (match for pattern in (_IN_LINK, _IN_WORDS) for value in texts if (match := pattern.search(value)))
+        return next((match[1] for match in found), None)
 
     def author_and_text(self) -> tuple[Author, str | None]:
         """Who wrote, and what; nobody known is a customer."""
@@ -190,10 +159,8 @@ class _Placeholders:
         elif not staff and address and requester_address:
             staff = address.lower() != requester_address.lower()
         elif not staff and name:
-            staff = name != self.first(REQUESTER_NAMES) and name in {
-                self.first(AGENT_NAMES),
-                self.first(("currentusername",)),
-            }
+            agents = {self.first(AGENT_NAMES), self.first(USER_NAMES)}
+            staff = name in agents - {self.first(REQUESTER_NAMES)}
         if staff:
             return Author("agent", person or (address.lower() if address else None)), text
         known = person or requester or address or requester_address
@@ -201,13 +168,13 @@ class _Placeholders:
 
     def public(self) -> bool:
         """Whether what was written may be read by the customer."""
-        value = self.values.get(next((name for name in PUBLIC if name in self.values), ""))
+        value = next((found for name in PUBLIC if (found := self.value(name)) is not None), None)
         return str(value).strip().lower() not in {"false", "no", "0", "private", "internal"}
 
     def about_the_ticket(self) -> dict[str, Any]:
         """The ticket as the body describes it."""
         organisation, requester = self.first(ORGANISATION), self.first(REQUESTER)
-        address, tags = self.first(REQUESTER_ADDRESS), self.values.get(next((n for n in TAGS if n in self.values), ""))
+        address, tags = self.first(REQUESTER_ADDRESS), self.value("tags")
         found = [f"zendesk_org:{organisation}"] if organisation else []
         found += identities_of_address(address) if address and "@" in address else ()
         found += [f"zendesk_user:{requester}"] if requester else []
