@@ -61,15 +61,26 @@ MESSAGING = {
 }
 TRIGGER = {"ticket": {"id": 7, "status": "Open", "latest_comment": "Hi", "requester": {"email": "jo@acme.example"}}}
 
+CHAT = {
+    "id": "5a0d",
+    "beaconId": "ed8e",
+    "customer": {"id": 1, "email": "jo@acme.example"},
+    "_embedded": {"events": [{"id": "e1", "type": "message", "author": {"type": "customer"}, "body": "Hi"}]},
+}
+BRIDGED = {"id": "e", "detail": {"ticket_event": {"type": "Comment Created", "meta": {}, "ticket": {"id": 5158}}}}
+
 SAMPLES: list[tuple[str, dict[str, Any]]] = [
     ("chatwoot", CHATWOOT_MESSAGE),
     ("chatwoot", CHATWOOT_MESSAGE["conversation"] | {"event": "conversation_created", "messages": [CHATWOOT_MESSAGE]}),
     ("front", FRONT_INBOUND),
     ("helpscout", HELPSCOUT_REPLY),
+    ("helpscout", CHAT),
     ("intercom", intercom_notice("conversation.admin.assigned", intercom_conversation(PART))),
+    ("intercom", PART | {"conversation_id": "2154"}),
     ("intercom", intercom_conversation(PART, conversation_rating={"rating": 5, "created_at": 1772443790})),
     ("zendesk", zendesk_event("ticket.created")),
     ("zendesk", AUDIT),
+    ("zendesk", BRIDGED),
     ("zendesk", MESSAGING),
     ("zendesk", TRIGGER),
 ]
@@ -116,7 +127,7 @@ def mutilated(draw: st.DrawFn) -> tuple[str, bytes]:
         if draw(st.booleans()):
             del holder[path[-1]]
         else:
-            holder[path[-1]] = draw(st.sampled_from(JUNK))
+            holder[path[-1]] = deepcopy(draw(st.sampled_from(JUNK)))
     body = json.dumps(payload).encode()
     return connector, body[: draw(st.integers(0, len(body)))] if draw(st.integers(0, 9)) == 0 else body
 
@@ -134,7 +145,12 @@ def assert_sound(connector: str, body: bytes, headers: dict[str, str]) -> None:
             assert made.event.author.kind in {"customer", "agent", "bot", "system"}
 
 
-@given(mutilated(), st.sampled_from(["", "convo.created", "convo.status", "convo.merged", "satisfaction.ratings"]))
+@given(
+    mutilated(),
+    st.sampled_from(
+        ["", "convo.created", "convo.status", "convo.merged", "beacon.chat.created", "satisfaction.ratings"]
+    ),
+)
 def test_no_mutilation_raises_or_makes_an_interaction_of_nobody(broken: tuple[str, bytes], event: str) -> None:
     connector, body = broken
     assert_sound(connector, body, {"X-HelpScout-Event": event} if event and connector == "helpscout" else {})

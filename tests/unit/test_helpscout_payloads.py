@@ -66,7 +66,7 @@ PLACE = "desk:291938"
         ),
         ("convo.merged", WHOLE, [("ignored", "merge_without_the_merged")]),
         ("customer.created", {"id": 29418}, [("ignored", "other_subject")]),
-        ("beacon.chat.created", {"id": "c"}, [("ignored", "other_subject")]),
+        ("helpscout.test", {"id": 123}, [("ignored", "other_subject")]),
         ("convo.teleported", WHOLE, [("refused", "not_understood")]),
         ("convo.status", {}, [("refused", "malformed_payload")]),
     ],
@@ -153,3 +153,47 @@ def test_the_address_of_a_chat_was_typed() -> None:
     chat = HELPSCOUT_REPLY | {"type": "chat", "source": {"type": "beacon-v2", "via": "customer"}}
     (draft,) = drafts(HELPSCOUT, chat)
     assert (draft.identities[0], draft.event.channel) == ("unverified_email:jo@acme.example", "chat")
+
+
+CHAT: dict[str, Any] = {
+    "id": "5a0d",
+    "beaconId": "ed8e",
+    "mailboxId": 85,
+    "createdAt": "2026-03-02T09:00:00Z",
+    "assignee": {"id": 17, "type": "agent"},
+    "customer": CUSTOMER,
+    "preview": "Whoa there!",
+    "_embedded": {
+        "events": [
+            {
+                "id": "e1",
+                "type": "message",
+                "author": CUSTOMER,
+                "createdAt": "2026-03-02T09:00:00Z",
+                "body": "Whoa there!",
+            },
+            {"id": "e2", "type": "line_item", "action": "chat-accepted", "author": USER},
+            {"id": "e3", "type": "note", "author": USER, "createdAt": "2026-03-02T09:01:00Z", "body": "Angry"},
+            {"id": "e4", "type": "message", "author": USER, "createdAt": "2026-03-02T09:02:00Z", "body": "Try again"},
+        ]
+    },
+}
+ASKS = ("message", "desk:chat:5a0d", "customer:29418", "public", "Whoa there!")
+NOTES = ("message", "desk:chat:5a0d", "agent:17", "internal", "Angry")
+ANSWERS = ("message", "desk:chat:5a0d", "agent:17", "public", "Try again")
+ENDS = ("status_changed", "desk:chat:5a0d", "system:None", "public", "closed")
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "expected"),
+    [
+        ("beacon.chat.created", CHAT | {"_embedded": {}}, [ASKS]),
+        ("beacon.chat.customer.replied", CHAT, [ASKS]),
+        ("beacon.chat.agent.replied", CHAT, [ANSWERS]),
+        ("beacon.chat.assigned", CHAT, [("assigned", "desk:chat:5a0d", "system:None", "public", "17")]),
+        ("beacon.chat.ended", CHAT | {"_embedded": {}, "preview": None}, [ENDS]),
+        ("", CHAT | {"endedAt": "2026-03-02T09:03:00Z"}, [ASKS, NOTES, ANSWERS, ENDS]),
+    ],
+)
+def test_a_live_chat_is_a_conversation_of_its_own(event: str, payload: dict[str, Any], expected: list[Line]) -> None:
+    assert lines(HELPSCOUT, payload, {"X-HelpScout-Event": event} if event else {}) == expected

@@ -295,6 +295,18 @@ def test_eventbridge_carries_the_same_events() -> None:
     )
 
 
+def test_eventbridge_carries_chats_too() -> None:
+    said = {
+        "actor": {"id": "42", "type": "end_user"},
+        "chat": {"account_id": 1, "ticket_id": 5158},
+        "message": {"id": "m-1", "body": "Hello"},
+        "meta": {"occurred_at": "2026-03-02T08:59:59Z"},
+        "type": "Message Added",
+    }
+    event = {"id": "3118", "detail-type": "Chat: Message Added", "detail": {"chat_event": said}}
+    assert lines(ZENDESK, event) == [("message", "desk:5158", "customer:42", "public", "Hello")]
+
+
 def test_messaging_brings_its_key_and_events_their_signature() -> None:
     connector = ZENDESK.build(Instance("desk", "zendesk", secrets=("secret",), tokens=("key",)))
 

@@ -1,10 +1,11 @@
 """Help Scout (id `helpscout`): webhooks about conversations and satisfaction ratings, signed with HMAC-SHA1.
 
 The header `X-HelpScout-Event` names the event; without it the body is read as the object of the API that it is.
-`helpscout_conversation` makes the canonical events.
+`helpscout_conversation` and `helpscout_chat` make the canonical events.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from schemas.interaction import Author
 from streams.connectors.connector_contract import (
@@ -17,6 +18,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
+from streams.connectors.helpdesks.helpscout_chat import HelpScoutChat, is_chat
 from streams.connectors.helpdesks.helpscout_conversation import (
     STATUSES,
     HelpScoutConversation,
@@ -39,8 +41,9 @@ from streams.connectors.payload_reading import (
 SIGNATURE = HmacScheme(header="x-helpscout-signature", digest="sha1", written="base64")
 EVENT = "x-helpscout-event"
 
-OTHER_SUBJECTS = frozenset({"customer", "organization", "tag", "user", "beacon"})
-"""First words of events that are about no conversation. A chat of the Beacon is told again as a conversation."""
+CHATS = "beacon.chat."
+OTHER_SUBJECTS = frozenset({"beacon", "customer", "helpscout", "message", "organization", "tag", "user"})
+"""First words of events that are about no conversation. `helpscout.test` is one, `message` a survey in the product."""
 
 Told = list[Draft | Ignored | Refused]
 
@@ -72,8 +75,10 @@ class HelpScoutEvents:
 def _event(event: str, payload: Json, drafter: Drafter) -> Reading:
     if event in WITHOUT_EFFECT:
         return [Ignored(WITHOUT_EFFECT[event])]
-    if event in {"satisfaction.ratings", "message.survey.response.received"}:
+    if event == "satisfaction.ratings":
         return [rating_of(drafter, table(payload))]
+    if event.startswith(CHATS):
+        return HelpScoutChat(drafter, table(payload)).told_by(event)
     handler = _HANDLERS.get(event)
     if handler is not None:
         return handler(HelpScoutConversation(drafter, table(payload)))
@@ -84,6 +89,8 @@ def _event(event: str, payload: Json, drafter: Drafter) -> Reading:
 
 def _object(item: Json, drafter: Drafter) -> Reading:
     """The object of the API that a body is: everything that it tells."""
+    if is_chat(item):
+        return HelpScoutChat(drafter, item).told_by("")
     if text(item, "rating") is not None:
         return [rating_of(drafter, item)]
     status = word(item, "status")
@@ -92,17 +99,21 @@ def _object(item: Json, drafter: Drafter) -> Reading:
         return [Refused("not_understood", f"the status {status[:40]!r} is not known")]  # type: ignore[index]  # a word
     if is_conversation:
         return _everything(HelpScoutConversation(drafter, item))
-    linked = (text(item, "_links", "conversation", "href") or "").rpartition("/")[2]
-    if at(item, "body") is not None and (id_text(item, "conversationId") or linked):
-        owner = id_text(item, "conversationId") or linked
-        customer = table(item, "customer")
-        of_thread = {"id": owner, "customer": customer, "threads": [item], "createdAt": at(item, "createdAt")}
-        return list(HelpScoutConversation(drafter, of_thread).messages()) or [Ignored("nothing_written")]
     if at(item, "body") is not None and word(item, "type") is not None:
-        return [Ignored("thread_without_its_conversation")]
+        return _thread(item, drafter)
     if text(item, "firstName") is not None and status is None:
         return [Ignored("other_subject")]
     raise Malformed("Object contains no conversation - at `$.id`")
+
+
+def _thread(thread: dict[str, Any], drafter: Drafter) -> Reading:
+    """A bare thread: its link says where it belongs."""
+    linked = (text(thread, "_links", "conversation", "href") or "").rpartition("/")[2]
+    owner = id_text(thread, "conversationId") or linked
+    if not owner:
+        return [Ignored("thread_without_its_conversation")]
+    around = {"id": owner, "customer": table(thread, "customer"), "threads": [thread]}
+    return HelpScoutConversation(drafter, around).messages() or [Ignored("nothing_written")]
 
 
 def _everything(conversation: HelpScoutConversation) -> Told:
@@ -162,10 +173,11 @@ def _deleted(conversation: HelpScoutConversation) -> Told:
     return [conversation.draft(event_id, "status_changed", moment, Author("system"), **words)]
 
 
-WITHOUT_EFFECT = {"convo.custom-fields": "without_effect"}
+WITHOUT_EFFECT = {"convo.ai-answers-email.resolution": "without_effect", "convo.custom-fields": "without_effect"}
 
 _HANDLERS: dict[str, Callable[[HelpScoutConversation], Told]] = {
     "convo.agent.reply.created": _newest("message", "reply", "chat", "phone"),
+    "convo.ai-answers-email.reply.created": _everything,
     "convo.ai-answers.created": _everything,
     "convo.assigned": _assigned,
     "convo.created": _created,

@@ -39,6 +39,7 @@ STATUSES: dict[str, Status] = {
 PEOPLE: dict[str, AuthorKind] = {
     "customer": "customer",
     "user": "agent",
+    "agent": "agent",
     "team": "agent",
     "ai": "bot",
     "ai-agent": "bot",

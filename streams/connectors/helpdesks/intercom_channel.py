@@ -35,6 +35,7 @@ from streams.connectors.payload_reading import (
     read_json,
     required,
     table,
+    tables,
     text,
     word,
 )
@@ -91,20 +92,19 @@ class IntercomNotifications:
         if isinstance(payload, Refused):
             return [payload]
         drafter = Drafter(self._instance, request, "chat")
-        try:
-            return _read(payload, drafter)
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        listed = [*tables(payload, "conversations"), *tables(payload, "tickets")]
+        told: list[Draft | Ignored | Refused] = []
+        for each in listed or [payload]:
+            try:
+                told += _read(each, drafter)
+            except Malformed as error:
+                told.append(Refused("malformed_payload", str(error)))
+        return told
 
 
 def _read(payload: Json, drafter: Drafter) -> Reading:
-    if word(payload, "topic") is None and table(payload, "data", "item"):
-        required(None, "$.topic")
-    if word(payload, "topic") is not None:
+    if word(payload, "topic") is not None or table(payload, "data", "item"):
         return _notification(payload, drafter)
-    listed = items(payload, "conversations") or items(payload, "tickets")
-    if listed:
-        return [made for each in listed if isinstance(each, dict) for made in _object(each, drafter)]
     return _object(table(payload, "item") or payload, drafter)
 
 
@@ -143,7 +143,7 @@ def _object(item: Json, drafter: Drafter) -> Reading:
         return [Ignored("part_without_its_conversation")]
     if kind == "conversation_part":
         thread = IntercomThread(drafter, {"id": item["conversation_id"], "conversation_parts": [item]}, "$")
-        return thread.of_parts(thread.parts)
+        return thread.of_parts(thread.parts) or [Ignored("nothing_written")]
     inner = table(item, "ticket") or item
     thread = IntercomThread(drafter, inner, "$")
     begin = thread.opening() if opening_of(inner) else _ticket_opening(thread) if kind == "ticket" else []
@@ -154,7 +154,7 @@ def _object(item: Json, drafter: Drafter) -> Reading:
         moment = instant(inner, "updated_at")
         stamp = moment.isoformat() if moment else "unknown"
         told.append(thread.status(f"{thread.id}:{state}:{stamp}", state or "", moment, Author("system")))
-    return [*told, *thread.rating(table(inner, "conversation_rating"))]
+    return [*told, *thread.rating(table(inner, "conversation_rating"))] or [Ignored("nothing_written")]
 
 
 def _state_of(thread: IntercomThread) -> str | None:
