@@ -121,6 +121,12 @@ def test_mail_of_our_own_people_comes_from_agents() -> None:
     assert not any("us.example" in identity for identity in draft.identities)
 
 
+def test_a_handle_of_a_social_network_is_no_address() -> None:
+    tweet = {"id": "msg_4", "type": "tweet", "is_inbound": True, "recipients": [{"handle": "@jo.acme", "role": "from"}]}
+    (draft,) = drafts(FRONT, event("inbound", tweet, recipient=None))
+    assert (draft.identities, draft.event.channel) == (("front_contact:@jo.acme",), "social")
+
+
 def test_who_a_preview_names_is_a_customer_still() -> None:
     preview = event(
         "inbound", {"id": "msg_3", "type": "email"}, {"_meta": {"type": "inboxes"}, "data": [{"id": "inb_1"}]}

@@ -1,15 +1,19 @@
 """What Intercom's notifications mean: the published ones of 2019 to 2026, and the shapes that differ between them."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.account_profile import AccountProfile
 from schemas.interaction import Attachment, Interaction
 from schemas.signal import Signal
+from streams.connectors.accounts_directory import AccountsDirectory, stamp
 from streams.connectors.connector_contract import Draft
 from streams.connectors.helpdesks.intercom_channel import INTERCOM
-from tests.senders.chat_helpdesk_senders import intercom_conversation, intercom_notice, intercom_part
+from tests.connect_bench import SENDERS, bench
+from tests.senders.chat_helpdesk_senders import body_of, intercom_conversation, intercom_notice, intercom_part
 from tests.senders.readings import Line, drafts, lines
 
 ANDY = {"type": "admin", "id": "70", "name": "Andy"}
@@ -221,6 +225,9 @@ def test_what_a_lead_says_of_itself_makes_no_company() -> None:
         INTERCOM, intercom_notice("conversation.user.created", intercom_conversation(source=source, contacts=[]))
     )
     assert draft.identities == ("unverified_email:boss@acme.example", "intercom_contact:c-9")
+    stamped = stamp(draft, AccountsDirectory([AccountProfile(id="acme", identities=("domain:acme.example",))]))
+    assert str(stamped.account_id).startswith("contact:")
+    assert "boss" not in str(stamped.account_id)
 
 
 def test_a_bare_conversation_tells_its_whole_history() -> None:
@@ -250,3 +257,15 @@ def test_an_event_of_the_product_is_usage() -> None:
     }
     (draft,) = drafts(INTERCOM, intercom_notice("event.created", item))
     assert (draft.event.kind, draft.event.name, draft.event.id) == ("usage", "invited-friend", "84ca")
+
+
+def test_intercom_asks_with_head_whether_the_endpoint_is_there() -> None:
+    async def scene() -> None:
+        async with bench() as running:
+            async with running.session.head(f"{running.url}/in/intercom") as answer:
+                assert answer.status == 200
+            ping = body_of(intercom_notice("ping", {"type": "ping", "message": "hello"}))
+            assert (await running.send(SENDERS["intercom"], ping))[0] == 200
+            assert running.published.records == []
+
+    asyncio.run(scene())

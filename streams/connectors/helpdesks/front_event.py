@@ -108,7 +108,7 @@ class FrontEvent:
         if handle and self._drafter.instance.is_own_address(handle):
             return ()
         found: list[str] = []
-        if handle and "@" in handle:
+        if handle and _is_address(handle):
             typed = kind in TYPED
             found += [f"unverified_email:{handle.strip().lower()}"] if typed else identities_of_address(handle)
         elif handle and kind in CALLS:
@@ -218,6 +218,12 @@ class FrontEvent:
             automated=automated,
             into=self._drafter.conversation(self.conversation_id),
         )
+
+
+def _is_address(handle: str) -> bool:
+    """Whether a handle is a mail address, and not the `@name` of a social network."""
+    local, _, domain = handle.rpartition("@")
+    return bool(local.strip()) and "." in domain
 
 
 def _last_part(address: str | None) -> str | None:
