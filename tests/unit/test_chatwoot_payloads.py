@@ -113,6 +113,20 @@ def test_payloads(payload: dict[str, Any], expected: list[Line]) -> None:
     assert lines(CHATWOOT, payload) == expected
 
 
+def test_what_a_relay_has_wrapped() -> None:
+    held = {"id": 10, "status": "resolved", "updated_at": 1772443790, "contact": {"id": 14, "email": "jo@acme.example"}}
+    note = {"id": 7, "content": "Angry", "message_type": 0, "private": True, "sender": AGENT}
+    told = [
+        *drafts(CHATWOOT, {"event": "message_created", "conversation": held, "message": note}),
+        *drafts(CHATWOOT, {"event": "conversation_status_changed", "conversation": held}),
+    ]
+    assert [(made.event.type, made.event.author.kind, made.event.visibility) for made in told] == [
+        ("message", "agent", "internal"),
+        ("status_changed", "system", "public"),
+    ]
+    assert {made.identities[0] for made in told} == {"domain:acme.example"}
+
+
 def test_the_shape_of_2020() -> None:
     payload = {
         "event": "message_created",

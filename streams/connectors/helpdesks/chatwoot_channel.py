@@ -6,6 +6,7 @@ a proxy sets proves the sender.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
@@ -68,7 +69,7 @@ class ChatwootEvents:
         handler = _HANDLERS.get(event)
         if handler is None:
             return [Refused("not_understood", f"the event {event[:80]!r} is not known")]
-        return handler(self, payload, drafter)
+        return handler(self, _unwrapped(event, payload), drafter)
 
     def _object(self, payload: Json, drafter: Drafter) -> Reading:
         listed = [*tables(payload, "payload"), *tables(payload, "data", "payload")]
@@ -129,6 +130,13 @@ class ChatwootEvents:
         if "status" in changed:
             told.append(conversation.status())
         return told or [Ignored("without_effect")]
+
+
+def _unwrapped(event: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The message or conversation of an event: it is the payload, and relays put it under its name."""
+    inner = table(payload, "message" if event.startswith("message") else "conversation")
+    wrapped = bool(inner) and (event.startswith("message") or "status" not in payload)
+    return payload | inner if wrapped else payload
 
 
 CHANGES: dict[str, frozenset[str]] = {

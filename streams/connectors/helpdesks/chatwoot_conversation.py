@@ -137,7 +137,7 @@ class ChatwootConversation:
         said, kind, person = message_type(message), sender_kind(message), sender_id(message)
         if said == TEMPLATE:
             return Author("bot", None if kind == "customer" else person), "template"
-        if said in {INCOMING, None}:
+        if said in {INCOMING, None} and kind != "agent" and flag(message, "private") is not True:
             contact = id_text(contact_of(self.conversation, message), "id")
             return self._drafter.author("customer", person if kind == "customer" else contact or person), None
         if kind == "bot":

@@ -92,8 +92,10 @@ def channel_of(conversation: Json) -> str:
 
 def contact_of(conversation: Json, message: Json = None) -> dict[str, Any]:
     """The customer: the conversation's contact, else who sent an incoming message."""
-    found = table(conversation, "meta", "sender") or table(conversation, "contact") or table(message, "contact")
-    return found or (table(message, "sender") if message_type(message) == INCOMING else {})
+    told = [table(conversation, "meta", "sender"), table(conversation, "contact"), table(message, "contact")]
+    if message_type(message) == INCOMING:
+        told.append(table(message, "sender"))
+    return next((found for found in told if id_text(found, "id")), next(filter(None, told), {}))
 
 
 def identities_of(contact: Json, conversation: Json) -> tuple[str, ...]:

@@ -142,8 +142,9 @@ def _old(payload: Json, drafter: Drafter) -> Reading:
     if not trigger.startswith("message"):
         return [Ignored("without_effect")]
     user = table(payload, "appUser")
-    person = id_text(user, "_id")
-    conversation = required(id_text(payload, "conversation", "_id") or person, "$.appUser._id")
+    person = id_text(user, "_id") or id_text(user, "id")
+    named = table(payload, "conversation")
+    conversation = required(id_text(named, "_id") or id_text(named, "id") or person, "$.appUser._id")
     told: list[Draft | Ignored | Refused] = []
     for message in tables(payload, "messages"):
         role = OLD_ROLES.get(word(message, "role") or "", "customer")
@@ -158,7 +159,7 @@ def _old(payload: Json, drafter: Drafter) -> Reading:
                 conversation,
                 instant(message, "received"),
                 author,
-                channel="chat",
+                channel=_channel(message),
                 text=written_text(at(message, "text")),
                 identities=(*found, f"sunshine_user:{person}") if person else found,
             )
