@@ -25,6 +25,7 @@ from streams.connectors.intake import Intake
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord
 from streams.connectors.web_server import ConnectServer
 from tests.senders.business_senders import BUSINESS_SENDERS
+from tests.senders.chat_helpdesk_senders import CHAT_HELPDESK_SENDERS
 from tests.senders.helpdesk_senders import HELPDESK_SENDERS
 from tests.senders.mail_senders import MAIL_SENDERS
 from tests.senders.messengers_senders import MESSENGERS_SENDERS
@@ -105,6 +106,7 @@ SENDERS = {
     sender.connector: sender
     for sender in (
         *BUSINESS_SENDERS,
+        *CHAT_HELPDESK_SENDERS,
         *HELPDESK_SENDERS,
         *MAIL_SENDERS,
         *MESSENGERS_SENDERS,

@@ -10,8 +10,12 @@ from streams.connectors.business.salesforce_changes import SALESFORCE
 from streams.connectors.business.segment_events import SEGMENT
 from streams.connectors.business.stripe_events import STRIPE
 from streams.connectors.connector_contract import ConnectorKind
+from streams.connectors.helpdesks.chatwoot_channel import CHATWOOT
 from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
+from streams.connectors.helpdesks.front_channel import FRONT
+from streams.connectors.helpdesks.helpscout_channel import HELPSCOUT
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
+from streams.connectors.helpdesks.intercom_channel import INTERCOM
 from streams.connectors.helpdesks.zammad_channel import ZAMMAD
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
 from streams.connectors.mail.email_messages import EMAIL_IMAP, EMAIL_SMTP
@@ -38,8 +42,12 @@ from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
 from streams.connectors.surveys.typeform_responses import TYPEFORM
 
 BUILT_IN: tuple[ConnectorKind, ...] = (
+    CHATWOOT,
     FRESHDESK,
+    FRONT,
+    HELPSCOUT,
     HUBSPOT,
+    INTERCOM,
     ZAMMAD,
     ZENDESK,
     EMAIL_IMAP,

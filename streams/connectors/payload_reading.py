@@ -111,7 +111,10 @@ def number(value: Json, *path: str) -> float | None:
 
 
 def instant(value: Json, *path: str) -> datetime | None:
-    """An instant: ISO 8601 with or without a zone (then UTC), or seconds, milliseconds or microseconds since 1970."""
+    """An instant: ISO 8601 with or without a zone (then UTC), or seconds, milliseconds or microseconds since 1970.
+
+    Ruby writes UTC as a word: `2020-03-03 13:05:57 UTC`.
+    """
     found = at(value, *path)
     counted = number(found)
     if counted is not None:
@@ -119,7 +122,7 @@ def instant(value: Json, *path: str) -> datetime | None:
     if not isinstance(found, str):
         return None
     try:
-        moment = datetime.fromisoformat(found.strip())
+        moment = datetime.fromisoformat(found.strip().removesuffix(" UTC"))
     except ValueError:
         return None
     try:

@@ -1,8 +1,9 @@
-"""Zendesk (id `zendesk`): the ticket events of its event webhooks, as canonical interactions and survey signals.
+"""Zendesk (id `zendesk`): whatever its webhooks carry, as canonical interactions and survey signals.
 
-`zendesk_payload` knows the shape, `signatures.ZendeskSignature` the signature. Who is staff and what is public is
-Zendesk's own word at the time of the event. Ticket numbers become conversations `<instance>:<number>`, so that two
-Zendesks do not meet.
+Event webhooks are read here, in the shape that `zendesk_payload` knows; `zendesk_triggers` reads the bodies of
+triggers, `zendesk_messaging` the webhooks of messaging, `zendesk_objects` the objects of the API, and
+`zendesk_eventbridge` translates what Amazon EventBridge carries. Who is staff and what is public is Zendesk's own word
+at the time of the event. Ticket numbers become conversations `<instance>:<number>`, so that two Zendesks do not meet.
 """
 
 from collections.abc import Callable
@@ -16,11 +17,19 @@ from streams.connectors.connector_contract import (
     Instance,
     Reading,
     Refused,
+    Verifier,
     WebhookRequest,
 )
-from streams.connectors.helpdesks.zendesk_payload import envelope_decoder, event_decoder, id_text, word
-from streams.connectors.helpdesks.zendesk_ticket import SYSTEM_USER, ZendeskTicket
+from streams.connectors.drafting import Drafter
+from streams.connectors.helpdesks.zendesk_eventbridge import as_webhook
+from streams.connectors.helpdesks.zendesk_messaging import is_messaging, messaging_events
+from streams.connectors.helpdesks.zendesk_objects import ZendeskObjects, objects_in
+from streams.connectors.helpdesks.zendesk_payload import SYSTEM_USER, ZendeskEvent, id_text, score_of, word
+from streams.connectors.helpdesks.zendesk_ticket import ZendeskTicket
+from streams.connectors.helpdesks.zendesk_triggers import trigger_events
+from streams.connectors.payload_reading import Json, Malformed, read_json, text
 from streams.connectors.signatures import ZendeskSignature
+from streams.connectors.token_proofs import ChosenProof, SharedToken
 
 PREFIX = "zen:event-type:"
 WITHOUT_EFFECT = frozenset(
@@ -54,16 +63,13 @@ OTHER_DOMAINS = (
     "agent",
     "article",
     "community_post",
+    "custom_object",
     "messaging_live_metrics",
     "omnichannel_config",
     "organization",
+    "side_conversation",
     "user",
 )
-
-RATINGS = {"good": 1.0, "bad": 0.0}
-"""The classic two-valued satisfaction rating, on a scale of 1."""
-STARS = 5.0
-"""The newer surveys rate from 1 to 5."""
 
 
 class ZendeskEvents:
@@ -73,20 +79,37 @@ class ZendeskEvents:
         self._instance = instance
 
     def normalise(self, request: WebhookRequest) -> Reading:
-        """One ticket event as the interactions or the signal that it means."""
+        """One event, or the objects of a body, as the interactions and signals that they mean."""
+        payload = read_json(request.body)
+        if isinstance(payload, Refused):
+            return [payload]
         try:
-            request.body.decode()  # the decoder skips what it does not know, wrong bytes included
-            event_type = envelope_decoder.decode(request.body).type.removeprefix(PREFIX)
-            handler = _HANDLERS.get(event_type)
-            if handler is None:
-                return [_unhandled(event_type)]
-            return handler(ZendeskTicket(event_decoder.decode(request.body), self._instance, request.received_at))
-        except msgspec.ValidationError as error:
+            return self._read(payload, request)
+        except (msgspec.ValidationError, Malformed, OverflowError) as error:
             return [Refused("malformed_payload", str(error))]
-        except UnicodeDecodeError as error:
-            return [Refused("not_utf8", str(error))]
-        except (msgspec.DecodeError, RecursionError) as error:
-            return [Refused("not_json", str(error))]
+
+    def _read(self, payload: Json, request: WebhookRequest) -> Reading:
+        payload = as_webhook(payload) or payload
+        kind = text(payload, "type") or ""
+        if kind.startswith(PREFIX):
+            return self._event(kind.removeprefix(PREFIX), payload, request)
+        drafter = Drafter(self._instance, request, "other")
+        if is_messaging(payload):
+            return messaging_events(payload, drafter)
+        found = objects_in(payload)
+        if found:
+            return ZendeskObjects(drafter, payload).read(found)
+        told = trigger_events(payload, request, drafter)
+        if told is None:
+            raise Malformed("Object contains no event type and no ticket - at `$.type`")
+        return told
+
+    def _event(self, event_type: str, payload: Json, request: WebhookRequest) -> Reading:
+        handler = _HANDLERS.get(event_type)
+        if handler is None:
+            return [_unhandled(event_type)]
+        event = msgspec.convert(payload, ZendeskEvent)
+        return handler(ZendeskTicket(event, self._instance, request.received_at))
 
 
 def _unhandled(event_type: str) -> Ignored | Refused:
@@ -140,11 +163,11 @@ def _messaging_message(ticket: ZendeskTicket) -> Reading:
     kind = kinds.get(str(actor.get("type")))
     if kind is None:
         return [Refused("malformed_payload", f"Unknown actor type {actor.get('type')!r} - at `$.event.actor.type`")]
-    text = message.get("body")
+    body = message.get("body")
     author = Author(kind, id_text(actor.get("id")))  # type: ignore[arg-type]  # one of four words
-    automated = "trigger" if kind == "system" else None
-    text = text if isinstance(text, str) else None
-    return [ticket.message(author, public=True, text=text, automated=automated, said_channel="chat")]
+    automated = {"system": "trigger", "bot": "bot"}.get(kind)
+    written = body if isinstance(body, str) else None
+    return [ticket.message(author, public=True, text=written, automated=automated, said_channel="chat")]
 
 
 def _status_changed(ticket: ZendeskTicket) -> Reading:
@@ -210,21 +233,10 @@ def _csat_received(ticket: ZendeskTicket) -> Reading:
     said = ticket.change.satisfaction_score
     about = said if isinstance(said, dict) else {"score": ticket.change.current if said is None else said}
     score, comment = about.get("score"), about.get("comment")
-    text = comment if isinstance(comment, str) else None
-    rating = RATINGS.get(word(score) or "")
-    if rating is not None:
-        return [ticket.rating(rating, 1.0, text)]
-    stars = _number(score)
-    if stars is None or not 0 <= stars <= STARS:
+    marks = score_of(score)
+    if marks is None:
         return [Refused("not_understood", f"the satisfaction score {str(score)[:40]!r} is not known")]
-    return [ticket.rating(stars, STARS, text)]
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
-        return None
+    return [ticket.rating(*marks, comment if isinstance(comment, str) else None)]
 
 
 _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
@@ -248,14 +260,34 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
     "ticket.csat_received": _csat_received,
 }
 
+KEY = "x-api-key"
+
+
+def _verifier(instance: Instance) -> Verifier:
+    """Zendesk signs; the webhooks of messaging bring the key that is configured as a token."""
+    if not instance.tokens:
+        return ZendeskSignature(instance.secrets)
+    key = SharedToken(instance.tokens, header=KEY)
+    if not instance.secrets:
+        return key
+    return ChosenProof(
+        ZendeskSignature(instance.secrets),
+        key,
+        is_other=lambda request: request.headers.get(ZendeskSignature.SIGNATURE) is None,
+    )
+
+
 ZENDESK = ConnectorKind(
     id="zendesk",
-    title="Zendesk event webhooks",
+    title="Zendesk webhooks: events, triggers, messaging",
     normaliser=ZendeskEvents,
-    verifier=lambda instance: ZendeskSignature(instance.secrets),
+    verifier=_verifier,
     setup=(
         "Admin Center > Apps and integrations > Webhooks > Create webhook > Zendesk events:\n"
         "subscribe to the ticket events, endpoint https://<your host>/in/zendesk,\n"
-        "format JSON, method POST; then copy its signing secret."
+        "format JSON, method POST; then copy its signing secret. A webhook for triggers is signed the same; let its\n"
+        "body name {{ticket.id}}, {{ticket.latest_comment}}, {{ticket.status}}, {{ticket.requester.email}}.\n"
+        "Messaging (Conversations API): POST a webhook with the trigger conversation:message; its shared secret goes\n"
+        "under `tokens:`."
     ),
 )

@@ -12,8 +12,17 @@ import msgspec
 from msgspec import Struct
 
 from schemas.interaction import Status
+from streams.connectors.payload_reading import number
 
 ZendeskId = str | int | None
+
+SYSTEM_USER = "-1"
+"""The author of what triggers and automations write and change."""
+
+RATINGS = {"good": 1.0, "bad": 0.0}
+"""The classic two-valued satisfaction rating, on a scale of 1."""
+STARS = 5.0
+"""The newer surveys rate from 1 to 5."""
 
 STATUSES: dict[str, Status] = {
     "new": "new",
@@ -116,19 +125,11 @@ class ZendeskEvent(Struct):
     subject: str | None = None
 
 
-class Envelope(Struct):
-    """What must be there before anything else is looked at."""
-
-    type: str
-
-
-envelope_decoder = msgspec.json.Decoder(Envelope)
-event_decoder = msgspec.json.Decoder(ZendeskEvent)
-
-
 def id_text(value: object) -> str | None:
     """An id as text; Zendesk writes "nobody" as null, empty or 0."""
-    return None if value in {None, "", 0, "0"} or not isinstance(value, str | int) else str(value)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value in {"", 0, "0"}:
+        return None
+    return str(value)
 
 
 def tags_of(detail: TicketDetail) -> tuple[str, ...]:
@@ -140,3 +141,13 @@ def tags_of(detail: TicketDetail) -> tuple[str, ...]:
 def word(value: object) -> str | None:
     """A status or priority in lower case; null where there is none."""
     return value.strip().lower() or None if isinstance(value, str) else None
+
+
+def score_of(score: object) -> tuple[float, float] | None:
+    """A satisfaction score and its scale: good or bad, or stars; null where none is given."""
+    said = word(score) or ""
+    mark = RATINGS.get(said.removesuffix("_with_comment").removesuffix("withcomment").removesuffix("_without_comment"))
+    if mark is not None:
+        return mark, 1.0
+    stars = number(score)
+    return (stars, STARS) if stars is not None and 0 <= stars <= STARS else None

@@ -11,10 +11,15 @@ import msgspec
 from schemas.interaction import Author, Interaction
 from schemas.signal import Signal
 from streams.connectors.connector_contract import Draft, Instance, Refused
-from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES, ZendeskEvent, id_text, tags_of, word
-
-SYSTEM_USER = "-1"
-"""The actor of triggers and automations."""
+from streams.connectors.helpdesks.zendesk_payload import (
+    CHANNEL_OF,
+    STATUSES,
+    SYSTEM_USER,
+    ZendeskEvent,
+    id_text,
+    tags_of,
+    word,
+)
 
 _DIRECTIONS = {"customer": "inbound", "agent": "outbound", "bot": "outbound"}
 
