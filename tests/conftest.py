@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
-pytest_plugins = [name for name in ("tests.fixtures_kafka", "tests.fixtures_clickhouse") if find_spec(name)]
+pytest_plugins = [
+    name for name in ("tests.fixtures_kafka", "tests.fixtures_clickhouse", "tests.fixtures_faults") if find_spec(name)
+]
 
 # Machines are shared and slow at times: how long an example takes says nothing about the code, so there is no deadline.
 settings.register_profile(

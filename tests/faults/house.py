@@ -23,7 +23,7 @@ from schemas.topics import INTERACTIONS
 from streams.kafka_admin import create_topics
 from streams.policy_files.policy_reader import read_policy_text
 from streams.policy_files.problem import Problems
-from tests.faults.story import POLICY, Record
+from tests.faults.fault_story import POLICY, Record
 from tests.work_processes import Pipeline
 
 PATIENCE_SECONDS = 120.0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tests.faults.story import HOUR, MINUTE, Conversation, Said
+from tests.faults.fault_story import HOUR, MINUTE, Conversation, Said
 from tests.second_opinion.plain_calendar import Plain
 from tests.second_opinion.plain_clock import Pause, Promise, ending_of
 

@@ -13,7 +13,7 @@ import pytest
 
 from schemas.topics import SLA_EVENTS
 from tests.faults.house import SESSION_SECONDS, House, SteadyLoad, stop, wait_until
-from tests.faults.story import MINUTE, SECOND, Conversation, Said, Story, invent
+from tests.faults.fault_story import MINUTE, SECOND, Conversation, Said, Story, invent
 from tests.faults.verdicts import Figures, assert_clean, compare, counted, everything_in, wait_until_judged
 
 pytestmark = pytest.mark.integration
