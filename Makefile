@@ -37,7 +37,7 @@ demo: $(STAMP) ## the whole of Careline on this machine, fed by a simulated comp
 	$(BIN)/careline demo $(ARGS)
 
 test: $(STAMP) ## all tests that are not faults or benchmarks
-	$(PYTEST) -m "not faults and not benchmark" $(ARGS)
+	$(PYTEST) -m "(not faults or quick) and not benchmark" $(ARGS)
 
 test-fast: $(STAMP) ## the tests that start nothing
 	$(PYTEST) -m "not integration and not tools and not faults and not benchmark" $(ARGS)
@@ -46,7 +46,7 @@ test-faults: $(STAMP) ## kill, pause and cut off real parts while they work
 	$(PYTEST) -m faults $(ARGS)
 
 coverage: $(STAMP) ## the tests with branch coverage and its floors
-	$(PYTEST) -m "not faults and not benchmark" --cov --cov-report=term $(ARGS)
+	$(PYTEST) -m "(not faults or quick) and not benchmark" --cov --cov-report=term $(ARGS)
 	$(BIN)/coverage report --include 'schemas/*,agents/*' --fail-under 95
 
 check: $(STAMP) ## format, lint, types and import contracts, changing nothing

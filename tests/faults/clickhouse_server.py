@@ -91,62 +91,66 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return body
 
 
-def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def _answered(
+    engine: Engine, query: str, data: bytes, settings: dict[str, str], database: str | None
+) -> tuple[int, bytes, dict[str, str]]:
+    try:
+        answer, shape = engine.run(query, data, settings, database)
+    except RuntimeError as error:
+        code = _CODE.search(str(error))
+        return 500, str(error).encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "1000"}
+    return 200, answer, {"X-ClickHouse-Format": shape} if shape else {}
 
-        def do_GET(self) -> None:
-            self._serve()
 
-        def do_POST(self) -> None:
-            self._serve()
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
 
-        def _serve(self) -> None:
-            parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
-            body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
-            if urlsplit(self.path).path == "/ping":
-                self._answer(200, b"Ok.\n", {})
-                return
-            query, data = _query_and_data(parameters.get("query", ""), body)
-            settings = {
-                name: value for name, value in parameters.items() if name not in TRANSPORT and "param_" not in name
-            }
-            try:
-                answer, shape = engine.run(query, data, settings, parameters.get("database"))
-            except RuntimeError as error:
-                code = _CODE.search(str(error))
-                self._answer(500, str(error).encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "1000"})
-                return
-            self._answer(200, answer, {"X-ClickHouse-Format": shape} if shape else {})
+    protocol_version = "HTTP/1.1"
+    engine: Engine
 
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            whole = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                whole += self.rfile.read(size)
-                self.rfile.readline()
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
+        if urlsplit(self.path).path == "/ping":
+            self._answer(200, b"Ok.\n", {})
+            return
+        query, data = _query_and_data(parameters.get("query", ""), body)
+        settings = {name: value for name, value in parameters.items() if name not in TRANSPORT and "param_" not in name}
+        self._answer(*_answered(self.engine, query, data, settings, parameters.get("database")))
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        whole = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            whole += self.rfile.read(size)
             self.rfile.readline()
-            return whole
+        self.rfile.readline()
+        return whole
 
-        def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"X-ClickHouse-Timezone": "UTC", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"X-ClickHouse-Timezone": "UTC", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: a test reads what went wrong in the answers."""
-
-    return Handler
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a test reads what went wrong in the answers."""
 
 
 def main(folder: str, port: str) -> None:
     """Serve."""
-    server = ThreadingHTTPServer(("127.0.0.1", int(port)), _handler(Engine(Path(folder))))
+    Handler.engine = Engine(Path(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
     sys.stdout.write(f"listening on {server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever()

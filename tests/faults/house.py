@@ -122,7 +122,8 @@ class House:
         )
         self._processes.append(process)  # type: ignore[arg-type]  # ended like the others
         assert process.stdout is not None
-        return process, int(process.stdout.readline().split()[-1])
+        with process.stdout as told:
+            return process, int(told.readline().split()[-1])
 
     def close(self) -> None:
         """End whatever still runs."""
