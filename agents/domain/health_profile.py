@@ -21,14 +21,15 @@ Missing = Literal["exclude", "neutral", "worst"]
 class SignalRule(Struct, frozen=True, kw_only=True):
     """One signal. `raw_unit` is how many raw units make one of the published `value`; `label` names it in sentences.
 
-    A value counts half as much with each `half_life_us` of its age, and not at all from `ttl_us` on; null means that
-    age does not matter. `missing` null leaves it to the profile. What `counts` occurrences is 0 to conditions where
-    nobody reported any; to the score it is unknown.
+    Without a way to `normalise` it has no sub-score and serves conditions only. A value counts half as much with each
+    `half_life_us` of its age, and not at all from `ttl_us` on; null means that age does not matter. `missing` null
+    leaves it to the profile. What `counts` occurrences is 0 to conditions where nobody reported any; to the score it is
+    unknown.
     """
 
     name: str
     label: str
-    normalise: Normalisation
+    normalise: Normalisation | None = None
     weight: int = 1
     raw_unit: int = 1
     half_life_us: int | None = None

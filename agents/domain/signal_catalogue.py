@@ -43,6 +43,7 @@ def _told(  # noqa: PLR0917 - a row of the table below
     return BuiltInSignal(rule=rule, meaning=meaning, unit=unit)
 
 
+# What the account agent finds out itself is always of now; the times to live are for those who take it from a file.
 _LIVE = (
     BuiltInSignal(
         rule=SignalRule(
@@ -52,6 +53,7 @@ _LIVE = (
             # nothing.
             normalise=((500_000, 0), (800_000, 40_00), (950_000, 85_00), (1_000_000, 100_00)),
             raw_unit=MILLION,
+            ttl_us=7 * DAY_US,
         ),
         meaning="share of the promises decided in the last 7 days that were kept, over all metrics",
         unit="ratio, 0 to 1",
@@ -65,6 +67,7 @@ _LIVE = (
             # red; eight leave little; twelve, or one urgent that waits for more than a day, nothing.
             normalise=((0, 100_00), (2, 75_00), (8, 35_00), (16, 10_00), (24, 0)),
             raw_unit=2,
+            ttl_us=DAY_US,
         ),
         meaning="promises past due and unanswered now, weighted by priority and by how long they have waited",
         unit="fresh overdue clocks of priority normal",
@@ -78,6 +81,7 @@ _LIVE = (
             # trouble, and silence of an active account is an early sign of leaving.
             normalise=((0, 20_00), (500_000, 100_00), (1_500_000, 100_00), (3_000_000, 0)),
             raw_unit=MILLION,
+            ttl_us=7 * DAY_US,
         ),
         meaning="messages of the last 7 days against the account's own 28 days before",
         unit="ratio, 1 is as usual",

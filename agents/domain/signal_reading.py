@@ -40,8 +40,10 @@ class Reading(NamedTuple):
     observed_at: Instant | None = None
 
 
-def normalised(normalise: Normalisation, value: int | str) -> int | None:
+def normalised(normalise: Normalisation | None, value: int | str) -> int | None:
     """The sub-score of one value that was observed just now; null when it is of a kind or a word that has none."""
+    if normalise is None:
+        return None
     if isinstance(value, str) or isinstance(normalise, Tiers):
         return normalise.of(str(value)) if isinstance(normalise, Tiers) else None
     match normalise:
@@ -64,6 +66,8 @@ def read(rule: SignalRule, observations: Iterable[Observation], as_of: Instant) 
     fresh = freshness(as_of - newest, rule.half_life_us)
     if not fresh:
         return Reading()
+    if rule.normalise is None:
+        return Reading(alive[-1].value, None, fresh, newest)
     if isinstance(rule.normalise, Tiers):
         scores = [Observation(found.at, normalised(rule.normalise, found.value) or 0) for found in alive]
         return Reading(alive[-1].value, _value(rule, scores), fresh, newest)
@@ -73,7 +77,9 @@ def read(rule: SignalRule, observations: Iterable[Observation], as_of: Instant) 
     return Reading(value, normalised(rule.normalise, value), fresh, newest)
 
 
-def _is_readable(normalise: Normalisation, value: int | str) -> bool:
+def _is_readable(normalise: Normalisation | None, value: int | str) -> bool:
+    if normalise is None:
+        return True
     return isinstance(value, int) if not isinstance(normalise, Tiers) else normalise.of(str(value)) is not None
 
 

@@ -15,6 +15,7 @@ from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
+from streams.cli.health_commands import health_app
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_diff_command import diff
@@ -63,6 +64,7 @@ policy_app.command("run")(policy_run)
 policy_app.command("explain")(explain)
 policy_app.command("diff")(diff)
 policy_app.command("publish")(publish)
+app.add_typer(health_app, rich_help_panel="Promise")
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
 app.add_typer(rejected_app, rich_help_panel="Look after")
