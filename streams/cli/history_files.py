@@ -13,11 +13,12 @@ from typing import NoReturn
 
 import typer
 
-from streams.history.conversations import ColumnTrouble, History, read_history
+from streams.history.conversations import History, read_history
 from streams.history.history_summary import row_lines
 from streams.history.import_mapping import ImportMapping
 from streams.history.rejected_rows import StrictStop
 from streams.history.row_files import UnreadableFile
+from streams.history.row_source import ColumnTrouble
 from streams.history.row_times import EARLIEST, LATEST
 from streams.policy_files.mapping_reader import read_mapping
 from streams.policy_files.problem import Problem, Problems, did_you_mean
@@ -59,13 +60,19 @@ def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool)
     """
     from streams.cli.history_progress import reading
 
+    with file_troubles_told(mapping.file), reading(files) as progress, _without_collection():
+        return read_history(mapping, files, strict=strict, progress=progress)
+
+
+@contextmanager
+def file_troubles_told(mapping_file: str) -> Iterator[None]:
+    """What is wrong with files of rows, or with a mapping for them, is told, and the program ends with status 2."""
     try:
-        with reading(files) as progress, _without_collection():
-            return read_history(mapping, files, strict=strict, progress=progress)
+        yield
     except UnreadableFile as error:
         stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
     except ColumnTrouble as error:
-        problems = Problems(mapping.file)
+        problems = Problems(mapping_file)
         for use, message, choices in error.found:
             way_out = did_you_mean(use.name, choices) if choices else "give it a name of its own in the header"
             problems.error(use.place, message, way_out)
