@@ -1,6 +1,6 @@
 """What a backtest says: the measures of a score against who has left, for people, programs and pages.
 
-The keys of `as_json` are a public interface (`docs/policy-format.md` section 4); `careline health backtest` prints
+The keys of `as_json` are a public interface (`docs/health.md`); `careline health backtest` prints
 them, `backtest_page` draws them.
 """
 

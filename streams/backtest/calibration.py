@@ -41,7 +41,7 @@ class Isotonic:
             return self._shares[-1]
         low, high = self._risks[place - 1], self._risks[place]
         below, above = self._shares[place - 1], self._shares[place]
-        return below + (above - below) * (risk - low) / (high - low)
+        return min(above, below + (above - below) * ((risk - low) / (high - low)))
 
 
 class _Block(NamedTuple):

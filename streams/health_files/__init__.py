@@ -2,5 +2,5 @@
 
 `profile_reader` turns a file into `agents.domain.health_profile.HealthFile`, `profile_lint` adds warnings,
 `health_cases` runs example-based tests, `snapshot_mapping` reads the mapping of a history of signals. The format is
-described in `docs/policy-format.md` section 4 and in `docs/health.md`.
+described in `docs/health.md`.
 """
