@@ -46,8 +46,8 @@ def health_backtest(
     negative weights over the sub-scores, measured out of sample by
     cross-validation.
 
-    Example: careline health backtest --profile examples/health/churn.yaml
-    --mapping examples/health/churn.mapping.yaml examples/health/churn.csv
+    Example: careline health backtest --profile examples/health/support.yaml
+    --mapping examples/health/accounts.mapping.yaml examples/health/accounts.csv
 
     Exit status: 0; 1 when the page cannot be written; 2 when a file is wrong,
     or scikit-learn is not installed.
