@@ -59,7 +59,9 @@ def health_backtest(
     if fit and not can_fit():
         tell("careline health backtest: --fit needs scikit-learn, which is not installed (pip install 'careline[fit]')")
         raise typer.Exit(_WRONG)
-    profiles, read, snapshots = load_snapshots(profile, mapping, files, strict=strict, needs_label=True)
+    profiles, read, snapshots = load_snapshots(
+        profile, mapping, files, strict=strict, as_json=as_json, needs_label=True
+    )
     report, fitted = _measured(profiles, snapshots.rows, dated=read.at is not None, fit=fit)
     _show(report, fitted, as_json=as_json, fit=fit)
     if html is not None:
@@ -67,7 +69,7 @@ def health_backtest(
     tell_snapshots(snapshots.counts, read, profiles)
     tell_labels(snapshots.counts)
     if report.unscored:
-        tell(f"  with a label, but nothing is known of them, so they have no score: {report.unscored:,}")
+        tell(f"  with a label but without a score (nothing is known, or no profile is for them): {report.unscored:,}")
     if fit and fitted is None:
         tell("careline health backtest: too few accounts have left, or have stayed, to learn weights from")
     for trouble in report.troubles():

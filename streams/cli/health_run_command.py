@@ -57,7 +57,9 @@ def health_run(
     from streams.cli.health_history import load_snapshots, tell_snapshots
 
     instant = _instant(now)
-    profiles, read, snapshots = load_snapshots(profile, mapping, files, strict=strict, undated_at=instant)
+    profiles, read, snapshots = load_snapshots(
+        profile, mapping, files, strict=strict, as_json=as_json, undated_at=instant
+    )
     verdicts = _verdicts(HealthBook(profiles), snapshots, instant)
     try:
         if as_json:
@@ -100,7 +102,7 @@ def health_explain(
     from streams.policy_files.problem import did_you_mean
 
     instant = _instant(now)
-    profiles, _, snapshots = load_snapshots(profile, mapping, files, strict=False, undated_at=instant)
+    profiles, _, snapshots = load_snapshots(profile, mapping, files, strict=False, as_json=as_json, undated_at=instant)
     known = observed_by_account(snapshots.rows)
     if account not in known:
         names = known if len(known) <= _MOST_NAMES else ()

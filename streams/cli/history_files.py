@@ -5,7 +5,7 @@ the program ends with status 2.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,18 +65,18 @@ def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool)
 
 
 @contextmanager
-def file_troubles_told(mapping_file: str) -> Iterator[None]:
+def file_troubles_told(mapping_file: str, ending: Callable[[Sequence[Problem]], NoReturn] = stop) -> Iterator[None]:
     """What is wrong with files of rows, or with a mapping for them, is told, and the program ends with status 2."""
     try:
         yield
     except UnreadableFile as error:
-        stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
+        ending([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
     except ColumnTrouble as error:
         problems = Problems(mapping_file)
         for use, message, choices in error.found:
             way_out = did_you_mean(use.name, choices) if choices else "give it a name of its own in the header"
             problems.error(use.place, message, way_out)
-        stop(problems.errors)
+        ending(problems.errors)
     except StrictStop as error:
         tell(f"{error} (without --strict such rows are counted and listed in FILE.rejected.ndjson)")
         raise typer.Exit(WRONG_FILE) from None

@@ -177,17 +177,6 @@ def test_fitted_weights_are_better_out_of_sample_and_never_negative(desk: Desk, 
     assert desk.backtest("--fit") == found
 
 
-def test_what_is_learnt_from_labels_alone_is_worth_nothing_out_of_sample(desk: Desk, sklearn: Any) -> None:
-    desk.profile.write_text(PROFILE.replace("luck: {weight: 4, signals: {noise: 1}}", ""))
-    rows = [line.split(",") for line in churn_csv(600).splitlines()]
-    labels = [row[-1] for row in rows[1:]]
-    shuffled = [*labels[1::2], *labels[::2]]
-    text = [",".join(rows[0]), *(",".join([*row[:-1], label]) for row, label in zip(rows[1:], shuffled, strict=True))]
-    desk.rows.write_text("\n".join(text) + "\n")
-    fitted = desk.backtest("--fit")["fitted"]
-    assert 0.4 < fitted["roc_auc"] < 0.6
-
-
 def test_without_scikit_learn_fit_says_what_to_do(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.backtest.weight_fit.find_spec", lambda _name: None)
     done = desk.run("backtest", "--fit")
@@ -247,6 +236,9 @@ def test_rows_without_an_account_are_rejected_and_a_missing_column_is_a_mistake(
     wrong = desk.run("backtest")
     assert wrong.exit_code == 2
     assert "has no column 'tenur' (did you mean 'tenure'?)" in wrong.stderr
+    for command in (["backtest"], ["run"], ["explain", "C00001"]):
+        (error,) = json.loads(desk.run(command[0], *command[1:], "--json").stdout)["errors"]
+        assert (error["file"], error["line"], error["suggestion"]) == (str(desk.mapping), 5, "did you mean 'tenure'?")
 
 
 def test_objects_are_rows_too(desk: Desk) -> None:

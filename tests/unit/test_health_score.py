@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agents.domain.health_condition import Comparison, HealthCondition
+from agents.domain.health_condition import Comparison, Fact, HealthCondition
 from agents.domain.health_profile import (
     BandRule,
     ComponentRule,
@@ -230,6 +230,29 @@ def test_the_first_play_of_an_id_that_fits_is_taken() -> None:
     assert [(play.id, play.action, play.reason) for play in found] == [
         ("call", "Call acme, at 75 in green", "a is 75"),
     ]
+
+
+NPS = (Comparison(">=", 9 * MILLION), Comparison("<", MILLION))
+
+
+@pytest.mark.parametrize(
+    ("condition", "facts", "holds"),
+    [
+        (HealthCondition({"nps": NPS}), {"nps": 9 * MILLION}, True),
+        (HealthCondition({"nps": NPS}), {"nps": 0}, True),
+        (HealthCondition({"nps": NPS}), {"nps": MILLION}, False),
+        (HealthCondition({"nps": NPS}), {"nps": None}, False),
+        (HealthCondition({"nps": NPS}), {"nps": "high"}, False),
+        (HealthCondition({}, HealthCondition({"nps": NPS})), {"nps": 9 * MILLION}, False),
+        (HealthCondition({}, HealthCondition({"nps": NPS})), {}, True),
+        (HealthCondition({"plan": (Comparison("==", word="Team"),)}), {"plan": " team"}, True),
+        (HealthCondition({"plan": (Comparison("!=", word="Team"),)}), {"plan": "team"}, False),
+        (HealthCondition({"plan": (Comparison("!=", word="Team"),)}), {"plan": "solo"}, True),
+        (HealthCondition({"plan": (Comparison("!=", word="Team"),)}), {"plan": None}, False),
+    ],
+)
+def test_what_is_not_known_fulfils_nothing(condition: HealthCondition, facts: dict[str, Fact], holds: bool) -> None:
+    assert condition.holds(facts) is holds
 
 
 def test_bands_are_a_companys_own() -> None:
