@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.admin_options import say, say_table
 from streams.cli.health_history import FilesArgument, MappingOption, ProfileOption, StrictOption
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def _show(report: "Report", fitted: "FittedReport | None", *, as_json: bool, fit
         found = report.as_json()
         print_json(found | {"fitted": None if fitted is None else fitted.as_json()} if fit else found)
         return
-    for line in _told(report, fitted):
-        print(line)
+    _say(report, fitted)
 
 
 def _band_order(profiles: "HealthFile") -> list[str]:
@@ -120,30 +120,25 @@ def _write_page(path: Path, profile: Path, report: "Report", fitted: "FittedRepo
         raise typer.Exit(_FAILED) from None
 
 
-def _told(report: "Report", fitted: "FittedReport | None") -> Iterator[str]:
-    from streams.cli.health_run_command import in_columns
-
-    rows = [["", "as written", *(["fitted, out of sample"] if fitted is not None else [])]]
+def _say(report: "Report", fitted: "FittedReport | None") -> None:
     reports = [report, *([fitted.report] if fitted is not None else [])]
-    for label, cells in _measures(reports):
-        rows.append([label, *cells])
-    yield from in_columns(rows)
+    header = ["", "as written", *(["fitted, out of sample"] if fitted is not None else [])]
+    say_table(header, [[label, *cells] for label, cells in _measures(reports)])
     if any(band.rows for band in report.bands):
-        yield ""
-        bands = [["taken as leaving", "rows", "precision", "recall"]]
-        names: list[str] = []
+        say("")
+        bands, names = [], list[str]()
         for band in report.bands:
             names.append(band.band)
             bands.append([" or ".join(names), f"{band.rows:,}", _share(band.precision), _share(band.recall)])
-        yield from in_columns(bands)
+        say_table(["taken as leaving", "rows", "precision", "recall"], bands)
     if report.reliability:
-        yield ""
+        say("")
         bins = [[f"{each.predicted:.3f}", f"{each.observed:.3f}", f"{each.n:,}"] for each in report.reliability]
-        yield from in_columns([["predicted", "observed", "rows"], *bins])
+        say_table(["predicted", "observed", "rows"], bins)
     if fitted is not None:
-        yield ""
+        say("")
         weights = sorted(fitted.weights.items(), key=lambda each: -each[1])
-        yield from in_columns([["signal", "weight"], *([name, f"{weight:.2f} %"] for name, weight in weights)])
+        say_table(["signal", "weight"], [[name, f"{weight:.2f} %"] for name, weight in weights])
 
 
 def _measures(reports: "Sequence[Report]") -> Iterator[tuple[str, list[str]]]:

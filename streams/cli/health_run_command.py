@@ -1,4 +1,4 @@
-"""`careline health run` and `explain`: how healthy accounts are by a profile file, from a file of signals.
+"""`careline health run`: how healthy accounts are by a profile file, from a file of signals.
 
 No broker is needed: the rows come from `streams.health_files.snapshot_rows`, the scores from the engine that the
 account agent runs, followed through time by `agents.domain.health_story`.
@@ -7,11 +7,12 @@ account agent runs, followed through time by `agents.domain.health_story`.
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.admin_options import say_table
 from streams.cli.health_history import FilesArgument, MappingOption, ProfileOption, StrictOption
 
 if TYPE_CHECKING:
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from agents.domain.instant import Instant
     from streams.health_files.snapshot_rows import Snapshots
 
-_UNKNOWN = 1
-_MOST_NAMES = 10_000
-"""Among more accounts than this none is looked for that is written alike."""
-_NowOption = Annotated[
+NowOption = Annotated[
     str | None,
     typer.Option(
         "--now",
@@ -37,7 +35,7 @@ def health_run(
     profile: ProfileOption,
     mapping: MappingOption,
     files: FilesArgument,
-    now: _NowOption = None,
+    now: NowOption = None,
     strict: StrictOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one account per line of JSON.")] = False,
 ) -> None:
@@ -56,7 +54,7 @@ def health_run(
     from agents.domain.health_verdict import HealthBook
     from streams.cli.health_history import load_snapshots, tell_snapshots
 
-    instant = _instant(now)
+    instant = now_of(now)
     profiles, read, snapshots = load_snapshots(
         profile, mapping, files, strict=strict, as_json=as_json, undated_at=instant
     )
@@ -73,53 +71,8 @@ def health_run(
     tell_snapshots(snapshots.counts, read, profiles)
 
 
-def health_explain(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its id.", show_default=False)],
-    profile: ProfileOption,
-    mapping: MappingOption,
-    files: FilesArgument,
-    now: _NowOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
-) -> None:
-    """Why is this account as healthy as it is?
-
-    Tells the score and all of its parts, which add up to it to the last
-    digit, what holds it up or down, what to do next, and every change so far
-    with its cause.
-
-    Example: careline health explain acme --profile examples/health/support.yaml
-    --mapping examples/health/accounts.mapping.yaml examples/health/accounts.csv
-
-    Exit status: 0; 1 when the account is not known; 2 when a file is wrong.
-    """
-    from agents.domain.health_story import standing, story
-    from agents.domain.health_verdict import HealthBook
-    from streams.cli.health_history import load_snapshots
-    from streams.cli.history_files import tell
-    from streams.cli.told_problems import print_json
-    from streams.health_files.snapshot_rows import observed_by_account
-    from streams.health_files.verdict_columns import changes_of, columns_of
-    from streams.policy_files.problem import did_you_mean
-
-    instant = _instant(now)
-    profiles, _, snapshots = load_snapshots(profile, mapping, files, strict=False, as_json=as_json, undated_at=instant)
-    known = observed_by_account(snapshots.rows)
-    if account not in known:
-        names = known if len(known) <= _MOST_NAMES else ()
-        hint = did_you_mean(account, names, "ids are those that the mapping makes")
-        tell(f"careline health explain: no account {account!r} among {len(known):,} of these files ({hint})")
-        raise typer.Exit(_UNKNOWN)
-    book, (who, observed) = HealthBook(profiles), known[account]
-    verdict = standing(book, who, observed, instant)
-    told = list(story(book, who, observed, instant))
-    if as_json:
-        print_json(columns_of(verdict, profiles.version) | {"changes": changes_of(told)})
-    else:
-        for line in _explained(verdict, told, profiles.version):
-            print(line)
-
-
-def _instant(now: str | None) -> "Instant":
+def now_of(now: str | None) -> "Instant":
+    """The instant of `--now`; the wall clock where it is not given."""
     from agents.domain.instant import from_datetime
     from streams.cli.history_files import instant_of
 
@@ -144,7 +97,7 @@ def _print_lines(verdicts: "Iterator[Verdict]", version: str) -> None:
 def _print_table(verdicts: "list[Verdict]") -> None:
     """The least healthy first; of whom nothing is known comes last."""
     ordered = sorted(verdicts, key=lambda verdict: (verdict.score is None, verdict.score or 0))
-    rows = [["account", "score", "band", "coverage", "profile", "costs most", "next"]]
+    rows = []
     for verdict in ordered:
         score = "-" if verdict.score is None else f"{verdict.score / 100:.2f}"
         plays = ", ".join(play.id for play in verdict.plays)
@@ -152,8 +105,7 @@ def _print_table(verdicts: "list[Verdict]") -> None:
         rows.append(
             [verdict.account, score, verdict.band or "-", coverage, verdict.profile or "-", _costs_most(verdict), plays]
         )
-    for line in in_columns(rows):
-        print(line)
+    say_table(("account", "score", "band", "coverage", "profile", "costs most", "next"), rows)
 
 
 def _costs_most(verdict: "Verdict") -> str:
@@ -162,42 +114,3 @@ def _costs_most(verdict: "Verdict") -> str:
     costs += [(-part.points, f"{part.component}: {part.because}") for part in verdict.parts if part.points < 0]
     most, name = max(costs, default=(0, ""))
     return f"{name} (-{most / 100:.2f})" if most > 0 else ""
-
-
-def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows of cells in columns as wide as they need to be and never cut off."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _explained(verdict: "Verdict", told: "Sequence[Verdict]", version: str) -> Iterator[str]:
-    from streams.health_files.verdict_columns import changes_of, columns_of
-
-    found = columns_of(verdict, version)
-    score = "no score" if found["score"] is None else f"{found['score']:.2f}, {found['band']}"
-    yield f"{found['account']}: {score}, as of {found['as_of']}"
-    yield f"by profile {found['profile']} of version {version}; {found['coverage']:.0%} of the weight has data"
-    yield found["reason"]
-    if found["contributions"]:
-        rows = [["part", "value", "sub-score", "weight", "points", "change", "observed"]]
-        for part in found["contributions"]:
-            name = (
-                f"{part['component']}/{part['signal']}" if part["signal"] else f"{part['component']}: {part['because']}"
-            )
-            cells = (part["value"], part["sub_score"], f"{part['weight']:.2%}", f"{part['points']:.2f}")
-            change = "" if part["change"] is None else f"{part['change']:+.2f}"
-            rows.append(
-                [name, *("-" if cell is None else str(cell) for cell in cells), change, part["observed_at"] or ""]
-            )
-        rows.append(["together", "", "", "", f"{found['score']:.2f}", "", ""])
-        yield ""
-        yield from in_columns(rows)
-    if found["plays"]:
-        yield ""
-        for play in found["plays"]:
-            owner = f" [{play['owner']}]" if play["owner"] else ""
-            yield f"next: {play['action']}{owner} ({play['reason']})"
-    yield ""
-    for found_then in changes_of(told):
-        yield f"{found_then['at']}  {found_then['reason']}"

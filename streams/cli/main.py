@@ -17,7 +17,8 @@ from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
 from streams.cli.health_backtest_command import health_backtest
 from streams.cli.health_commands import health_app
-from streams.cli.health_run_command import health_explain, health_run
+from streams.cli.health_explain_command import health_explain
+from streams.cli.health_run_command import health_run
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_diff_command import diff

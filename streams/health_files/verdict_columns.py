@@ -12,6 +12,7 @@ from agents.domain.health_verdict import Part, Verdict
 from agents.domain.instant import Instant, to_datetime
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import SHARE_UNITS
+from schemas.health_score import HealthScore
 from streams.policy_files.clock_columns import instant_text
 
 COLUMNS = (
@@ -53,6 +54,38 @@ def columns_of(verdict: Verdict, version: str) -> dict[str, Any]:
         "reason": reason_of(verdict),
         "contributions": [_contribution(part, before) for part in verdict.parts],
         "plays": [play._asdict() for play in verdict.plays],
+    }
+
+
+def published_columns(health: HealthScore) -> dict[str, Any]:
+    """What a worker has told of an account, with the same keys, and the ids of the events that moved each signal."""
+    return {
+        "account": health.account_id,
+        "as_of": instant_text(health.as_of),
+        "score": health.score,
+        "band": health.band,
+        "coverage": health.coverage,
+        "profile": health.profile,
+        "profile_version": health.profile_version,
+        "change": health.change,
+        "previous_score": health.previous_score,
+        "previous_band": health.previous_band,
+        "reason": health.reason,
+        "contributions": [
+            {
+                "component": part.component,
+                "signal": part.signal,
+                "value": part.value,
+                "sub_score": part.sub_score,
+                "weight": part.weight,
+                "points": part.points,
+                "change": part.change,
+                "observed_at": None if part.observed_at is None else instant_text(part.observed_at),
+                "event_ids": list(part.event_ids),
+            }
+            for part in health.contributions
+        ],
+        "plays": [],
     }
 
 
