@@ -6,6 +6,7 @@ import pytest
 
 from agents.domain.health_profile import HealthFile
 from agents.domain.normalisation import MILLION, Steps
+from streams.health_files.health_case_reader import read_health_cases
 from streams.health_files.profile_reader import read_profile_text
 from streams.health_files.snapshot_mapping import read_snapshot_mapping
 from streams.policy_files.problem import Problem, Problems
@@ -225,3 +226,56 @@ def test_a_mistake_of_a_mapping(tmp_path: Path, text: str, message: str, suggest
     told = [error for error in problems.errors if message in error.message]
     assert told, [error.as_line() for error in problems.errors]
     assert suggestion in (told[0].suggestion or "")
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "suggestion"),
+    [
+        ("- {expect: {score: 1}}", "has no 'signals'", "add `signals:`"),
+        ("- {signals: high}", "must be a table of names and values", "{csat: 80}"),
+        ("- {signals: {login: 1}}", "nobody declares", "did you mean 'logins'?"),
+        ("- {signals: {logins: many}}", "must be a number", "digits"),
+        ("- {signals: {logins: 9e99}}", "too large", "larger unit"),
+        ("- {signals: {plan: silver}}", "'silver' is no tier of 'plan'", "gold"),
+        ("- {signals: [{at: yesterday, logins: 1}]}", "'yesterday' is not an instant", "2026-03-02"),
+        ("- {signals: {}, override: {score: 1}}", "has no 'because'", "add `because:`"),
+        ("- {signals: {}, override: {score: 101, because: x}}", "101 is impossible", "0 to 100"),
+        ("- {signals: {}, expect: {scores: 1}}", "unknown key 'scores'", "did you mean 'score'?"),
+        ("- {signals: {}, expect: {change: new}}", "cannot be 'new'", "initial"),
+        ("- {signals: {}, expect: {contributions: {login: 1}}}", "unknown key 'login'", "did you mean 'logins'?"),
+        ("- {signals: {}, expect: {changes: [{bands: red}]}}", "unknown key 'bands'", "did you mean 'band'?"),
+        ("- {signals: {}, expect: red}", "must be a table", "its keys"),
+        ("- {signals: {}, now: 2026-03-02}", "has no offset", "2026-03-02T14:30:00Z"),
+    ],
+)
+def test_a_mistake_of_a_test(tmp_path: Path, line: str, message: str, suggestion: str) -> None:
+    (tmp_path / "p.yaml").write_text(GOOD)
+    path = tmp_path / "t.yaml"
+    path.write_text(f"profiles: p.yaml\ntests:\n  {line}\n")
+    cases, problems = read_health_cases(path)
+    assert cases == []
+    errors = [error for each in problems for error in each.errors]
+    told = [error for error in errors if message in error.message]
+    assert told, [error.as_line() for error in errors]
+    assert (told[0].file, told[0].line) == (str(path), 3)
+    assert suggestion in (told[0].suggestion or "")
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("", "has no 'profiles'"),
+        ("profiles: p.yaml\ninline: {}\n", "has both 'profiles' and 'inline'"),
+        ("profiles: q.yaml\n", "there is no profile file 'q.yaml'"),
+        ("inline: {version: 1}\n", "has no 'profiles'"),
+        ("profiles: bad.yaml\n", "unknown key 'verison'"),
+    ],
+)
+def test_a_mistake_of_a_test_file(tmp_path: Path, head: str, message: str) -> None:
+    (tmp_path / "p.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("version", "verison"))
+    path = tmp_path / "t.yaml"
+    path.write_text(f"{head}tests: []\n")
+    cases, problems = read_health_cases(path)
+    assert cases == []
+    assert any(message in error.message for each in problems for error in each.errors)

@@ -29,7 +29,7 @@ PERCENT = ((0, 0), (100 * MILLION, 100_00))
 ACME = Account("acme", {"account": "acme", "tier": "gold"})
 
 
-def rule(name: str, weight: int = 1, normalise: Normalisation = PERCENT, **more: Any) -> SignalRule:
+def rule(name: str, weight: int = 1, normalise: Normalisation | None = PERCENT, **more: Any) -> SignalRule:
     return SignalRule(name=name, label=name, normalise=normalise, weight=weight, raw_unit=MILLION, **more)
 
 
@@ -218,6 +218,34 @@ def test_every_change_names_its_cause() -> None:
         ("band_changed", "Up 39.99 to 89.99 into green, most by b (+20.00)."),
     ]
     assert standing(book(used), ACME, known, START + 9 * DAY_US).change == "unchanged"
+
+
+def test_what_is_forgotten_capped_or_nobodys_is_told() -> None:
+    cap = Limit(when=LATE, bound=50_00, because="they wait")
+    used = profile({"all": (1, (rule("a", ttl_us=DAY_US), rule("late", normalise=Steps(((0, 90_00),)))))}, caps=(cap,))
+    known = {
+        "a": [Observation(START, 90 * MILLION)],
+        "late": [Observation(START + HOUR_US, MILLION), Observation(START + 2 * HOUR_US, 0)],
+    }
+    assert [reason_of(verdict) for verdict in story(book(used), ACME, known, START + 9 * DAY_US)] == [
+        "First score 90.00; lowest part is a at 90.00.",
+        "Down 40.00 to 50.00 into amber, most by the cap (they wait) (-40.00).",
+        "Up 40.00 to 90.00 into green, most by the cap (they wait) (+40.00).",
+    ]
+    idle = flat({"a": 1})
+    gone = book(profile({"all": (1, (rule("a", ttl_us=DAY_US),))}))
+    *_, last = story(gone, ACME, {"a": known["a"]}, START + 9 * DAY_US)
+    assert (last.change, reason_of(last)) == ("band_changed", "Nothing is known any more.")
+    assert reason_of(judged(idle)) == "Nothing is known yet."
+    nobody = book(replace(idle, when=Condition({"tier": ("none",)}))).judge(ACME, seen(a=1), START)
+    assert (nobody.score, reason_of(nobody)) == (None, "No profile is for this account.")
+
+
+def test_a_signal_without_a_normalisation_serves_conditions_only() -> None:
+    bare = rule("plan", normalise=None)
+    for value in ("team", 3 * MILLION):
+        assert read(bare, [Observation(START, value)], START)[:2] == (value, None)
+    assert read(replace(bare, half_life_us=1), [Observation(START, "team")], START + DAY_US).freshness == 0
 
 
 def test_the_first_play_of_an_id_that_fits_is_taken() -> None:
