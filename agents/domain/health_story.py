@@ -5,23 +5,29 @@ for its dwell: those are the only instants at which a band may change, so whoeve
 whoever reads it all afterwards. Between them a score fades without a new verdict; `standing` says how it is right now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 
 from agents.domain.health_profile import HealthFile
-from agents.domain.health_verdict import Account, HealthBook, Observations, Override, Part, Verdict
+from agents.domain.health_verdict import Account, HealthBook, Observations, Override, Part, Verdict, ordered
 from agents.domain.instant import Instant
 from agents.domain.normalisation import rounded
 from agents.domain.scoring import SHARE_UNITS
+from agents.domain.signal_reading import Observation
 
 
 def story(
-    book: HealthBook, account: Account, observed: Observations, until: Instant, override: Override | None = None
+    book: HealthBook,
+    account: Account,
+    observed: Mapping[str, Iterable[Observation]],
+    until: Instant,
+    override: Override | None = None,
 ) -> Iterator[Verdict]:
     """Every change up to and including an instant, in order; the first is `initial`, none is `unchanged`."""
+    known = ordered(observed)
     scorer = book.scorer_for(account)
     dwell_us = scorer.profile.dwell_us if scorer is not None else 0
-    moments = list(_moments(book.file, observed, override))
+    moments = list(_moments(book.file, known, override))
     heapify(moments)
     told: Verdict | None = None
     passed: Instant | None = None
@@ -30,7 +36,7 @@ def story(
         if at == passed:
             continue
         passed = at
-        verdict = book.judge(account, observed, at, told, override)
+        verdict = book.judge(account, known, at, told, override)
         if verdict.change != "unchanged":
             told = verdict._replace(previous=None)
             yield verdict
@@ -39,15 +45,20 @@ def story(
 
 
 def standing(
-    book: HealthBook, account: Account, observed: Observations, now: Instant, override: Override | None = None
+    book: HealthBook,
+    account: Account,
+    observed: Mapping[str, Iterable[Observation]],
+    now: Instant,
+    override: Override | None = None,
 ) -> Verdict:
     """How an account is at an instant: the last change of its story, or what has faded since then."""
     last: Verdict | None = None
     for verdict in story(book, account, observed, now, override):
         last = verdict
-    if last is None or last.as_of == now:
-        return last or book.judge(account, observed, now, None, override)
-    return book.judge(account, observed, now, last._replace(previous=None), override)
+    if last is not None and last.as_of == now:
+        return last
+    before = last._replace(previous=None) if last is not None else None
+    return book.judge(account, ordered(observed), now, before, override)
 
 
 def reason_of(verdict: Verdict) -> str:

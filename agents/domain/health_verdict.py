@@ -5,7 +5,7 @@ A pure function of the observations and of an instant; only the band remembers w
 ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for the account agent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from agents.domain.health_condition import Fact, matches, shown
@@ -13,10 +13,10 @@ from agents.domain.health_profile import HealthFile, HealthProfile, Limit
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import Scorer
-from agents.domain.signal_reading import Observation, Reading, read
+from agents.domain.signal_reading import Observation, Reading, in_order, read
 
 Observations = Mapping[str, Sequence[Observation]]
-"""What was observed of an account, by signal."""
+"""What was observed of an account, by signal, each in order (`ordered`)."""
 
 Change = Literal["initial", "changed", "band_changed", "unchanged"]
 
@@ -82,6 +82,11 @@ class Verdict(NamedTuple):
         """What a part like this one adds here; 0 where there is none."""
         key = (part.component, part.signal)
         return sum(own.points for own in self.parts if (own.component, own.signal) == key)
+
+
+def ordered(observed: Mapping[str, Iterable[Observation]]) -> Observations:
+    """Observations in order, whatever the order in which they came."""
+    return {signal: in_order(found) for signal, found in observed.items()}
 
 
 class HealthBook:

@@ -5,8 +5,11 @@ the newest observation counts, with one the mean of all, the newer the heavier; 
 forgotten. `agents.domain.health_verdict` reads all signals of a profile and scores them.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from agents.domain.decay import decayed_mean, freshness
 from agents.domain.health_profile import SignalRule
@@ -55,11 +58,20 @@ def normalised(normalise: Normalisation | None, value: int | str) -> int | None:
             return sub_score(normalise, value)
 
 
-def read(rule: SignalRule, observations: Iterable[Observation], as_of: Instant) -> Reading:
-    """What is known of a signal at an instant; what was observed later is not known yet."""
-    known = [found for found in observations if found.at <= as_of and _is_readable(rule.normalise, found.value)]
-    past = sorted(known, key=lambda found: (found.at, str(found.value)))
-    alive = [found for found in past if rule.ttl_us is None or found.at + rule.ttl_us > as_of]
+def in_order(observations: Iterable[Observation]) -> list[Observation]:
+    """As `read` wants them: ascending in time, and always the same for those of one instant."""
+    return sorted(observations, key=lambda found: (found.at, str(found.value)))
+
+
+def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) -> Reading:
+    """What is known of a signal at an instant; what was observed later is not known yet.
+
+    Args:
+        rule: of the signal.
+        observations: in order (`in_order`); only those that count are looked at.
+        as_of: the instant.
+    """
+    alive = _alive(rule, observations, as_of)
     if not alive:
         return Reading()
     newest = alive[-1].at
@@ -73,8 +85,31 @@ def read(rule: SignalRule, observations: Iterable[Observation], as_of: Instant) 
         return Reading(alive[-1].value, _value(rule, scores), fresh, newest)
     value = _value(rule, alive)
     if isinstance(rule.normalise, Trajectory):
-        return Reading(value, _heading(rule, rule.normalise, value, past, as_of), fresh, newest)
+        before = _alive(replace(rule, ttl_us=None), observations, as_of - rule.normalise.over_us)
+        level_before = sub_score(rule.normalise.level, _value(rule, before)) if before else None
+        heading = _heading(rule.normalise, value, level_before, as_of - newest)
+        return Reading(value, heading, fresh, newest)
     return Reading(value, normalised(rule.normalise, value), fresh, newest)
+
+
+def _alive(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) -> list[Observation]:
+    """Those that are not forgotten and make up the value: without a half-life, those of the newest instant."""
+    end = bisect_right(observations, as_of, key=_time)
+    begin = 0 if rule.ttl_us is None else bisect_right(observations, as_of - rule.ttl_us, key=_time)
+    if rule.half_life_us is not None:
+        return [found for found in observations[begin:end] if _is_readable(rule.normalise, found.value)]
+    newest: list[Observation] = []
+    for place in range(end - 1, begin - 1, -1):
+        found = observations[place]
+        if newest and found.at != newest[0].at:
+            break
+        if _is_readable(rule.normalise, found.value):
+            newest.append(found)
+    return newest[::-1]
+
+
+def _time(found: Observation) -> Instant:
+    return found.at
 
 
 def _is_readable(normalise: Normalisation | None, value: int | str) -> bool:
@@ -84,17 +119,13 @@ def _is_readable(normalise: Normalisation | None, value: int | str) -> bool:
 
 
 def _value(rule: SignalRule, alive: Sequence[Observation]) -> int:
-    """The number that observations (sorted, of numbers) come to. Several of one instant count alike."""
+    """The number that observations (of numbers) come to. Several of one instant count alike."""
     numbers = [(found.at, found.value) for found in alive if isinstance(found.value, int)]
     if rule.half_life_us is not None:
         return decayed_mean(numbers, rule.half_life_us)
-    latest = [number for at, number in numbers if at == numbers[-1][0]]
-    return rounded(sum(latest), len(latest))
+    return rounded(sum(number for _, number in numbers), len(numbers))
 
 
-def _heading(rule: SignalRule, normalise: Trajectory, value: int, past: Sequence[Observation], as_of: Instant) -> int:
-    before = [found for found in past if found.at <= as_of - normalise.over_us]
-    level_before = sub_score(normalise.level, _value(rule, before)) if before else None
-    age = min(normalise.over_us, as_of - past[-1].at)
-    recency = BEST - rounded(BEST * age, normalise.over_us)
+def _heading(normalise: Trajectory, value: int, level_before: int | None, age_us: int) -> int:
+    recency = BEST - rounded(BEST * min(normalise.over_us, age_us), normalise.over_us)
     return trajectory_score(sub_score(normalise.level, value), level_before, recency)

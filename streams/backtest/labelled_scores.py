@@ -7,7 +7,7 @@ What was observed of an account before a row counts for it, what came after does
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agents.domain.health_verdict import Account, HealthBook
+from agents.domain.health_verdict import Account, HealthBook, ordered
 from agents.domain.instant import Instant
 from agents.domain.signal_reading import Observation
 from streams.backtest.ranking import Outcome
@@ -52,7 +52,8 @@ def labelled_rows(snapshots: Sequence[Snapshot], *, dated: bool) -> list[Labelle
         observed = by_account.setdefault(row.account.id, {})
         for signal, value in row.values.items():
             observed.setdefault(signal, []).append(Observation(row.at, value))
-    return [_row(row, by_account[row.account.id], row.label) for row in snapshots if row.label is not None]
+    in_time = {account: ordered(observed) for account, observed in by_account.items()}
+    return [_row(row, in_time[row.account.id], row.label) for row in snapshots if row.label is not None]
 
 
 def _own(row: Snapshot) -> dict[str, list[Observation]]:

@@ -19,11 +19,11 @@ from agents.domain.health_profile import (
     SignalRule,
 )
 from agents.domain.health_story import standing, story
-from agents.domain.health_verdict import Account, HealthBook, Observations, Verdict
+from agents.domain.health_verdict import Account, HealthBook, Observations, Verdict, ordered
 from agents.domain.instant import DAY_US, HOUR_US
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import SHARE_UNITS, Scorer
-from agents.domain.signal_reading import Observation, read
+from agents.domain.signal_reading import Observation, in_order, read
 from tests.account_stories import START
 
 ACME = Account("acme", {"account": "acme"})
@@ -91,7 +91,7 @@ def told(verdict: Verdict) -> Any:
 
 @given(profiles(), observations, hours)
 def test_published_parts_sum_to_the_published_score(profile: HealthProfile, found: list[Any], now: int) -> None:
-    verdict = book_of(profile).judge(ACME, by_signal(found), now)
+    verdict = book_of(profile).judge(ACME, ordered(by_signal(found)), now)
     assert (verdict.score is None) == (verdict.coverage == 0) == (not verdict.parts) == (verdict.band is None)
     if verdict.score is not None:
         published = [Decimal(str(part.points / 100)) for part in verdict.parts]
@@ -121,6 +121,22 @@ def test_order_does_not_matter(data: st.DataObject, profile: HealthProfile, foun
     assert list(story(book, ACME, by_signal(found), now)) == list(story(book, ACME, by_signal(shuffled), now))
 
 
+@given(st.lists(st.tuples(hours, st.integers(0, 100)), max_size=12), hours, st.data())
+def test_a_reading_without_half_life_is_the_newest_that_is_not_forgotten(
+    found: list[tuple[int, int]], now: int, data: st.DataObject
+) -> None:
+    ttl = data.draw(st.none() | st.integers(1, 20).map(lambda days: days * DAY_US))
+    rule = SignalRule(name="a", label="a", normalise=IDENTITY, raw_unit=MILLION, ttl_us=ttl)
+    reading = read(rule, in_order(Observation(at, value * MILLION) for at, value in found), now)
+    known = [(at, value) for at, value in found if at <= now and (ttl is None or now < at + ttl)]
+    newest = [value for at, value in known if at == max(known)[0]]
+    if not newest:
+        assert reading.value is None
+    else:
+        assert isinstance(reading.value, int)
+        assert abs(reading.value - MILLION * sum(newest) / len(newest)) <= 0.5
+
+
 @given(profiles(), observations, hours, hours)
 def test_following_along_tells_what_reading_it_all_afterwards_tells(
     profile: HealthProfile, found: list[Any], now: int, later: int
@@ -139,7 +155,8 @@ def test_decay_equals_its_closed_form(known: list[tuple[int, int]], half_life_ho
     half_life = half_life_hours * HOUR_US
     rule = SignalRule(name="a", label="a", normalise=IDENTITY, raw_unit=MILLION, half_life_us=half_life)
     now = START + 500 * HOUR_US
-    reading = read(rule, [Observation(START + hour * HOUR_US, value * MILLION) for hour, value in known], now)
+    observed = [Observation(START + hour * HOUR_US, value * MILLION) for hour, value in known]
+    reading = read(rule, in_order(observed), now)
     ages = [500 - hour for hour, _ in known]
     newest = 0.5 ** (min(ages) / half_life_hours)
     if newest < 1e-5:
