@@ -3,7 +3,7 @@
 Used by `profile_reader`; gives `agents.domain.health_profile.HealthProfile`s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import cast
@@ -161,14 +161,19 @@ class ProfileReader:
     def _bands(self, node: Node, profile: str) -> tuple[BandRule, ...]:
         usual = [band.name for band in USUAL_BANDS]
         found: list[tuple[int, Text]] = []
-        for key, value in [(each.key, each.value) for each in self._entries(node, "bands", "{red: 0, green: 70}")]:
+        for entry in self._entries(node, "bands", "{red: 0, green: 70}"):
+            key = entry.key
             meant = nearest(key.text, usual, _MISSPELT)
             if meant is not None and meant != key.text:
                 self._problems.error(key.place, f"{key.text!r} is not a band", f"did you mean {meant!r}?")
-            begins_at = score_of(value, f"band {key.text!r}", self._problems)
+            begins_at = score_of(entry.value, f"band {key.text!r}", self._problems)
             if begins_at is not None:
                 found.append((begins_at, key))
         ordered = sorted(found, key=lambda band: band[0])
+        self._check_bands(node, ordered, profile)
+        return tuple(BandRule(key.text, begins_at) for begins_at, key in ordered)
+
+    def _check_bands(self, node: Node, ordered: Sequence[tuple[int, Text]], profile: str) -> None:
         for (below, lower), (begins_at, key) in pairwise(ordered):
             if begins_at == below:
                 message = f"bands {lower.text!r} and {key.text!r} begin at the same score"
@@ -176,12 +181,12 @@ class ProfileReader:
         if ordered and ordered[0][0] != 0:
             message = f"scores below {ordered[0][0] / 100:g} are in no band of {profile!r}"
             self._problems.error(ordered[0][1].place, message, f"write {ordered[0][1].text}: 0")
+        usual = [band.name for band in USUAL_BANDS]
         names = [key.text for _, key in ordered]
         colours = [name for name in names if name in usual]
         if colours != sorted(colours, key=usual.index):
             way_out = "a high score means healthy: red begins at 0"
             self._problems.error(node.place, f"the bands of {profile!r} are upside down: {', '.join(names)}", way_out)
-        return tuple(BandRule(key.text, begins_at) for begins_at, key in ordered)
 
     def _limits(self, node: Node, kind: str, bound_key: str) -> tuple[Limit, ...]:
         limits: list[Limit] = []

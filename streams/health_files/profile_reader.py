@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from agents.domain.health_profile import HealthFile, Play, SignalRule
@@ -85,9 +85,7 @@ def _plays(
     return tuple(found)
 
 
-def _check_placeholders(
-    action: Text, asked: Sequence[str] | set[str] | Mapping[str, SignalRule], problems: Problems
-) -> None:
+def _check_placeholders(action: Text, asked: Collection[str], problems: Problems) -> None:
     known = (*ACCOUNT_KEYS, *OUTCOME_KEYS, *sorted(asked))
     for name in _PLACEHOLDER.findall(action.text):
         if name not in known:

@@ -21,7 +21,7 @@ from streams.health_files.exact_numbers import millionths_in
 from streams.health_files.snapshot_mapping import LABEL, SnapshotMapping
 from streams.history.rejected_rows import RejectedRows
 from streams.history.row_columns import Columns, TextOf, text_of
-from streams.history.row_files import open_history
+from streams.history.row_files import RowBatch, open_history
 from streams.history.row_source import RowSource
 from streams.history.row_times import UnreadableTime, time_reader
 
@@ -97,13 +97,7 @@ def read_snapshots(
             for member in members:
                 rejections.member = member.name if member.name != path.name else None
                 with RowSource(mapping, path, member).batches(rejections) as (batches, columns):
-                    reader = _RowReader(mapping, profiles, columns, found)
-                    for batch in batches:
-                        for place, values in enumerate(batch.values):
-                            try:
-                                found.rows.append(reader.read(values))
-                            except _Unusable as error:
-                                rejections.reject(batch.row(place), error.reason, str(error))
+                    _read_batches(batches, _RowReader(mapping, profiles, columns, found), rejections, found.rows)
         counts.rejected.update(rejections.counts)
         if rejections.unwritten is not None:
             counts.unwritten.append(rejections.unwritten)
@@ -111,6 +105,17 @@ def read_snapshots(
             counts.rejected_files.append(rejections.path)
     counts.rows = len(found.rows) + counts.rejected.total()
     return found
+
+
+def _read_batches(
+    batches: Iterator[RowBatch], reader: "_RowReader", rejections: RejectedRows, into: list[Snapshot]
+) -> None:
+    for batch in batches:
+        for place, values in enumerate(batch.values):
+            try:
+                into.append(reader.read(values))
+            except _Unusable as error:
+                rejections.reject(batch.row(place), error.reason, str(error))
 
 
 class _Unusable(ValueError):  # noqa: N818 - what it is

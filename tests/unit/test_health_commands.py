@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -270,6 +271,8 @@ def test_the_page_stands_by_itself(desk: Desk, sklearn: Any) -> None:
     text = page.read_text()
     assert text.count("<svg") == text.count("</svg>") == 2
     assert text.count("<polyline") == 2
+    for drawing in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        assert ET.fromstring(drawing).tag == "svg"
     assert not re.search(r"https?://|src=|href=|url\(|@import|<script", text)
     done = desk.run("backtest", "--html", desk.folder / "no" / "page.html")
     assert (done.exit_code, "cannot be written" in done.stderr) == (1, True)
