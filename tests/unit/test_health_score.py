@@ -75,7 +75,8 @@ PULSE_SCORE = {"payment": 30, "engagement": 20, "usage": 20, "support": 15, "ten
         # Vitally: poor 0, healthy 10 of 10: (10 + 10 + 0) / 3 = 6.67 of 10.
         ({"a": 1, "b": 1, "c": 1}, {"a": 100, "b": 100, "c": 0}, 66_67, "amber"),
         # PulseScore (subculture-collective/pulse-score, its documented method): Acme .840 -> 84 green; Beta without
-        # engagement .60/.85 -> 71 green; exactly 70 is green, exactly 40 is not red.
+        # engagement .60/.85 -> 71 green (`x` are its other four, of which only the sum .60 is published); exactly 70 is
+        # green, exactly 40 is not red. The names are ours.
         (PULSE_SCORE, {"payment": 95, "engagement": 90, "usage": 75, "support": 70, "tenure": 80}, 84_00, "green"),
         ({"x": 85, "engagement": 15}, {"x": 60 / 0.85}, 70_59, "green"),
         ({"a": 1}, {"a": 70}, 70_00, "green"),
