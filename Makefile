@@ -67,8 +67,8 @@ contracts: $(STAMP) ## write JSON Schemas, docs/asyncapi.yaml and docs/settings.
 	$(BIN)/python -m streams.settings_document
 
 lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject.toml) and write both lock files
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 # The packages would start their daemons; only the programs are wanted, so a policy forbids it while they are installed.
 tools: ## install promtool and docker-compose (Debian, as root)
