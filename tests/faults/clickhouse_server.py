@@ -7,11 +7,16 @@ parameter `query`, settings as other parameters, inserts as a body in the named 
 
 import re
 import sys
+import tempfile
 import threading
-from http.server import ThreadingHTTPServer
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import chdb
+import lz4.frame  # type: ignore[import-untyped]
+import zstandard
 from typing_extensions import override
 
 TRANSPORT = {
@@ -40,7 +45,85 @@ class Engine:
         """The answer and its format."""
         with self._lock:
             self._connection.query(f"USE `{parameters.get('database') or 'default'}`")
-            self._answer(*_answered(self.engine, query, data, parameters))
+            settings = {n: v for n, v in parameters.items() if n not in TRANSPORT and not n.startswith(BOUND)}
+            bound = {n.removeprefix(BOUND): v for n, v in parameters.items() if n.startswith(BOUND)}
+            if _INSERT.match(query) and data:
+                return self._insert(query, data, settings), ""
+            found = _FORMAT.search(query)
+            shape = found[1] if found else "TabSeparated"
+            sql = _FORMAT.sub("", query) if found else query
+            clause = _clause(settings)
+            if clause and re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) and not _SETTINGS.search(sql):
+                sql = f"{sql} SETTINGS {clause}"
+            return self._connection.query(sql, shape, params=bound).bytes() or b"", shape
+
+    def _insert(self, query: str, data: bytes, settings: dict[str, str]) -> bytes:
+        found = _FORMAT.search(query)
+        shape = found[1] if found else "Native"
+        into = _FORMAT.sub("", query)
+        clause = _clause(settings)
+        with tempfile.NamedTemporaryFile(dir=self._folder.parent, suffix=".block") as file:
+            file.write(data)
+            file.flush()
+            tail = f" SETTINGS {clause}" if clause else ""
+            self._connection.query(f"{into} FROM INFILE '{file.name}'{tail} FORMAT {shape}")
+        return b""
+
+
+def _clause(settings: dict[str, str]) -> str:
+    return ", ".join(f"{name} = '{value}'" for name, value in settings.items())
+
+
+def _query_and_data(query: str, body: bytes) -> tuple[str, bytes]:
+    """The query, and the rows of an insert: in the body, or behind the first line of a query that is the body."""
+    data = body if query else b""
+    query = query or body.decode()
+    if _INSERT.match(query) and not data:
+        query, _, rest = query.partition("\n")
+        data = rest.encode()
+    return query, data
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    match encoding:
+        case "lz4":
+            return lz4.frame.decompress(body)  # type: ignore[no-any-return]
+        case "zstd":
+            return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+        case "gzip" | "deflate":
+            return zlib.decompress(body, 47)
+    return body
+
+
+def _answered(engine: Engine, query: str, data: bytes, parameters: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+    try:
+        answer, shape = engine.run(query, data, parameters)
+    except RuntimeError as error:
+        code = _CODE.search(str(error))
+        return 500, str(error).encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "1000"}
+    return 200, answer, {"X-ClickHouse-Format": shape} if shape else {}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    protocol_version = "HTTP/1.1"
+    engine: Engine
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
+        if urlsplit(self.path).path == "/ping":
+            self._answer(200, b"Ok.\n", {})
+            return
+        query, data = _query_and_data(parameters.get("query", ""), body)
+        self._answer(*_answered(self.engine, query, data, parameters))
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
