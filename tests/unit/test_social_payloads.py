@@ -289,7 +289,30 @@ def test_a_redelivery_of_line_is_the_same_event() -> None:
     assert first == second
     (draft,) = first
     assert isinstance(draft, Draft)
-    assert (draft.event.id, draft.event.raw_reference) == ("ev-message", "325708")
+    assert (draft.event.id, draft.event.raw_reference) == ("325708", "325708")
+
+
+@pytest.mark.parametrize(
+    ("connector", "payload", "message_id"),
+    [
+        (
+            "whatsapp",
+            whatsapp(messages=[whatsapp_message(type="revoke", revoke={"original_message_id": "wamid.0"})]),
+            "wamid.0",
+        ),
+        ("messenger", messenger(direct(message={"mid": "m_1", "is_deleted": True})), "m_1"),
+        ("messenger", feed(verb="remove"), "1_2"),
+        ("line", line_event("unsend", unsend={"messageId": "325708"}), "325708"),
+    ],
+)
+def test_what_is_taken_away_is_the_message_and_not_the_conversation(
+    connector: str, payload: dict[str, Any], message_id: str
+) -> None:
+    """docs/sla.md, "Corrections": a `deleted` with another id would take away the whole conversation."""
+    (draft,) = reading(connector, payload)
+    assert isinstance(draft, Draft)
+    assert isinstance(draft.event, Interaction)
+    assert (draft.event.type, draft.event.id, draft.event.version) == ("deleted", message_id, 1)
 
 
 @pytest.mark.parametrize(

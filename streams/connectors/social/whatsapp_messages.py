@@ -90,6 +90,9 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
     who = required(customer.id, f"$.{side}")
     author = Author("agent", sender) if ours else thread.drafter.author("customer", who, customer.user_id)
     what, words = _content(said, kind)
+    if what == "deleted":
+        # The message's own id in a higher version takes away that message, not the conversation.
+        message_id = required(words["raw_reference"], "$.revoke.original_message_id")
     return [
         thread.drafter.interaction(
             message_id,
@@ -116,7 +119,7 @@ def _content(said: Json, kind: str) -> tuple[InteractionType, dict[str, Any]]:
         again = _content(inside, word(inside, "type") or "unsupported")[1]
         return "edited", again | {"raw_reference": id_text(said, "edit", "original_message_id")}
     if kind == "revoke":
-        return "deleted", {"raw_reference": id_text(said, "revoke", "original_message_id")}
+        return "deleted", {"raw_reference": id_text(said, "revoke", "original_message_id"), "version": 1}
     return "message", {"text": _text_of(said, kind), "attachments": _attached(said, kind)}
 
 
