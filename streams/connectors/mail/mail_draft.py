@@ -6,6 +6,7 @@ quoted history off.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
@@ -15,7 +16,7 @@ from streams.connectors.connector_contract import Draft, Instance, WebhookReques
 from streams.connectors.drafting import Drafter
 from streams.connectors.mail.mail_automation import BY_THE_MAIL_SYSTEM, automation_of
 from streams.connectors.mail.mail_fields import MailFields
-from streams.connectors.mail.mail_reading import Mail
+from streams.connectors.mail.mail_reading import Mail, quoted_header
 from streams.connectors.mail.written_text import LONGEST_TEXT, written_text
 
 CHANNEL = "email"
@@ -45,6 +46,8 @@ class MailDrafter:
         """The draft of a mail. `fallback_id` is what a provider calls it, for mails without a Message-ID."""
         fields = mail.fields
         automated = automation_of(mail, self._instance)
+        if automated in BY_THE_MAIL_SYSTEM and not list(mail.returned):
+            mail = replace(mail, returned=quoted_header(mail.body))
         recipients = fields.addresses("to", "cc", "delivered-to", "x-original-to", "resent-to")
         sender, vouched_for = self._sender(mail, recipients)
         author = self._author(sender, automated, vouched_for=vouched_for)
@@ -156,8 +159,8 @@ def sender_of(fields: MailFields) -> str | None:
 
 
 def message_id_of(fields: MailFields) -> str | None:
-    """The Message-ID; null where there is none, or several."""
-    said = fields.all("message-id")
+    """The Message-ID; null where there is none, or several that differ."""
+    said = set(fields.all("message-id"))
     found = fields.message_ids("message-id")
     return bounded_id(found[0]) if len(said) == 1 and found else None
 
