@@ -291,6 +291,17 @@ def test_the_same_message_id_twice_is_one() -> None:
     assert said.id == "m-1@acme.example"
 
 
+def test_mails_without_an_id_are_told_apart_by_what_is_attached() -> None:
+    header = "From: ada@acme.example\nContent-Type: application/pdf; name="
+    ids = {event(f"{header}{name}\n\nx").id for name in ("bill.pdf", "order.pdf", "bill.pdf")}
+    assert len(ids) == 2
+
+
+def test_of_several_dates_the_first_that_is_one_counts() -> None:
+    said = event("Date: Tue, 7 Apr\n" + mail())
+    assert said.occurred_at.isoformat() == "2026-03-02T08:00:00+00:00"
+
+
 def test_a_mail_whose_header_says_only_what_it_contains_has_a_conversation() -> None:
     said = event("Content-Type: text/html\n\n<p>It is broken")
     assert (said.author.kind, said.author.id, said.text) == ("customer", None, "It is broken")

@@ -86,8 +86,8 @@ class MailFields:
         return tuple(dict.fromkeys(found))
 
     def moment(self, name: str) -> datetime | None:
-        """The instant of a date field; null where it is none."""
-        return mail_date(self.raw(name))
+        """The instant of a date field, of several the topmost that is one; null where none is."""
+        return next((moment for value in self.all(name) if (moment := mail_date(value))), None)
 
     def received_at(self) -> datetime | None:
         """When the topmost `Received` was written: by the server that we fetched the mail from, or that sent it on."""
