@@ -188,19 +188,6 @@ def test_event_streams_and_conversations_of_twilio() -> None:
         f"message customer:{CALLER} inbound CH1 phone:{CALLER} | Hello"
     ]
     assert lines("twilio", form(said | {"Author": "alice"})) == ["message agent:alice outbound CH1 None | Hello"]
-    # Who has an address of a messenger, or writes by one, is a customer without a number.
-    stranger = ["message customer:4711 inbound CH1 None | Hello"]
-    assert lines("twilio", form(said | {"Author": "messenger:4711"})) == [stranger[0].replace("4711", "messenger:4711")]
-    assert lines("twilio", form(said | {"Author": "4711", "Source": "WHATSAPP"})) == stranger
-
-
-def test_a_removed_message_of_twilio_is_the_message_and_not_the_conversation() -> None:
-    """docs/sla.md, "Corrections": a `deleted` with another id would take away the whole conversation."""
-    said = {"EventType": "onMessageRemoved", "ConversationSid": "CH1", "MessageSid": "IM1", "Author": CALLER}
-    (draft,) = reading("twilio", form(said))
-    assert isinstance(draft, Draft)
-    assert isinstance(draft.event, Interaction)
-    assert (draft.event.type, draft.event.id, draft.event.version) == ("deleted", "IM1", 1)
 
 
 @pytest.mark.parametrize(

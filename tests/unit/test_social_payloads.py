@@ -112,6 +112,14 @@ def test_answers_from_the_telephone_are_an_agents() -> None:
     assert told == [f"message agent:18005550199 outbound {HERE} | It is broken"]
 
 
+def test_an_answer_of_metas_own_bot_is_a_bots() -> None:
+    echo = whatsapp_message(**{"from": "18005550199", "to": "14155550100"}, message_creation_type="created_by_1p_bot")
+    (draft,) = reading("whatsapp", whatsapp("smb_message_echoes", message_echoes=[echo]))
+    assert isinstance(draft, Draft)
+    assert isinstance(draft.event, Interaction)
+    assert (draft.event.author.kind, draft.event.direction, draft.event.automated) == ("bot", "outbound", "bot")
+
+
 def test_who_has_no_number_is_known_by_the_business_scoped_id() -> None:
     message = whatsapp_message(from_user_id="US.1")
     del message["from"]

@@ -116,6 +116,21 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     )
 
 
+def conversation_record(drafter: Drafter, record: Json) -> Draft | Ignored | Refused:
+    """A message of Twilio Conversations, or of Programmable Chat before it, as the API has it."""
+    by = text(record, "author") or text(record, "from")
+    fields = {
+        "EventType": "onMessageAdded",
+        "ConversationSid": id_text(record, "conversation_sid") or id_text(record, "channel_sid"),
+        "MessageSid": id_text(record, "sid"),
+        "Author": by,
+        "ParticipantSid": id_text(record, "participant_sid"),
+        "Body": text(record, "body"),
+        "DateCreated": text(record, "date_created"),
+    }
+    return conversation_webhook(drafter, fields)
+
+
 def _from_customer(drafter: Drafter, message_id: str, *, theirs: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
     return _message(drafter, message_id, drafter.author("customer", person_of(theirs)), theirs=theirs, **words)
 

@@ -89,6 +89,9 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
     )
     who = required(customer.id, f"$.{side}")
     author = Author("agent", sender) if ours else thread.drafter.author("customer", who, customer.user_id)
+    by_bot = ours and (word(said, "message_creation_type") or "").endswith("_bot")
+    if by_bot:
+        author = Author("bot", sender)
     what, words = _content(said, kind)
     if what == "deleted":
         # The message's own id in a higher version takes away that message, not the conversation.
@@ -102,6 +105,7 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
             author,
             identities=customer.identities,
             inbox=thread.number,
+            automated="bot" if by_bot else None,
             **({"raw_reference": message_id} | words),
         )
     ]
