@@ -33,6 +33,7 @@ WITHOUT_EFFECT = frozenset(
         "app_roles",
         "delivery",
         "game_play",
+        "messaging_customer_information",
         "group_feed",
         "optin",
         "pass_metadata",
@@ -46,6 +47,7 @@ WITHOUT_EFFECT = frozenset(
         "referral",
         "request_thread_control",
         "response_feedback",
+        "seen",
         "take_thread_control",
         "typing",
     }
