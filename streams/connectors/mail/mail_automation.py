@@ -10,6 +10,7 @@ from typing import Literal
 
 from streams.connectors.connector_contract import Instance
 from streams.connectors.mail.mail_fields import MailFields
+from streams.connectors.mail.mail_program_words import AUTOMATIC_REPLY
 from streams.connectors.mail.mail_reading import Mail
 
 Automation = Literal[
@@ -50,6 +51,7 @@ SILENCED = re.compile(r"\b(?:all|oof|autoreply)\b")
 
 _MAIL_SYSTEM = re.compile(r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|bounces?|mdaemon)(?:[+=-].*)?", re.IGNORECASE)
 _DAEMON_BY_NAME = re.compile(r"\bmailer[- ]daemon\b|\bmail delivery (?:system|subsystem|service)\b", re.IGNORECASE)
+_ABSENCE = re.compile(rf"\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:{'|'.join(AUTOMATIC_REPLY)})\s*[:\uff1a]", re.IGNORECASE)
 _OF_A_LIST = re.compile(r"owner-.+|.+-(?:owner|request|bounces|admin)", re.IGNORECASE)
 
 
@@ -93,9 +95,14 @@ def _answer(fields: MailFields) -> Automation | None:
         return "auto_reply"
     precedence = fields.word("precedence").replace("-", "_")
     said = any(name in fields and fields.word(name) not in {"no", "false", "0"} for name in AUTO_REPLY_FIELDS)
-    if said or precedence in {"auto_reply", "autoreply"} or _has_null_sender(fields):
+    if said or precedence in {"auto_reply", "autoreply"} or _has_null_sender(fields) or _is_absence_note(fields):
         return "auto_reply"
     return "auto_generated" if submitted.startswith("auto") else None
+
+
+def _is_absence_note(fields: MailFields) -> bool:
+    """By its subject alone, which is all that is left where a provider passes on a few fields of the header."""
+    return _ABSENCE.match(fields.text("subject") or "") is not None
 
 
 def _distribution(fields: MailFields, instance: Instance) -> Automation | None:

@@ -31,6 +31,7 @@ OTHER_SUBJECTS = frozenset(
         "analytics",
         "call_evaluation",
         "contact",
+        "conversation_intelligence",
         "custom_summary",
         "integration",
         "number",

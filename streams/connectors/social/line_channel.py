@@ -2,7 +2,8 @@
 
 Source: LINE Developers, "Messaging API reference: Webhook event objects" (line/line-openapi, webhook.yml). The
 conversation is the user, the group or the room; LINE tells what people send, never what the account itself answers.
-Every event has an id of its own (`webhookEventId`), the same when it is delivered again.
+A message has an id of its own, the same when it is delivered again, and what is unsent is told with that id in a
+higher version: it takes away the message and not the conversation. Other events have their `webhookEventId`.
 """
 
 from typing import Any
@@ -101,18 +102,19 @@ def _event(drafter: Drafter, event: Json) -> Reading:
     message_id = id_text(said, "id") or id_text(event, "unsend", "messageId")
     if kind != "postback":
         required(message_id, "$.message.id")
-    own_id = message_id if what == "message" else None
+    own_id = message_id if what in {"message", "deleted"} else None
     moment = number(event, "timestamp")
-    fallback = own_id or (f"{kind}:{message_id or person}:{moment:.0f}" if moment is not None else None)
+    fallback = f"{kind}:{message_id or person}:{moment:.0f}" if moment is not None else None
     return [
         drafter.interaction(
-            required(id_text(event, "webhookEventId") or fallback, "$.webhookEventId"),
+            required(own_id or id_text(event, "webhookEventId") or fallback, "$.webhookEventId"),
             what,
             required(thread, "$.source.userId"),
             instant(event, "timestamp"),
             drafter.author("customer", person),
             identities=_identities(source),
             raw_reference=message_id,
+            version=1 if what == "deleted" else 0,
             **_content(said),
         )
     ]

@@ -79,8 +79,10 @@ def _event(  # noqa: PLR0917 - what both have in common
     said: dict[str, Any] = {"text": text(value, "message") or text(value, "text")} if kind != "deleted" else {}
     if any(text(value, key) for key in ("photo", "video", "link")):
         said["attachments"] = (Attachment(media_type=word(value, "item")),)
+    # A deletion is the same event in a higher version: it takes away the comment, not the conversation.
+    taken_away = kind == "deleted"
     return drafter.interaction(
-        about if kind == "message" else f"{about}:{kind}:{happened.timestamp() if happened else '?'}",
+        about if kind == "message" or taken_away else f"{about}:{kind}:{happened.timestamp() if happened else '?'}",
         kind,
         thread,
         happened or sent_at,
@@ -88,5 +90,6 @@ def _event(  # noqa: PLR0917 - what both have in common
         identities=(f"meta_user:{author.id}",) if author.kind == "customer" and author.id else (),
         inbox=page,
         raw_reference=about,
+        version=int(taken_away),
         **said,
     )

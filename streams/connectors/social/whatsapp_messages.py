@@ -89,7 +89,13 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
     )
     who = required(customer.id, f"$.{side}")
     author = Author("agent", sender) if ours else thread.drafter.author("customer", who, customer.user_id)
+    by_bot = ours and (word(said, "message_creation_type") or "").endswith("_bot")
+    if by_bot:
+        author = Author("bot", sender)
     what, words = _content(said, kind)
+    if what == "deleted":
+        # The message's own id in a higher version takes away that message, not the conversation.
+        message_id = required(words["raw_reference"], "$.revoke.original_message_id")
     return [
         thread.drafter.interaction(
             message_id,
@@ -99,6 +105,7 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
             author,
             identities=customer.identities,
             inbox=thread.number,
+            automated="bot" if by_bot else None,
             **({"raw_reference": message_id} | words),
         )
     ]
@@ -116,7 +123,7 @@ def _content(said: Json, kind: str) -> tuple[InteractionType, dict[str, Any]]:
         again = _content(inside, word(inside, "type") or "unsupported")[1]
         return "edited", again | {"raw_reference": id_text(said, "edit", "original_message_id")}
     if kind == "revoke":
-        return "deleted", {"raw_reference": id_text(said, "revoke", "original_message_id")}
+        return "deleted", {"raw_reference": id_text(said, "revoke", "original_message_id"), "version": 1}
     return "message", {"text": _text_of(said, kind), "attachments": _attached(said, kind)}
 
 
