@@ -198,6 +198,16 @@ def test_replies_bare_and_as_app_events(said: dict[str, Any], line: str) -> None
         assert told.startswith(line)
 
 
+def test_a_deleted_reply_takes_itself_away_and_not_the_ticket() -> None:
+    def event_of(name: str) -> Any:
+        (draft,) = reading_of(FRESHDESK, {"event": name, "data": {"conversation": reply()}})
+        assert isinstance(draft, Draft)
+        return draft.event
+
+    written, gone = event_of("onConversationCreate"), event_of("onConversationDelete")
+    assert (gone.type, gone.id, gone.version) == ("deleted", written.id, 1)
+
+
 def test_a_ticket_as_it_is_and_as_it_changes() -> None:
     ticket = {
         "id": 54,
@@ -272,6 +282,13 @@ def zammad(ticket: dict[str, Any] | None = None, **article: Any) -> dict[str, An
 )
 def test_articles_and_states(ticket: dict[str, Any], article: dict[str, Any], lines: list[str]) -> None:
     assert table_of(ZAMMAD, zammad(ticket, **article)) == lines
+
+
+def test_what_names_a_ticket_is_not_yet_an_article() -> None:
+    minutes = {"id": 7, "ticket_id": 50, "ticket_article_id": 88, "time_unit": "30.0", "type_id": 2, "created_by_id": 3}
+    assert table_of(ZAMMAD, minutes) == ["refused: malformed_payload"]
+    note = {"ticket_id": 50, "body": "Look into it", "type": "note", "internal": True}
+    assert table_of(ZAMMAD, note) == ["message agent internal other zammad:50 - 'Look into it'"]
 
 
 def test_an_update_without_an_article_tells_the_state_and_a_new_owner() -> None:

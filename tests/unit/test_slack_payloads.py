@@ -287,6 +287,8 @@ def test_a_reaction() -> None:
         (slack_event({"type": "reaction_removed"}), "without_effect"),
         (slack_event({"type": "team_join", "user": {"id": "U1"}}), "without_effect"),
         (slack_event({"type": "message_metadata_posted"}), "without_effect"),
+        ({"type": "sh_room_join", "user": "U1", "room": {"id": "R1"}, "event_ts": "1772443798.1"}, "without_effect"),
+        ({"type": "reconnect_url"}, "without_effect"),
         ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "rate_limited_by_provider"),
         ({"type": "hello", "num_connections": 1}, "without_effect"),
         (

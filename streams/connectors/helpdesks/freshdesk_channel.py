@@ -118,9 +118,11 @@ class FreshdeskPayloads:
         event = (word(item, "event") or "").replace("_", "")
         if source == SURVEY_FEEDBACK:
             return Ignored("survey_feedback")
-        event_id, kind = f"conversation:{made}", "message"
-        if "update" in event or "delete" in event:
-            event_id, kind = f"{event_id}:{content_id(item)}", "edited" if "update" in event else "deleted"
+        event_id, kind, version = f"conversation:{made}", "message", 0
+        if "update" in event:
+            event_id, kind = f"{event_id}:{content_id(item)}", "edited"
+        elif "delete" in event:
+            kind, version = "deleted", 1  # of its own id, in a higher version: not the conversation is taken away
         return drafter.interaction(
             event_id,
             kind,  # type: ignore[arg-type]  # one of three words
@@ -134,6 +136,7 @@ class FreshdeskPayloads:
             text=text(reply, "body_text") or html_text(reply.get("body")),
             attachments=attachments_of(reply),
             raw_reference=f"freshdesk:conversation:{made}",
+            version=version,
         )
 
 

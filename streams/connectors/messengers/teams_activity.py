@@ -120,14 +120,18 @@ def _message(activity: TeamsActivity) -> Draft | Ignored:
 
 
 def _edited(activity: TeamsActivity) -> Draft:
+    what = word(activity.content, "channelData", "eventType")
+    if what == "softdeletemessage":
+        return _deleted(activity)
+    if what == "undeletemessage":
+        return activity.event("message", activity.id, activity.id, text=activity_text(activity.content), version=2)
     event_id = f"{activity.id}:edited:{activity.moment()}" if activity.id else None
     return activity.event("edited", event_id, activity.id, text=activity_text(activity.content))
 
 
 def _deleted(activity: TeamsActivity) -> Draft:
-    event_id = f"{activity.id}:deleted:{activity.moment()}" if activity.id else None
-    # With a version it takes no conversation away, only a message.
-    return activity.event("deleted", event_id, activity.id, version=1)
+    # The id of its message in a higher version: it takes that away, and not the conversation.
+    return activity.event("deleted", activity.id, activity.id, version=1)
 
 
 def _reaction(activity: TeamsActivity) -> Draft | Ignored:

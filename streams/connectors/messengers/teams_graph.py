@@ -129,9 +129,8 @@ class ChatMessage:
         )
 
     def _deleted(self, at: datetime | None) -> Draft:
-        # With a version it takes no conversation away, only a message.
-        told = text(self._content, "deletedDateTime") or id_text(self._content, "etag") or "untold"
-        return self._event("deleted", f"{self._id()}:deleted:{told}", at, version=1)
+        # The id of its message in a higher version: it takes that away, and not the conversation.
+        return self._event("deleted", self._id(), at, version=1)
 
     def _updated(self) -> Draft | Ignored:
         """An edit, or a reaction: Graph tells both as an update, and the later of the two is what happened."""
