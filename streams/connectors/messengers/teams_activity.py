@@ -13,7 +13,7 @@ from schemas.interaction import InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.messengers.teams_words import Person, activity_text, attachments_of
-from streams.connectors.payload_reading import Json, id_text, instant, items, required, table, text, word
+from streams.connectors.payload_reading import Json, id_text, instant, items, required, table, tables, text, word
 
 WITHOUT_MEANING = {
     "command": "command",
@@ -137,10 +137,11 @@ def _deleted(activity: TeamsActivity) -> Draft:
 def _reaction(activity: TeamsActivity) -> Draft | Ignored:
     if not items(activity.content, "reactionsAdded"):
         return Ignored("reaction_removed")
+    said = next((text(each, "type") for each in tables(activity.content, "reactionsAdded")), None)
     # Its activity often has the id of the message that is reacted to.
     about = id_text(activity.content, "replyToId") or activity.id
     event_id = f"{about}:reaction:{activity.sender.id}:{activity.moment()}" if about else None
-    return activity.event("reaction", event_id, about)
+    return activity.event("reaction", event_id, about, text=said)
 
 
 _HANDLERS: dict[str, Callable[[TeamsActivity], Draft | Ignored]] = {

@@ -142,7 +142,7 @@ class ChatMessage:
         if reacted_at is not None and (edited_at is None or reacted_at > edited_at):
             person = Person.of_identities(table(reaction, "user"), "$.reactions.user.user.id")
             event_id = f"{self._id()}:reaction:{person.id}:{reacted_at.isoformat()}"
-            return self._event("reaction", event_id, reacted_at, person)
+            return self._event("reaction", event_id, reacted_at, person, text=text(reaction, "reactionType"))
         if edited_at is None:
             return Ignored("without_effect")
         event_id = f"{self._id()}:edited:{edited_at.isoformat()}"
