@@ -121,16 +121,18 @@ class ChatwootConversation:
         if made is None:
             return None
         message_id, gone = id_text(message, "id"), flag(message, "content_attributes", "deleted") is True
-        return self.draft(
-            f"message:{message_id}:{'deleted' if gone else 'edited'}",
-            "edited",
-            instant(message, "updated_at") or instant(message, "created_at"),
-            self._author(message)[0],
-            public=flag(message, "private") is not True,
-            text=None if gone else written_text(at(message, "content")),
-            identities=made.identities,
-            raw_reference=f"chatwoot:message:{message_id}",
-        )
+        said: dict[str, Any] = {
+            "public": flag(message, "private") is not True,
+            "identities": made.identities,
+            "raw_reference": f"chatwoot:message:{message_id}",
+        }
+        moment = instant(message, "updated_at") or instant(message, "created_at")
+        author = self._author(message)[0]
+        if gone:
+            # The id of its message in a higher version: it takes that away, and not the conversation.
+            return self.draft(f"message:{message_id}", "deleted", moment, author, version=1, **said)
+        changed = written_text(at(message, "content"))
+        return self.draft(f"message:{message_id}:edited", "edited", moment, author, text=changed, **said)
 
     def _author(self, message: Json) -> tuple[Author, str | None]:
         """Who wrote a message, and why it counts as automated."""

@@ -31,6 +31,7 @@ from streams.connectors.messengers.discord_payload import (
     attachments_of,
     filled_form,
     flags_of,
+    forwarded_in,
     snowflake_time,
     type_of,
     typed_command,
@@ -172,7 +173,7 @@ class DiscordEvent:
         at: datetime | None = None,
         raw_reference: str | None = None,
     ) -> Draft:
-        message_id = self._required_id(message, "id", inside)
+        message_id, passed_on = self._required_id(message, "id", inside), forwarded_in(message)
         author = self._author(table(message, "author"), table(message, "member"), message, place=f"{inside}.author")
         return self._drafter.interaction(
             event_id or message_id,
@@ -182,8 +183,8 @@ class DiscordEvent:
             author,
             identities=self._identities(self._data, author),
             automated=_automated_by(message, author),
-            text=text(message, "content"),
-            attachments=attachments_of(message),
+            text=text(message, "content") or text(passed_on, "content"),
+            attachments=attachments_of(message) or attachments_of(passed_on),
             raw_reference=raw_reference,
         )
 

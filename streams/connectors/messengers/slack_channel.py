@@ -38,7 +38,7 @@ from streams.connectors.messengers.slack_payload import (
     read_body,
     text_of,
 )
-from streams.connectors.payload_reading import Json, Malformed, flag, id_text, required, table, text, word
+from streams.connectors.payload_reading import Json, Malformed, flag, id_text, items, required, table, text, word
 from streams.connectors.signatures import raw_text
 
 SIGNATURE = HmacScheme(
@@ -100,7 +100,7 @@ def _without_event(payload: Json) -> Ignored | None:
     kind = word(payload, "type")
     if text(payload, "command"):
         return Ignored("slash_command")
-    if kind in INTERACTIVE:
+    if kind in INTERACTIVE or (kind is None and items(payload, "actions")):
         return Ignored("interactive")
     if kind == "url_verification" or text(payload, "ssl_check"):
         return Ignored("handshake")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
-from streams.connectors.payload_reading import Json, number, read_json, tables, text
+from streams.connectors.payload_reading import Json, number, read_json, table, tables, text
 
 BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
 """Subtypes of what somebody wrote; without a subtype it is a plain message."""
@@ -63,11 +63,15 @@ LINES_OF_SLACK = frozenset(
 
 OTHER_SUBJECTS = frozenset(
     {
+        "accounts",
         "app",
+        "apps",
         "assistant",
+        "bot",
         "call",
         "channel",
         "commands",
+        "desktop",
         "dnd",
         "email",
         "emoji",
@@ -82,6 +86,7 @@ OTHER_SUBJECTS = frozenset(
         "im",
         "invite",
         "link",
+        "manual",
         "member",
         "message",
         "mpim",
@@ -89,12 +94,15 @@ OTHER_SUBJECTS = frozenset(
         "pref",
         "presence",
         "reaction",
+        "reconnect",
         "resources",
         "scope",
+        "sh",
         "shared",
         "star",
         "subteam",
         "team",
+        "thread",
         "tokens",
         "user",
         "workflow",
@@ -126,6 +134,9 @@ OF_THE_CONNECTION = frozenset({"disconnect", "hello"})
 MOST_BYTES = 2**53
 """More than any file has; a JSON number is exact below it."""
 
+MOST_PIECES = 1_000
+"""Pieces of text that are read of one block; Slack allows a few thousand characters in it."""
+
 _FORM = re.compile(rb"[A-Za-z_]+=")
 """How a form begins, and no JSON."""
 
@@ -150,16 +161,41 @@ def is_form(request: WebhookRequest) -> bool:
 
 
 def text_of(message: Json) -> str | None:
-    """What was written, in Slack's own markup, with its escapes undone."""
-    written = text(message, "text")
+    """What was written, in Slack's own markup, with its escapes undone.
+
+    Apps may say everything in blocks or attachments, and a person may pass on a message without a word.
+    """
+    written = text(message, "text") or _in_blocks(message) or _attached(message)
     for escaped, plain in _ESCAPED if written else ():
         written = written.replace(escaped, plain) if written else written
     return written
 
 
+def _in_blocks(message: Json) -> str | None:
+    """The texts of a message's blocks, a line for each block; the style of a piece makes no difference."""
+    lines: list[str] = []
+    for block in tables(message, "blocks"):
+        pieces: list[str] = []
+        waiting = [block]
+        while waiting and len(pieces) < MOST_PIECES:
+            each = waiting.pop()
+            inside = [each.get(key) for key in ("text", "elements", "fields")]
+            pieces += [piece for piece in inside if isinstance(piece, str)]
+            within = [part for piece in inside for part in (piece if isinstance(piece, list) else [piece])]
+            waiting += [part for part in reversed(within) if isinstance(part, dict)]
+        lines.append("".join(pieces))
+    return "\n".join(line for line in lines if line.strip()) or None
+
+
+def _attached(message: Json) -> str | None:
+    said = (text(each, "text") or text(each, "fallback") for each in tables(message, "attachments"))
+    return "\n".join(each for each in said if each) or None
+
+
 def attachments_of(message: Json) -> tuple[Attachment, ...]:
-    """The files of a message."""
-    return tuple(_attachment(file) for file in tables(message, "files"))
+    """The files of a message; until 2018 it had but one."""
+    files = list(tables(message, "files")) or [file for file in (table(message, "file"),) if file]
+    return tuple(_attachment(file) for file in files)
 
 
 def _attachment(file: Json) -> Attachment:

@@ -129,9 +129,8 @@ class ChatMessage:
         )
 
     def _deleted(self, at: datetime | None) -> Draft:
-        # With a version it takes no conversation away, only a message.
-        told = text(self._content, "deletedDateTime") or id_text(self._content, "etag") or "untold"
-        return self._event("deleted", f"{self._id()}:deleted:{told}", at, version=1)
+        # The id of its message in a higher version: it takes that away, and not the conversation.
+        return self._event("deleted", self._id(), at, version=1)
 
     def _updated(self) -> Draft | Ignored:
         """An edit, or a reaction: Graph tells both as an update, and the later of the two is what happened."""
@@ -143,7 +142,7 @@ class ChatMessage:
         if reacted_at is not None and (edited_at is None or reacted_at > edited_at):
             person = Person.of_identities(table(reaction, "user"), "$.reactions.user.user.id")
             event_id = f"{self._id()}:reaction:{person.id}:{reacted_at.isoformat()}"
-            return self._event("reaction", event_id, reacted_at, person)
+            return self._event("reaction", event_id, reacted_at, person, text=text(reaction, "reactionType"))
         if edited_at is None:
             return Ignored("without_effect")
         event_id = f"{self._id()}:edited:{edited_at.isoformat()}"
