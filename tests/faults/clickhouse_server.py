@@ -28,6 +28,7 @@ TRANSPORT = {
 BOUND = "param_"
 """Before the name of a bound parameter of a query."""
 _INSERT = re.compile(r"^\s*INSERT\s+INTO\s", re.IGNORECASE)
+_INSERT_WITH_ROWS = re.compile(rb"(\s*INSERT\s+INTO\s[^\0]*?\bFORMAT\s+\w+)[ \t]*\n", re.IGNORECASE)
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _SETTINGS = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
 _CODE = re.compile(r"Code: (\d+)")
@@ -75,13 +76,13 @@ def _clause(settings: dict[str, str]) -> str:
 
 
 def _query_and_data(query: str, body: bytes) -> tuple[str, bytes]:
-    """The query, and the rows of an insert: in the body, or behind the first line of a query that is the body."""
-    data = body if query else b""
-    query = query or body.decode()
-    if _INSERT.match(query) and not data:
-        query, _, rest = query.partition("\n")
-        data = rest.encode()
-    return query, data
+    """The query, and the rows of an insert: in the body, or behind the line that ends with its format."""
+    if query:
+        return query, body
+    inserted = _INSERT_WITH_ROWS.match(body)
+    if inserted is None:
+        return body.decode(), b""
+    return inserted[1].decode(), body[inserted.end() :]
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
