@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from agents.care_rollups import CareRollups
 from agents.domain.account import WALL, Account, News
 from agents.domain.health_profile import HealthProfile
 from agents.domain.impossible import ImpossibleEventError
@@ -53,10 +54,18 @@ class _OpenAccount:
 class AccountAgent:
     """Implements `agents.ports.Agent` for one partition of the topics `sla-events` and `signals`."""
 
-    def __init__(self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE) -> None:
+    def __init__(
+        self,
+        states: States,
+        effects: Effects,
+        profile: HealthProfile = DEFAULT_PROFILE,
+        *,
+        agent_figures: bool = True,
+    ) -> None:
         self._states = states
         self._effects = effects
         self._scorer = Scorer(profile)
+        self._care = CareRollups(states, effects, agent_figures=agent_figures)
         self._ledger = AccountLedger()
         self._open: dict[str, _OpenAccount] = {}
 
@@ -75,6 +84,8 @@ class AccountAgent:
             else:
                 self._take_signal_or_control(record)
         self._settle()
+        if records:
+            self._care.settle(records[-1].partition)
         self._states.put(LEDGER_KEY, encode_account_state(self._ledger))
 
     def _load_ledger(self) -> AccountLedger:
@@ -170,7 +181,7 @@ class AccountAgent:
             self._tick(record, control, min(as_of, record.appended_at) if control.clock == WALL else as_of)
         elif control.kind == "clock_released":
             self._settle()
-            self._release(control.clock)
+            self._release(record, control.clock)
 
     def _is_heeded(self, control: Control) -> bool:
         """Whether a control counts now: one that was relayed does so when the last partition has passed it on."""
@@ -188,7 +199,10 @@ class AccountAgent:
 
     def _tick(self, record: Record, control: Control, as_of: Instant) -> None:
         # A wake is the first instant at which something is different, so one at `as_of` itself is due.
+        self._care.tick(control.clock, as_of, record.partition)
         for account_id in self._states.due(control.clock, as_of + 1):
+            if account_id.startswith(LEDGER_PREFIX):
+                continue
             opened = self._opened(account_id, control.clock)
             opened.account.wake(as_of, control.id)
             try:
@@ -199,8 +213,11 @@ class AccountAgent:
                     self._states.put(account_id, opened.before, control.clock)
         self._open = {}
 
-    def _release(self, clock: str) -> None:
+    def _release(self, record: Record, clock: str) -> None:
+        self._care.release(clock, WALL, record.partition)
         for account_id in self._states.release(clock, WALL):
+            if account_id.startswith(LEDGER_PREFIX):
+                continue
             account = self._opened(account_id, clock).account
             account.state.clock = WALL
             self._states.put(account_id, encode_account_state(account.state), WALL, account.wake_at())
@@ -248,6 +265,7 @@ class AccountAgent:
         for topic, key, event in account.wait():
             self._effects.emit(topic, key, event)
         self._states.put(account.id, encode_account_state(account.state), account.state.clock, BEFORE_EVERY_TICK)
+        self._care.add(account.id, account.state.as_of, account.care.deltas)
 
     def _publish(self, opened: _OpenAccount) -> None:
         account = opened.account
@@ -259,6 +277,7 @@ class AccountAgent:
         for topic, key, event in news:
             self._effects.emit(topic, key, event)
         self._states.put(account.id, state, account.state.clock, wake_at)
+        self._care.add(account.id, account.state.as_of, account.care.deltas)
 
     def _reject_all(self, opened: _OpenAccount, error: Exception) -> None:
         ledger = self._ledger

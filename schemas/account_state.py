@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from schemas.care_state import CareClock, CareMemory, RollupState
 from schemas.health_score import Band
 
 ACCOUNT_STATE_VERSION = 1
@@ -141,6 +142,7 @@ class AccountState(Struct, array_like=True, gc=False):
     health: PublishedHealth | None = None
     readings: list[int | None] = field(default_factory=list)
     """Raw values of the signals when the score was last calculated, in the order of the profile."""
+    care: CareMemory = field(default_factory=CareMemory)
 
 
 class AccountLedger(Struct, array_like=True):
@@ -172,13 +174,13 @@ class UnreadableStateError(RuntimeError):
     """The changelog holds what this version cannot read: a matter of the deployment, not of one record."""
 
 
-State = TypeVar("State", AccountState, AccountLedger)
+State = TypeVar("State", AccountState, AccountLedger, CareClock, RollupState)
 
 _encoder = msgspec.msgpack.Encoder()
-_decoders = {kind: msgspec.msgpack.Decoder(kind) for kind in (AccountState, AccountLedger)}
+_decoders = {kind: msgspec.msgpack.Decoder(kind) for kind in (AccountState, AccountLedger, CareClock, RollupState)}
 
 
-def encode_account_state(state: AccountState | AccountLedger) -> bytes:
+def encode_account_state(state: AccountState | AccountLedger | CareClock | RollupState) -> bytes:
     """A state as bytes for the changelog."""
     return _VERSION + _encoder.encode(state)
 

@@ -22,6 +22,7 @@ from schemas.interaction import Interaction
 from schemas.published_policy import PublishedPolicy
 from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection, RejectionReason
+from schemas.rollup import Rollup
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
 
@@ -39,6 +40,7 @@ EVENT_TYPES: dict[type[Struct], str] = {
     ClockView: "careline.clock.v1",
     AdherenceReport: "careline.adherence-report.v1",
     HealthScore: "careline.health.v1",
+    Rollup: "careline.rollup.v1",
     Alert: "careline.alert.v1",
     Rejection: "careline.rejection.v1",
 }

@@ -17,6 +17,7 @@ from schemas.interaction import Interaction
 from schemas.published_policy import PublishedPolicy
 from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection
+from schemas.rollup import Rollup
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
 
@@ -127,6 +128,15 @@ HEALTH = TopicSpec(
     consumers=("sink", "board", "any subscriber"),
     purpose="Account health with its parts",
 )
+ROLLUPS = TopicSpec(
+    name="careline.rollups.v1",
+    key="clock, scope, value, bucket, slot of the bucket, partition",
+    contracts=(Rollup,),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("sink", "care", "any subscriber"),
+    purpose="Care figures beyond one account, as parts that add up",
+)
 ALERTS = TopicSpec(
     name="careline.alerts.v1",
     key="account id",
@@ -177,6 +187,7 @@ TOPICS = (
     CLOCKS,
     ADHERENCE,
     HEALTH,
+    ROLLUPS,
     ALERTS,
     REJECTED,
     CONVERSATION_STATE,

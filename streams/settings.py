@@ -129,6 +129,11 @@ class Settings:
         check=_ratio,
     )
 
+    agent_figures: bool = _setting(
+        True,  # noqa: FBT003 - a default
+        "CARELINE_AGENT_FIGURES",
+        "Whether care figures are kept for each agent by name; where that is not allowed, say false",
+    )
     stuck_after_seconds: float = _setting(
         60.0,
         "CARELINE_STUCK_AFTER_SECONDS",

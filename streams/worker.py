@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import faust
@@ -113,7 +114,9 @@ class Worker:
         return lanes
 
     def _kinds(self) -> tuple[LaneKind, ...]:
-        return tuple(kind for kind in lane_kinds() if kind.agent in self.agents)
+        return tuple(
+            kind for kind in lane_kinds(agent_figures=self.settings.agent_figures) if kind.agent in self.agents
+        )
 
     def _connection(self) -> dict[str, object]:
         return {"bootstrap_servers": self.settings.kafka_servers.split(","), "client_id": "careline-work"}
@@ -168,11 +171,12 @@ def _may_pass(error: BaseException) -> bool:
     return passing or (type(error) is KafkaError and error.__cause__ is not None and _may_pass(error.__cause__))
 
 
-def lane_kinds() -> tuple[LaneKind, LaneKind]:
+def lane_kinds(*, agent_figures: bool) -> tuple[LaneKind, LaneKind]:
     """The two agents: what each reads, where its ticks go, where its memory lies."""
+    account_agent = partial(AccountAgent, agent_figures=agent_figures)
     return (
         LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, ConversationAgent),
-        LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, AccountAgent),
+        LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, account_agent),
     )
 
 

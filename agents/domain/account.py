@@ -12,6 +12,7 @@ from msgspec import Struct
 from agents.domain import adherence_report, contact_volume, overdue, promise_windows, satisfaction
 from agents.domain.account_health import judge, note_mover
 from agents.domain.account_news import breach_alert, burn_alerts, red_alert, report
+from agents.domain.care_notes import CareNotes
 from agents.domain.error_budget import MILLION
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant
@@ -50,7 +51,7 @@ class News(NamedTuple):
 class Account:
     """Changes one `AccountState`. Cheap to make: one per account and batch."""
 
-    __slots__ = ("_cells", "alerts", "cause_id", "id", "state", "touched")
+    __slots__ = ("_cells", "alerts", "care", "cause_id", "id", "state", "touched")
 
     def __init__(self, account_id: str, state: AccountState) -> None:
         self.id = account_id
@@ -59,6 +60,7 @@ class Account:
         """Metrics whose figures have to be counted again."""
         self._cells: dict[str, OutcomeCells] = {}
         self.alerts: list[Alert] = []
+        self.care = CareNotes(state.care)
         self.cause_id: str | None = None
         """The last record that was taken: the cause of what is told."""
 
@@ -82,6 +84,8 @@ class Account:
                 note_mover(state, "contact_volume", at, event.id)
             elif kind == "opened":
                 contact_volume.note(state.openings, state, at)
+            if event.metric is None:
+                self.care.take_fact(event, at)
         self._meet(event, at)
 
     def _move(self, event: SlaEvent, at: Instant) -> None:
@@ -99,6 +103,7 @@ class Account:
         self._note_objective(name, event, at)
         self.touched.add(name)
         self._note_move(event, move, at)
+        self.care.take_move(event, at, move)
 
     def _review(self, event: SlaEvent, at: Instant) -> None:
         name = event.metric or ""
@@ -162,6 +167,7 @@ class Account:
         if answer is not None:
             satisfaction.take(state.answers, answer)
             note_mover(state, "csat", at, signal.id)
+        self.care.take_signal(signal, at)
         self._meet(signal, at)
         return "applied"
 
@@ -195,6 +201,7 @@ class Account:
         state = self.state
         contact_volume.forget(state)
         satisfaction.forget(state)
+        self.care.save()
         for name in self.touched:
             metric, cells = state.metrics[name], self._cells_of(name)
             cells.bring_to(state.as_of)
@@ -211,6 +218,7 @@ class Account:
         state = self.state
         contact_volume.forget(state)
         satisfaction.forget(state)
+        self.care.save()
         news = [News(ALERTS, self.id, alert) for alert in self.alerts]
         for name in list(state.metrics):
             news += self._settle_metric(name)

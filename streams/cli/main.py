@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.accounts_commands import accounts_app
+from streams.cli.care_command import care
 from streams.cli.connect_check_command import connect_check
 from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
@@ -64,6 +65,7 @@ connect_app.command("explain")(connect_explain)
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)
 app.command("sql", rich_help_panel="Ask")(sql)
+app.command("care", rich_help_panel="Ask")(care)
 app.command("import", rich_help_panel="Run")(import_history)
 app.add_typer(policy_app, rich_help_panel="Promise")
 policy_app.command("run")(policy_run)

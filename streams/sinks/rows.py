@@ -15,8 +15,9 @@ from schemas.adherence import AdherenceReport
 from schemas.clock_view import ClockView
 from schemas.health_score import HealthScore
 from schemas.rejection import Rejection
+from schemas.rollup import Rollup
 from schemas.sla_event import SlaEvent
-from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, SLA_EVENTS, TopicSpec
+from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, ROLLUPS, SLA_EVENTS, TopicSpec
 
 ROW_SCHEMA = 2
 """Part of every deduplication token: grows when the same records make other rows, so that a replay may write them."""
@@ -102,6 +103,9 @@ _HEALTH_PLAIN = ("as_of", "score", "coverage", "previous_score")
 _CONTRIBUTION = (
     *("component", "signal", "value", "sub_score", "weight", "points", "change", "observed_at", "event_ids"),
 )
+_ROLLUP_TEXT = ("id", "clock", "scope", "scope_value", "bucket")
+_ROLLUP_PLAIN = ("partition", "begins_at", "as_of", "counts")
+_TIMING = ("measure", "bins", "counts")
 _ALERT_TEXT = (
     *("id", "key", "name", "state", "severity", "account_id", "summary", "conversation_id", "metric", "policy"),
     *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
@@ -123,6 +127,8 @@ _sla_event_cells = _reader(_SLA_EVENT_TEXT, _SLA_EVENT_PLAIN)
 _clock_cells = _reader(_CLOCK_TEXT, _CLOCK_PLAIN)
 _health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
 _alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
+_rollup_cells = _reader(_ROLLUP_TEXT, _ROLLUP_PLAIN)
+_timing_cells = attrgetter(*_TIMING)
 _contribution_cells = attrgetter(*_CONTRIBUTION)
 _adherence_text = attrgetter(*_ADHERENCE_TEXT)
 _standing_cells = attrgetter(*_STANDING)
@@ -162,6 +168,10 @@ def _adherence_row(report: AdherenceReport) -> Row:
 
 def _health_row(score: HealthScore) -> Row:
     return (*_health_cells(score), *_nested(score.contributions, _contribution_cells, len(_CONTRIBUTION)))
+
+
+def _rollup_row(rollup: Rollup) -> Row:
+    return (*_rollup_cells(rollup), *_nested(rollup.timings, _timing_cells, len(_TIMING)))
 
 
 def _nested(parts: Sequence[Struct], cells: Callable[[Struct], Row], width: int) -> list[list[Any]]:
@@ -209,6 +219,12 @@ TABLES: tuple[Table[Any], ...] = (
         (*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"contributions.{name}" for name in _CONTRIBUTION), *_POSITION),
         _health_row,
         attrgetter("as_of"),
+    ),
+    Table(
+        "rollups",
+        ROLLUPS,
+        (*_ROLLUP_TEXT, *_ROLLUP_PLAIN, *(f"timings.{name}" for name in _TIMING), *_POSITION),
+        _rollup_row,
     ),
     Table("alerts", ALERTS, (*_ALERT_TEXT, *_ALERT_PLAIN, *_POSITION), _alert_cells, attrgetter("occurred_at")),
     Table("rejected", REJECTED, (*_REJECTION_COLUMNS, *_POSITION), _rejection_row, attrgetter("rejected_at")),

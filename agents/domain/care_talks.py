@@ -1,0 +1,82 @@
+"""What the facts of a conversation say about care: who began it, whether the first answer was enough, whether it held.
+
+A conversation is remembered by the checksum of its id as one number, because contacts are the most frequent events of
+all: bits 0-1 who spoke first (0 nobody yet, 1 the customer, 2 we), 2-7 our answers (63 and more are 63), 8 whether it
+is resolved now, 9 whether it ever was, 10 whether it counts as solved at first contact, 11-24 the place of its labels
+at its resolution, from 25 on the hour of it. `agents.domain.care_notes` asks `step` what a fact adds.
+"""
+
+from typing import NamedTuple
+
+from schemas.sla_event import FactKind
+
+KEPT_TALKS = 256
+"""The newest conversations of each account: older ones are rarely answered or reopened, and then not counted."""
+
+FEW_ANSWERS = 1
+"""Solved at first contact: with no more answers than this, and not reopened."""
+
+_CUSTOMER, _WE, _SPEAKER = 1, 2, 3
+_ANSWER, _ANSWERS = 1 << 2, 0x3F << 2
+_RESOLVED, _BEFORE, _AT_FIRST = 1 << 8, 1 << 9, 1 << 10
+_PLACE_SHIFT, _PLACE = 11, 0x3FFF
+_HOUR_SHIFT = 25
+
+
+class TalkStep(NamedTuple):
+    """What a fact makes of a conversation, and the measures that it adds one to.
+
+    `undone` is how measures change at the hour and place of the resolution that it takes back.
+    """
+
+    talk: int
+    adds: tuple[str, ...] = ()
+    undone: tuple[tuple[str, int], ...] = ()
+
+
+def place_of(talk: int) -> int:
+    """Where the labels of the resolution lie."""
+    return talk >> _PLACE_SHIFT & _PLACE
+
+
+def hour_of(talk: int) -> int:
+    """The hour of the resolution, from the epoch on."""
+    return talk >> _HOUR_SHIFT
+
+
+def placed(talk: int, place: int) -> int:
+    """The same conversation with its labels in another place."""
+    return talk & ~(_PLACE << _PLACE_SHIFT) | place << _PLACE_SHIFT
+
+
+def is_begun(talk: int) -> bool:
+    """Whether somebody has spoken."""
+    return bool(talk & _SPEAKER)
+
+
+def contacted(talk: int, *, by_customer: bool) -> int:
+    """The conversation after somebody wrote: the first one to do so began it."""
+    if by_customer:
+        return talk if talk & _SPEAKER else talk | _CUSTOMER
+    answered = talk if talk & _ANSWERS == _ANSWERS else talk + _ANSWER
+    return answered if talk & _SPEAKER else answered | _WE
+
+
+def step(talk: int, kind: FactKind, hour: int, place: int) -> TalkStep:
+    """A conversation was resolved or reopened."""
+    if kind == "resolved" and not talk & _RESOLVED:
+        adds = ["resolutions"]
+        is_at_first = False
+        if not talk & _BEFORE:
+            adds.append("first_resolutions")
+            is_at_first = (talk & _ANSWERS) // _ANSWER <= FEW_ANSWERS
+            if is_at_first:
+                adds.append("solved_at_first_contact")
+        known = talk & (_SPEAKER | _ANSWERS) | _RESOLVED | _BEFORE | (_AT_FIRST if is_at_first else 0)
+        return TalkStep(known | place << _PLACE_SHIFT | hour << _HOUR_SHIFT, tuple(adds))
+    if kind == "reopened" and talk & _RESOLVED:
+        undone = [("reopened", 1)]
+        if talk & _AT_FIRST:
+            undone.append(("solved_at_first_contact", -1))
+        return TalkStep(talk & ~(_RESOLVED | _AT_FIRST), undone=tuple(undone))
+    return TalkStep(talk)
