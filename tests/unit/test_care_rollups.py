@@ -1,0 +1,139 @@
+"""What a partition does with care figures apart from the laws: imports handed over, bounds, names of agents."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from agents.account_agent import AccountAgent
+from agents.care_buckets import MOST_VALUES, TOLD_EVERY_US, ClockFigures
+from agents.domain.care_metrics import LEAST_OF_AN_AGENT, care_of, figures_of, merge
+from agents.domain.instant import DAY_US, HOUR_US, SECOND_US, to_datetime
+from agents.ports import LEDGER_PREFIX
+from schemas.adherence import BEYOND
+from schemas.control import Control
+from schemas.rollup import Rollup
+from schemas.topics import ROLLUPS
+from tests.account_stories import ACCOUNT, START, csat, log, sla_event, tick
+from tests.doubles import DictStates, ListEffects
+
+NOON = START + 12 * HOUR_US
+
+
+class Partition:
+    """An agent with its ports, and a log that goes on."""
+
+    def __init__(self, **options: Any) -> None:
+        self.states, self.effects, self.options, self.offset = DictStates(), ListEffects(), options, 0
+
+    def take(self, *events: Any) -> None:
+        records = log(events, self.offset, appended_at=NOON + 40 * DAY_US)
+        AccountAgent(self.states, self.effects, **self.options).process(records, 0)
+        self.offset += len(events)
+        assert self.effects.rejected == []
+
+    def parts(self, scope: str = "company", clock: str = "wall", bucket: str = "day") -> list[Rollup]:
+        return [
+            part
+            for part in self.effects.latest(ROLLUPS).values()
+            if isinstance(part, Rollup) and (part.scope, part.clock, part.bucket) == (scope, clock, bucket)
+        ]
+
+    def counts(self, *place: str) -> dict[str, int]:
+        return merge(self.parts(*place)).counts
+
+
+def test_an_import_counts_apart_and_moves_over_as_a_whole() -> None:
+    partition, clock = Partition(), "import:1"
+    partition.take(sla_event("met", NOON, team="billing", clock=clock, wall_elapsed_seconds=60.0), tick(NOON, clock))
+    partition.take(csat(5, NOON, account_id="globex"))
+    assert partition.counts("company", clock) == {"met/first_response": 1}
+    assert partition.counts("company") == {"csat": 1, "csat_score": 10_000, "csat_satisfied": 1}
+    released = Control(id="r", kind="clock_released", as_of=to_datetime(NOON), clock=clock)
+    partition.take(released, tick(NOON + DAY_US))
+    assert partition.counts("company", clock) == {}
+    assert partition.counts("company")["met/first_response"] == 1
+    assert partition.counts("team") == {"met/first_response": 1}
+    assert merge(partition.parts("account", "wall", "month")).timings == {"first_response/wall": {103: 1}}
+    assert not [key for key in partition.states.states if f"{LEDGER_PREFIX}{clock}" in key]
+
+
+def test_a_retraction_after_the_hand_over_leaves_nothing() -> None:
+    partition, clock = Partition(), "import:1"
+    partition.take(sla_event("met", NOON, clock=clock), tick(NOON, clock))
+    partition.take(sla_event("retracted", NOON + 1, previous_outcome="met"), tick(NOON + HOUR_US))
+    assert partition.counts("company")["met/first_response"] == -1
+    released = Control(id="r", kind="clock_released", as_of=to_datetime(NOON), clock=clock)
+    partition.take(released, tick(NOON + DAY_US))
+    assert partition.counts("company") == {}
+
+
+def test_what_is_untold_asks_for_a_tick_and_is_told_by_it() -> None:
+    partition = Partition()
+    partition.take(csat(5, NOON, "a"))
+    partition.take(csat(5, NOON + SECOND_US, "b"))
+    assert partition.counts()["csat"] == 1
+    waiting = [wake for key, wake in partition.states.wakes.items() if key.startswith(LEDGER_PREFIX)]
+    assert waiting == [("wall", NOON + TOLD_EVERY_US)]
+    partition.take(tick(NOON + TOLD_EVERY_US))
+    assert partition.counts()["csat"] == 2
+    assert not [key for key in partition.states.wakes if key.startswith(LEDGER_PREFIX)]
+
+
+def test_a_corrected_answer_replaces_the_wrong_one() -> None:
+    partition = Partition()
+    partition.take(csat(1, NOON, "a"), csat(5, NOON, "a", version=1), tick(NOON + HOUR_US))
+    assert partition.counts() == {"csat": 1, "csat_score": 10_000, "csat_satisfied": 1}
+
+
+def test_agents_are_kept_by_name_only_where_that_is_wanted() -> None:
+    with_names, without = Partition(), Partition(agent_figures=False)
+    for partition in (with_names, without):
+        partition.take(sla_event("met", NOON, agent="ann"), tick(NOON + HOUR_US))
+    assert with_names.counts("agent") == {"met/first_response": 1}
+    assert without.parts("agent") == []
+    assert not [key for key in without.states.states if "\0agent\0" in key]
+
+
+def test_an_agent_needs_some_cases_to_have_a_figure() -> None:
+    partition = Partition()
+    for number in range(LEAST_OF_AN_AGENT):
+        figures = figures_of(care_of(partition.parts("agent"), "30d", NOON), LEAST_OF_AN_AGENT)
+        assert {figure.value for figure in figures if figure.name == "adherence_ratio"} == {None}
+        partition.take(sla_event("met", NOON, f"c{number}", agent="ann"), tick(NOON + number * HOUR_US))
+    figures = figures_of(care_of(partition.parts("agent"), "30d", NOON), LEAST_OF_AN_AGENT)
+    assert {figure.value for figure in figures if figure.name == "adherence_ratio"} == {1.0}
+
+
+def test_values_are_bounded_and_those_of_long_ago_make_room() -> None:
+    figures = ClockFigures(DictStates(), "wall")
+    assert [figures.bounded("team", f"t{number}", 1) for number in range(MOST_VALUES)] == [
+        f"t{number}" for number in range(MOST_VALUES)
+    ]
+    assert figures.bounded("team", "one more", 2) == BEYOND
+    assert figures.bounded("team", "one more", 400) == "one more"
+
+
+def test_an_old_event_does_not_take_the_slot_of_a_newer_one() -> None:
+    partition = Partition()
+    partition.take(csat(5, NOON, "a"), csat(5, NOON - 48 * HOUR_US, "b"), tick(NOON + HOUR_US))
+    assert [to_datetime(NOON)] == [part.begins_at for part in partition.parts(bucket="hour")]
+    assert len(partition.parts(bucket="day")) == 2
+
+
+def test_onboarding_ends_at_the_first_value() -> None:
+    partition = Partition()
+    told = [("first_value", 1, None), ("signed_up", 0, None), ("progress", 2, 0.4)]
+    partition.take(
+        *(
+            replace(csat(value, NOON + day * DAY_US, name), kind="onboarding", name=name, scale=None)
+            for name, day, value in told
+        ),
+        tick(NOON + 3 * DAY_US),
+    )
+    parts = [part for bucket in ("day", "ever") for part in partition.parts(bucket=bucket)]
+    figures = {figure.name: figure for figure in figures_of(care_of(parts, "7d", NOON + 3 * DAY_US))}
+    assert figures["onboarding_progress_ratio"].value == 0.4
+    found = figures["time_to_first_value_wall_median_seconds"].value
+    assert found is not None
+    assert abs(found / 86_400 - 1) < 0.02
+    assert ACCOUNT in {part.scope_value for part in partition.parts("account", bucket="month")}
