@@ -51,11 +51,15 @@ class CareRollups:
         for account_id, as_of, deltas in self._added:
             for clock, bucket, number, labels, what, sign in deltas:
                 batch = taken[clock]
-                batch.as_of = max(batch.as_of, as_of)
+                if as_of > batch.as_of:
+                    batch.as_of = as_of
                 shared = batch.shared[bucket, number, labels]
                 shared[what] = shared.get(what, 0) + sign
-                month = ("month", _month_of(number // 24)) if bucket == "hour" else (bucket, number)
-                batch.own[account_id, *month].append((what, sign))
+                if bucket == "hour":
+                    own = batch.own[account_id, "month", _month_of(number // 24)]
+                else:
+                    own = batch.own[account_id, bucket, number]
+                own.append((what, sign))
         self._added = []
         return taken
 

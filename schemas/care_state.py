@@ -36,14 +36,14 @@ class CareMemory(Struct, array_like=True, gc=False):
     """What an account has put into the figures, so that it can be taken out again.
 
     `entries` holds 20 bytes for each of the newest contributions: what it was about (a checksum), the hour, the places
-    of its labels and of its measure's name, two bins of durations, and the amount. `talks` holds what is known of
-    conversations by the checksum of their id, in the layout of `agents.domain.care_talks`.
+    of its labels and of its measure's name, two bins of durations, and the amount. `talks` holds 12 bytes for each of
+    the newest conversations, in the layout of `agents.domain.care_talks`.
     """
 
     names: list[str] = field(default_factory=list)
     labels: list[CareLabels] = field(default_factory=list)
     entries: bytes = b""
-    talks: dict[int, int] = field(default_factory=dict)
+    talks: bytes = b""
     subscription: list[SubscriptionNote] = field(default_factory=list)
     onboarding: OnboardingNotes | None = None
     standing_tier: str = ""

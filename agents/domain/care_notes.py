@@ -42,11 +42,12 @@ _ANSWERED = frozenset({"met", "satisfied_late"})
 class CareNotes:
     """Changes the `CareMemory` of one account. Made once per account and batch."""
 
-    __slots__ = ("_entries", "_memory", "deltas")
+    __slots__ = ("_entries", "_memory", "_talks", "deltas")
 
     def __init__(self, memory: CareMemory) -> None:
         self._memory = memory
         self._entries: list[bytes] = []
+        self._talks = care_talks.Talks(memory.talks)
         self.deltas: list[CareDelta] = []
 
     # promises
@@ -90,7 +91,7 @@ class CareNotes:
 
     def take_fact(self, event: SlaEvent, at: Instant) -> None:
         """Something happened to a conversation that is no promise."""
-        kind, talks = event.kind, self._memory.talks
+        kind, talks = event.kind, self._talks
         if at < 0:
             return
         digest = crc32(event.conversation_id.encode())
@@ -100,9 +101,7 @@ class CareNotes:
                 self._contact(event, at, digest, talk)
         elif kind == "opened":
             if talk is None:
-                if len(talks) >= care_talks.KEPT_TALKS:
-                    del talks[next(iter(talks))]
-                talks[digest] = 0
+                talks.put(digest, 0)
         elif kind == "escalated":
             self._add(event, at, _ESCALATION)
         elif talk is not None:
@@ -116,12 +115,12 @@ class CareNotes:
         if not is_begun:
             self._add(event, at, _BEGUN_BY[by])
         if by == "agent" or not is_begun:
-            self._memory.talks[digest] = care_talks.contacted(talk, by_customer=by == "customer")
+            self._talks.put(digest, care_talks.contacted(talk, by_customer=by == "customer"))
 
     def _finish(self, event: SlaEvent, at: Instant, digest: int, talk: int) -> None:
         place = self._place_of(_labels_of(event))
         step = care_talks.step(talk, event.kind, at // HOUR_US, place)  # type: ignore[arg-type]  # one of two facts
-        self._memory.talks[digest] = step.talk
+        self._talks.put(digest, step.talk)
         for measure in step.adds:
             self._add(event, at, Contribution(measure))
         if step.undone:
@@ -162,6 +161,9 @@ class CareNotes:
     def save(self) -> None:
         """Write what was put in into the memory: once for a batch."""
         memory = self._memory
+        memory.talks = self._talks.to_bytes()
+        if not self._entries:
+            return
         memory.entries = b"".join((memory.entries, *self._entries))
         self._entries.clear()
         if len(memory.entries) > KEPT_ENTRIES * _ENTRY.size:
@@ -224,10 +226,10 @@ class CareNotes:
             new_place = labels.setdefault(memory.labels[place], len(labels))
             new_name = names.setdefault(memory.names[name], len(names))
             entries.append(_ENTRY.pack(about, hour, new_place, new_name, *amounts))
-        for digest, talk in memory.talks.items():
+        for digest, talk in self._talks.items():
             if care_talks.hour_of(talk):
                 new_place = labels.setdefault(memory.labels[care_talks.place_of(talk)], len(labels))
-                memory.talks[digest] = care_talks.placed(talk, new_place)
+                self._talks.put(digest, care_talks.placed(talk, new_place))
         memory.labels, memory.names, memory.entries = list(labels), list(names), b"".join(entries)
 
 

@@ -1,11 +1,14 @@
 """What the facts of a conversation say about care: who began it, whether the first answer was enough, whether it held.
 
-A conversation is remembered by the checksum of its id as one number, because contacts are the most frequent events of
-all: bits 0-1 who spoke first (0 nobody yet, 1 the customer, 2 we), 2-7 our answers (63 and more are 63), 8 whether it
-is resolved now, 9 whether it ever was, 10 whether it counts as solved at first contact, 11-24 the place of its labels
-at its resolution, from 25 on the hour of it. `agents.domain.care_notes` asks `step` what a fact adds.
+A conversation is remembered by the checksum of its id (4 bytes) as one number (8 bytes), and looked for as it lies in
+the state, because contacts are the most frequent events of all. Bits 0-1 say who spoke first (0 nobody yet, 1 the
+customer, 2 we), 2-7 count our answers (63 and more are 63), 8 whether it is resolved now, 9 whether it ever was, 10
+whether it counts as solved at first contact, 11-24 hold the place of its labels at its resolution, from 25 on the hour
+of it. `agents.domain.care_notes` asks `step` what a fact adds.
 """
 
+from collections.abc import Iterator
+from struct import Struct as Layout
 from typing import NamedTuple
 
 from schemas.sla_event import FactKind
@@ -21,6 +24,56 @@ _ANSWER, _ANSWERS = 1 << 2, 0x3F << 2
 _RESOLVED, _BEFORE, _AT_FIRST = 1 << 8, 1 << 9, 1 << 10
 _PLACE_SHIFT, _PLACE = 11, 0x3FFF
 _HOUR_SHIFT = 25
+
+
+_TALK = Layout("<IQ")
+_NUMBER = Layout("<Q")
+_DIGEST_BYTES = 4
+
+
+class Talks:
+    """The newest conversations of an account, oldest first."""
+
+    __slots__ = ("_data", "_found", "_sought")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = bytearray(data)
+        self._sought, self._found = -1, -1
+
+    def get(self, digest: int) -> int | None:
+        """What is known of a conversation; null when it is not known, or no longer."""
+        at = self._at(digest)
+        return None if at < 0 else int(_NUMBER.unpack_from(self._data, at + _DIGEST_BYTES)[0])
+
+    def put(self, digest: int, talk: int) -> None:
+        """Remember a conversation; the oldest ones make room."""
+        at = self._at(digest)
+        if at >= 0:
+            _NUMBER.pack_into(self._data, at + _DIGEST_BYTES, talk)
+            return
+        self._sought = -1
+        self._data += _TALK.pack(digest, talk)
+        if len(self._data) > KEPT_TALKS * _TALK.size:
+            del self._data[: _TALK.size]
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """All that are known."""
+        return _TALK.iter_unpack(bytes(self._data))
+
+    def to_bytes(self) -> bytes:
+        """As they are remembered."""
+        return bytes(self._data)
+
+    def _at(self, digest: int) -> int:
+        """Where a conversation lies, below 0 for nowhere. What is found across two of them is none."""
+        if digest == self._sought:
+            return self._found
+        sought = digest.to_bytes(_DIGEST_BYTES, "little")
+        at = self._data.find(sought)
+        while at > 0 and at % _TALK.size:
+            at = self._data.find(sought, at + 1)
+        self._sought, self._found = digest, at
+        return at
 
 
 class TalkStep(NamedTuple):
