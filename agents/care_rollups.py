@@ -51,8 +51,7 @@ class CareRollups:
         for account_id, as_of, deltas in self._added:
             for clock, bucket, number, labels, what, sign in deltas:
                 batch = taken[clock]
-                if as_of > batch.as_of:
-                    batch.as_of = as_of
+                batch.as_of = max(batch.as_of, as_of)
                 shared = batch.shared[bucket, number, labels]
                 shared[what] = shared.get(what, 0) + sign
                 if bucket == "hour":

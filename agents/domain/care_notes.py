@@ -47,7 +47,8 @@ class CareNotes:
     def __init__(self, memory: CareMemory) -> None:
         self._memory = memory
         self._entries: list[bytes] = []
-        self._talks = care_talks.Talks(memory.talks)
+        self._talks: care_talks.Talks | None = None
+        """Opened with the first fact: most batches have none for most accounts."""
         self.deltas: list[CareDelta] = []
 
     # promises
@@ -91,7 +92,7 @@ class CareNotes:
 
     def take_fact(self, event: SlaEvent, at: Instant) -> None:
         """Something happened to a conversation that is no promise."""
-        kind, talks = event.kind, self._talks
+        kind, talks = event.kind, self._opened_talks()
         if at < 0:
             return
         digest = crc32(event.conversation_id.encode())
@@ -115,12 +116,12 @@ class CareNotes:
         if not is_begun:
             self._add(event, at, _BEGUN_BY[by])
         if by == "agent" or not is_begun:
-            self._talks.put(digest, care_talks.contacted(talk, by_customer=by == "customer"))
+            self._opened_talks().put(digest, care_talks.contacted(talk, by_customer=by == "customer"))
 
     def _finish(self, event: SlaEvent, at: Instant, digest: int, talk: int) -> None:
         place = self._place_of(_labels_of(event))
         step = care_talks.step(talk, event.kind, at // HOUR_US, place)  # type: ignore[arg-type]  # one of two facts
-        self._talks.put(digest, step.talk)
+        self._opened_talks().put(digest, step.talk)
         for measure in step.adds:
             self._add(event, at, Contribution(measure))
         if step.undone:
@@ -131,6 +132,11 @@ class CareNotes:
 
     def _add(self, event: SlaEvent, at: Instant, what: Contribution) -> None:
         self.deltas.append(CareDelta(event.clock, "hour", at // HOUR_US, _labels_of(event), what, 1))
+
+    def _opened_talks(self) -> care_talks.Talks:
+        if self._talks is None:
+            self._talks = care_talks.Talks(self._memory.talks)
+        return self._talks
 
     # signals
 
@@ -161,7 +167,8 @@ class CareNotes:
     def save(self) -> None:
         """Write what was put in into the memory: once for a batch."""
         memory = self._memory
-        memory.talks = self._talks.to_bytes()
+        if self._talks is not None:
+            memory.talks = self._talks.to_bytes()
         if not self._entries:
             return
         memory.entries = b"".join((memory.entries, *self._entries))
@@ -226,10 +233,10 @@ class CareNotes:
             new_place = labels.setdefault(memory.labels[place], len(labels))
             new_name = names.setdefault(memory.names[name], len(names))
             entries.append(_ENTRY.pack(about, hour, new_place, new_name, *amounts))
-        for digest, talk in self._talks.items():
+        for digest, talk in self._opened_talks().items():
             if care_talks.hour_of(talk):
                 new_place = labels.setdefault(memory.labels[care_talks.place_of(talk)], len(labels))
-                self._talks.put(digest, care_talks.placed(talk, new_place))
+                self._opened_talks().put(digest, care_talks.placed(talk, new_place))
         memory.labels, memory.names, memory.entries = list(labels), list(names), b"".join(entries)
 
 
