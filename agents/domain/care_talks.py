@@ -26,52 +26,56 @@ _PLACE_SHIFT, _PLACE = 11, 0x3FFF
 _HOUR_SHIFT = 25
 
 
-_TALK = Layout("<IQ")
-_NUMBER = Layout("<Q")
-_DIGEST_BYTES = 4
+_DIGEST, _NUMBER = Layout("<I"), Layout("<Q")
 
 
 class Talks:
-    """The newest conversations of an account, oldest first."""
+    """The newest conversations of an account, oldest first: all checksums, then all numbers."""
 
-    __slots__ = ("_data", "_found", "_sought")
+    __slots__ = ("_digests", "_found", "_numbers", "_sought")
 
     def __init__(self, data: bytes) -> None:
-        self._data = bytearray(data)
+        known = len(data) // (_DIGEST.size + _NUMBER.size)
+        self._digests = bytearray(data[: known * _DIGEST.size])
+        self._numbers = bytearray(data[known * _DIGEST.size :])
         self._sought, self._found = -1, -1
 
     def get(self, digest: int) -> int | None:
         """What is known of a conversation; null when it is not known, or no longer."""
         at = self._at(digest)
-        return None if at < 0 else int(_NUMBER.unpack_from(self._data, at + _DIGEST_BYTES)[0])
+        return None if at < 0 else int(_NUMBER.unpack_from(self._numbers, 2 * at)[0])
 
     def put(self, digest: int, talk: int) -> None:
-        """Remember a conversation; the oldest ones make room."""
+        """Remember a conversation; the oldest one makes room."""
         at = self._at(digest)
         if at >= 0:
-            _NUMBER.pack_into(self._data, at + _DIGEST_BYTES, talk)
+            _NUMBER.pack_into(self._numbers, 2 * at, talk)
             return
         self._sought = -1
-        self._data += _TALK.pack(digest, talk)
-        if len(self._data) > KEPT_TALKS * _TALK.size:
-            del self._data[: _TALK.size]
+        self._digests += _DIGEST.pack(digest)
+        self._numbers += _NUMBER.pack(talk)
+        if len(self._digests) > KEPT_TALKS * _DIGEST.size:
+            del self._digests[: _DIGEST.size]
+            del self._numbers[: _NUMBER.size]
 
     def items(self) -> Iterator[tuple[int, int]]:
         """All that are known."""
-        return _TALK.iter_unpack(bytes(self._data))
+        numbers = _NUMBER.iter_unpack(bytes(self._numbers))
+        for (digest,), (talk,) in zip(_DIGEST.iter_unpack(bytes(self._digests)), numbers, strict=True):
+            yield digest, talk
 
     def to_bytes(self) -> bytes:
         """As they are remembered."""
-        return bytes(self._data)
+        return bytes(self._digests + self._numbers)
 
     def _at(self, digest: int) -> int:
-        """Where a conversation lies, below 0 for nowhere. What is found across two of them is none."""
+        """Where a checksum lies, below 0 for nowhere. What is found across two of them is none."""
         if digest == self._sought:
             return self._found
-        sought = digest.to_bytes(_DIGEST_BYTES, "little")
-        at = self._data.find(sought)
-        while at > 0 and at % _TALK.size:
-            at = self._data.find(sought, at + 1)
+        sought = _DIGEST.pack(digest)
+        at = self._digests.find(sought)
+        while at > 0 and at % _DIGEST.size:
+            at = self._digests.find(sought, at + 1)
         self._sought, self._found = digest, at
         return at
 
