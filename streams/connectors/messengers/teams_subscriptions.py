@@ -1,0 +1,236 @@
+"""Subscriptions of Microsoft Graph: made, renewed, made again; and the messages that their notifications point to.
+
+Source: Microsoft Graph documentation, "Change notifications for Microsoft Teams resources", "Reduce missing change
+notifications and removed subscriptions" (lifecycle notifications), "Create subscription".
+
+Graph itself is the memory: which subscriptions there are is asked at every start, so several processes keep the same
+ones. A notification is answered 2xx when its message is fetched and stored; until then it is Graph that keeps it, for
+up to four hours. `teams_proof` has verified it before, `teams_channel` reads it afterwards.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import aiohttp
+
+from streams.connectors.connector_contract import Deliver, Instance, PullTrouble, Refused, WebhookRequest
+from streams.connectors.messengers.teams_graph import reason_without_message
+from streams.connectors.messengers.teams_graph_api import GraphApi, graph_trouble
+from streams.connectors.messengers.teams_proof import client_states, notifications_in
+from streams.connectors.payload_reading import Json, instant, read_json, table, tables, text, word
+from streams.connectors.provider_api import provider_session
+
+log = logging.getLogger(__name__)
+
+RESOURCES = "chats/getAllMessages teams/getAllMessages"
+LIFETIME = timedelta(minutes=59)
+"""Of a subscription to chat messages; Graph gives an hour at most."""
+FETCHES_AT_ONCE = 8
+COMPLETE_SECONDS = 20.0
+"""For all messages that one request points to. Graph turns away after 3 seconds and comes again; what was stored by
+then counts once."""
+MISSED_PAUSE_SECONDS = 1.0
+
+_STEP = re.compile(r"(users|chats|teams|channels|messages|replies)\('([^'/?#\\]{1,300})'\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription that is ours. `renew_at` is long before it ends."""
+
+    id: str
+    renew_at: datetime
+
+
+class GraphSubscriptions:
+    """Keeps the subscriptions of one instance, and completes what comes of them."""
+
+    def __init__(self, instance: Instance, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Take the app, and where Graph is to call.
+
+        Raises:
+            ValueError: something is missing; the message shows no secret.
+        """
+        self._api = GraphApi(instance)
+        if instance.public_url is None:
+            raise ValueError("public_url is missing: Graph has to be told where to call")
+        self._state = client_states(instance)[0]
+        self._base = f"{instance.public_url.rstrip('/')}/in/{instance.name}"
+        # Graph does not show the clientState of a subscription; this tells whether it is still the present one.
+        self._address = f"{self._base}?of={hashlib.sha256(self._state.encode()).hexdigest()[:12]}"
+        self._resources = [each.strip("/") for each in instance.options.get("subscribe", RESOURCES).split()]
+        self._now = now
+        self._held: dict[str, Subscription] = {}
+        self._told: dict[str, str] = {}
+        self._woken = asyncio.Event()
+        self._fetching = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+    async def run(self, position: str | None, deliver: Deliver) -> None:  # noqa: ARG002 - Graph calls, and Graph remembers
+        """Keep the subscriptions until cancelled.
+
+        Raises:
+            PullTrouble: Graph refuses or is out of reach; or it has lost notifications, so that this is counted.
+        """
+        async with provider_session(self._api.url) as session:
+            self._held = await self._taken_over(session)
+            while True:
+                for resource in self._resources:
+                    self._held[resource] = await self._kept(session, resource)
+                earliest = min(each.renew_at for each in self._held.values())
+                await self._wait((earliest - self._now()).total_seconds())
+                self._heed()
+
+    async def complete(self, request: WebhookRequest) -> WebhookRequest:
+        """Notifications with the messages that they point to; what they tell of the subscriptions is seen to.
+
+        Raises:
+            PullTrouble: a message cannot be fetched now.
+        """
+        content = read_json(request.body)
+        notifications = [each for each in notifications_in(content) if isinstance(each, dict)]
+        self._hear(notifications)
+        paths = [message_path(each) for each in notifications]
+        wanted = [path for path in dict.fromkeys(paths) if path is not None]
+        if not wanted or isinstance(content, Refused):
+            return request
+        messages = await self._messages(wanted)
+        for notification, path in zip(notifications, paths, strict=True):
+            if path is not None and messages[path]:
+                notification["resourceData"] = {**table(notification, "resourceData"), **messages[path]}
+        return replace(request, body=json.dumps(content).encode())
+
+    async def _messages(self, paths: Sequence[str]) -> dict[str, Json]:
+        try:
+            async with asyncio.timeout(COMPLETE_SECONDS), provider_session(self._api.url) as session:
+                found = await asyncio.gather(*(self._message(session, path) for path in paths), return_exceptions=True)
+        except TimeoutError:
+            raise PullTrouble("Microsoft Graph takes too long") from None
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+        return dict(zip(paths, found, strict=True))
+
+    async def _message(self, session: aiohttp.ClientSession, path: str) -> Json:
+        """A chat message; empty where it is gone meanwhile."""
+        async with self._fetching:
+            answer = await self._api.call(session, "GET", path)
+        if answer.status in {404, 410}:
+            return {}
+        if answer.status != 200:
+            raise graph_trouble(answer, "show a message")
+        return table(answer.content)
+
+    def _hear(self, notifications: Iterable[Json]) -> None:
+        for each in notifications:
+            subscription, lifecycle = text(each, "subscriptionId"), word(each, "lifecycleEvent")
+            if lifecycle is not None and any(held.id == subscription for held in self._held.values()):
+                self._told[subscription or ""] = lifecycle
+                self._woken.set()
+
+    def _heed(self) -> None:
+        """Draw the consequences of what Graph has told about the subscriptions."""
+        told, self._told = self._told, {}
+        self._woken.clear()
+        for resource, held in list(self._held.items()):
+            lifecycle = told.get(held.id)
+            if lifecycle == "reauthorizationrequired":
+                self._held[resource] = replace(held, renew_at=self._now())
+            elif lifecycle == "subscriptionremoved":
+                log.warning("Microsoft Graph has removed the subscription to %s; it is made again", resource)
+                del self._held[resource]
+        if "missed" in told.values():
+            lost = "Microsoft Graph has lost notifications: messages of the last minutes may be missing"
+            raise PullTrouble(lost, retry_after_seconds=MISSED_PAUSE_SECONDS)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _taken_over(self, session: aiohttp.ClientSession) -> dict[str, Subscription]:
+        """The subscriptions that there are already, to be renewed at once. Such as we no longer want are ended."""
+        answer = await self._api.call(session, "GET", "/subscriptions")
+        if answer.status != 200:
+            raise graph_trouble(answer, "show the subscriptions")
+        found: dict[str, Subscription] = {}
+        for each in tables(answer.content, "value"):
+            address, subscription = text(each, "notificationUrl") or "", text(each, "id")
+            if subscription is None or address.partition("?")[0] != self._base:
+                continue
+            resource = (text(each, "resource") or "").strip("/")
+            if address == self._address and resource in self._resources and resource not in found:
+                found[resource] = Subscription(subscription, self._now())
+            else:
+                await self._api.call(session, "DELETE", f"/subscriptions/{quote(subscription, safe='')}")
+        return found
+
+    async def _kept(self, session: aiohttp.ClientSession, resource: str) -> Subscription:
+        held = self._held.get(resource)
+        if held is not None and held.renew_at > self._now():
+            return held
+        renewed = await self._renewed(session, held) if held is not None else None
+        return renewed or await self._made(session, resource)
+
+    async def _renewed(self, session: aiohttp.ClientSession, held: Subscription) -> Subscription | None:
+        """The subscription with a new end, which authorizes it again as well; null where it is gone."""
+        until = (self._now() + LIFETIME).isoformat()
+        path = f"/subscriptions/{quote(held.id, safe='')}"
+        answer = await self._api.call(session, "PATCH", path, {"expirationDateTime": until})
+        if answer.status in {404, 410}:
+            return None
+        if answer.status != 200:
+            raise graph_trouble(answer, "renew a subscription")
+        return self._lasting(held.id, answer.content)
+
+    async def _made(self, session: aiohttp.ClientSession, resource: str) -> Subscription:
+        wanted = {
+            "changeType": "created,updated,deleted",
+            "notificationUrl": self._address,
+            "lifecycleNotificationUrl": self._address,
+            "resource": resource,
+            "expirationDateTime": (self._now() + LIFETIME).isoformat(),
+            "clientState": self._state,
+        }
+        answer = await self._api.call(session, "POST", "/subscriptions", wanted)
+        made = text(answer.content, "id")
+        if answer.status != 201 or made is None:
+            raise graph_trouble(answer, f"subscribe to {resource}")
+        log.info("Microsoft Graph: subscribed to %s", resource)
+        return self._lasting(made, answer.content)
+
+    def _lasting(self, subscription: str, content: Json) -> Subscription:
+        now = self._now()
+        ends_at = instant(content, "expirationDateTime") or now + LIFETIME
+        return Subscription(subscription, now + (ends_at - now) / 2)
+
+
+def message_path(notification: Json) -> str | None:
+    """Where the message is that a notification points to, as a path of Graph; null where nothing is to be fetched.
+
+    The payload names it; so it is taken apart and put together again, and leads to messages and nowhere else.
+    """
+    if word(notification, "changeType") is None or reason_without_message(notification) != "needs_fetch":
+        return None
+    steps = [_STEP.fullmatch(step) for step in (text(notification, "resource") or "").strip("/").split("/")]
+    found = [step for step in steps if step is not None]
+    if len(found) < len(steps) or found[-1][1] not in {"messages", "replies"}:
+        return None
+    return "".join(f"/{step[1]}/{quote(step[2], safe='')}" for step in found)
+
+
+def subscriptions_of(instance: Instance) -> GraphSubscriptions | None:
+    """What subscribes for an instance that names an app (`client_id`); for others somebody else has subscribed.
+
+    Raises:
+        ValueError: see `GraphSubscriptions`.
+    """
+    return GraphSubscriptions(instance) if instance.options.get("client_id") else None
