@@ -1,0 +1,101 @@
+"""Discord on this machine: the gateway with sessions that can be resumed, and the API for messages and members."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from typing_extensions import override
+
+from tests.providers.local_provider import LocalProvider
+
+TOKEN = "bot-token-that-is-a-secret"
+INTERVAL_MILLISECONDS = 40
+
+
+class LocalDiscord(LocalProvider):
+    """A gateway that takes one bot; what it is told, it remembers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[dict[str, Any]] = []
+        self.beats = 0
+        self.answers_beats = True
+        self.gateway: dict[str, Any] = {}
+        self.guilds: tuple[str, ...] = ()
+        self.channels: dict[str, list[dict[str, Any]]] = {}
+        self.members: dict[str, list[str]] = {}
+        self.throttled = 0
+        self.asked: list[str] = []
+        self.seq = 0
+
+    @override
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            web.get("/api/gateway/bot", self._gateway),
+            web.get("/api/channels/{channel}/messages", self._messages),
+            web.get("/api/guilds/{guild}/members/{user}", self._member),
+            web.get("/", self._socket),
+            web.get("/again/", self._socket),
+        ]
+
+    def told(self, operation: int) -> list[Any]:
+        return [each["d"] for each in self.heard if each["op"] == operation]
+
+    def has_heard(self, operation: int, times: int = 1) -> bool:
+        return len(self.told(operation)) >= times
+
+    async def tell(self, name: str, data: Mapping[str, Any]) -> None:
+        self.seq += 1
+        await self.send({"op": 0, "t": name, "s": self.seq, "d": dict(data)})
+
+    async def send(self, payload: Mapping[str, Any]) -> None:
+        await self.sockets[-1].send_json(dict(payload))
+
+    async def _gateway(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bot {TOKEN}":
+            return web.json_response({"message": "401: Unauthorized", "code": 0}, status=401)
+        limit = {"total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": 1}
+        url = self.url.replace("http", "ws")
+        return web.json_response({"url": url, "shards": 1, "session_start_limit": limit} | self.gateway)
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        assert request.query["v"] == "10"
+        socket = await self.opened(request)
+        await socket.send_json({"op": 10, "d": {"heartbeat_interval": INTERVAL_MILLISECONDS}})
+        async for message in socket:
+            await self._answer(socket, message.json())
+        return socket
+
+    async def _answer(self, socket: web.WebSocketResponse, said: dict[str, Any]) -> None:
+        if said["op"] == 1:
+            self.beats += 1
+            if self.answers_beats:
+                await socket.send_json({"op": 11})
+            return
+        self.heard.append(said)
+        if said["op"] == 2:
+            self.seq = 0
+            guilds = [{"id": guild, "unavailable": True} for guild in self.guilds]
+            url = self.url.replace("http", "ws") + "/again"
+            session = f"session-{len(self.told(2))}"
+            await self.tell("READY", {"v": 10, "session_id": session, "resume_gateway_url": url, "guilds": guilds})
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        channel, after = request.match_info["channel"], int(request.query["after"])
+        self.asked.append(channel)
+        if self.throttled:
+            self.throttled -= 1
+            await asyncio.sleep(0)
+            return web.json_response({"retry_after": 0.25, "global": False}, status=429, headers={"Retry-After": "1"})
+        if channel not in self.channels:
+            return web.json_response({"message": "Missing Access", "code": 50001}, status=403)
+        behind = [message for message in self.channels[channel] if int(message["id"]) > after]
+        page = sorted(behind, key=lambda message: int(message["id"]))[: int(request.query["limit"])]
+        return web.json_response(page[::-1])
+
+    async def _member(self, request: web.Request) -> web.Response:
+        roles = self.members.get(request.match_info["user"])
+        if roles is None:
+            return web.json_response({"message": "Unknown Member", "code": 10007}, status=404)
+        return web.json_response({"roles": roles, "user": {"id": request.match_info["user"]}})
