@@ -1,6 +1,10 @@
-"""Discord on this machine: the gateway with sessions that can be resumed, and the API for messages and members."""
+"""Discord on this machine: the gateway with sessions that can be resumed, and the API for messages and members.
+
+discord.py's own client works against it.
+"""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +15,14 @@ from tests.providers.local_provider import LocalProvider
 
 TOKEN = "bot-token-that-is-a-secret"
 INTERVAL_MILLISECONDS = 40
+BOT = {"id": "1", "username": "bot", "discriminator": "0", "avatar": None, "bot": True, "global_name": None}
+
+
+def as_discord(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON with the media type alone, without a charset: discord.py compares it."""
+    return web.Response(
+        body=json.dumps(content).encode(), status=status, headers=headers, content_type="application/json"
+    )
 
 
 class LocalDiscord(LocalProvider):
@@ -21,6 +33,7 @@ class LocalDiscord(LocalProvider):
         self.heard: list[dict[str, Any]] = []
         self.beats = 0
         self.answers_beats = True
+        self.begins_sessions = True
         self.gateway: dict[str, Any] = {}
         self.guilds: tuple[str, ...] = ()
         self.channels: dict[str, list[dict[str, Any]]] = {}
@@ -35,7 +48,10 @@ class LocalDiscord(LocalProvider):
             web.get("/api/gateway/bot", self._gateway),
             web.get("/api/channels/{channel}/messages", self._messages),
             web.get("/api/guilds/{guild}/members/{user}", self._member),
+            web.get("/api/users/@me", self._bot),
+            web.get("/api/oauth2/applications/@me", self._application),
             web.get("/", self._socket),
+            web.get("/again", self._socket),
             web.get("/again/", self._socket),
         ]
 
@@ -54,10 +70,10 @@ class LocalDiscord(LocalProvider):
 
     async def _gateway(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bot {TOKEN}":
-            return web.json_response({"message": "401: Unauthorized", "code": 0}, status=401)
+            return as_discord({"message": "401: Unauthorized", "code": 0}, status=401)
         limit = {"total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": 1}
         url = self.url.replace("http", "ws")
-        return web.json_response({"url": url, "shards": 1, "session_start_limit": limit} | self.gateway)
+        return as_discord({"url": url, "shards": 1, "session_start_limit": limit} | self.gateway)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         assert request.query["v"] == "10"
@@ -74,12 +90,20 @@ class LocalDiscord(LocalProvider):
                 await socket.send_json({"op": 11})
             return
         self.heard.append(said)
-        if said["op"] == 2:
+        if said["op"] == 2 and self.begins_sessions:
             self.seq = 0
             guilds = [{"id": guild, "unavailable": True} for guild in self.guilds]
             url = self.url.replace("http", "ws") + "/again"
             session = f"session-{len(self.told(2))}"
-            await self.tell("READY", {"v": 10, "session_id": session, "resume_gateway_url": url, "guilds": guilds})
+            words = {"v": 10, "user": BOT, "application": {"id": "1", "flags": 0}, "guilds": guilds}
+            await self.tell("READY", {"session_id": session, "resume_gateway_url": url, **words})
+
+    async def _bot(self, request: web.Request) -> web.Response:
+        return as_discord(BOT)
+
+    async def _application(self, request: web.Request) -> web.Response:
+        words = {"bot_public": True, "bot_require_code_grant": False, "rpc_origins": [], "verify_key": ""}
+        return as_discord({"id": "1", "name": "bot", "description": "", "icon": None, "owner": BOT, "flags": 0} | words)
 
     async def _messages(self, request: web.Request) -> web.Response:
         channel, after = request.match_info["channel"], int(request.query["after"])
@@ -87,15 +111,15 @@ class LocalDiscord(LocalProvider):
         if self.throttled:
             self.throttled -= 1
             await asyncio.sleep(0)
-            return web.json_response({"retry_after": 0.25, "global": False}, status=429, headers={"Retry-After": "1"})
+            return as_discord({"retry_after": 0.25, "global": False}, status=429, headers={"Retry-After": "1"})
         if channel not in self.channels:
-            return web.json_response({"message": "Missing Access", "code": 50001}, status=403)
+            return as_discord({"message": "Missing Access", "code": 50001}, status=403)
         behind = [message for message in self.channels[channel] if int(message["id"]) > after]
         page = sorted(behind, key=lambda message: int(message["id"]))[: int(request.query["limit"])]
-        return web.json_response(page[::-1])
+        return as_discord(page[::-1])
 
     async def _member(self, request: web.Request) -> web.Response:
         roles = self.members.get(request.match_info["user"])
         if roles is None:
-            return web.json_response({"message": "Unknown Member", "code": 10007}, status=404)
-        return web.json_response({"roles": roles, "user": {"id": request.match_info["user"]}})
+            return as_discord({"message": "Unknown Member", "code": 10007}, status=404)
+        return as_discord({"roles": roles, "user": {"id": request.match_info["user"]}})

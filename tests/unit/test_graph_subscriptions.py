@@ -82,8 +82,8 @@ def pointing(change: str = "created", **words: Any) -> dict[str, Any]:
     } | words
 
 
-def lifecycle(event: str, subscription: str = "subscription-1", **words: Any) -> dict[str, Any]:
-    return {"subscriptionId": subscription, "lifecycleEvent": event, "clientState": "a state"} | words
+def lifecycle(event: str) -> dict[str, Any]:
+    return {"subscriptionId": "subscription-1", "lifecycleEvent": event, "clientState": "a state"}
 
 
 def request_of(*notifications: Any) -> WebhookRequest:
@@ -124,7 +124,7 @@ def test_a_subscription_is_renewed_again_and_again(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("event", "calls"), [("reauthorizationRequired", ("PATCH", 1)), ("subscriptionRemoved", ("POST", 3))]
+    ("event", "calls"), [("reauthorizationRequired", ("PATCH", 2)), ("subscriptionRemoved", ("POST", 3))]
 )
 def test_what_graph_says_about_a_subscription_is_seen_to(event: str, calls: tuple[str, int]) -> None:
     async def play(scene: Scene) -> None:
@@ -132,7 +132,9 @@ def test_what_graph_says_about_a_subscription_is_seen_to(event: str, calls: tupl
         async with pulling(puller, scene.shelf):
             await until(scene.has_subscribed)
             await asyncio.sleep(0.05)
-            await puller.complete(request_of(lifecycle(event, "somebody else's"), lifecycle(event)))
+            if event == "subscriptionRemoved":
+                del scene.graph.subscriptions["subscription-1"]
+            await puller.complete(request_of(lifecycle(event)))
             await until(lambda: scene.graph.called(calls[0]) == calls[1])
 
     played(play)
@@ -240,6 +242,21 @@ def test_a_message_that_a_notification_points_to_is_fetched_and_put_into_its_pla
         assert scene.graph.called("GET /chats") == 2
         for nothing in (request_of(pointing(resourceData=CHAT_MESSAGE)), request_of(), request_of(5, None, "x")):
             assert await scene.puller().complete(nothing) is nothing
+
+    played(play)
+
+
+def test_a_message_that_may_not_be_read_harms_no_neighbour_but_if_none_may_it_is_told() -> None:
+    async def play(scene: Scene) -> None:
+        scene.graph.messages[f"/chats/{CHAT}/messages/{MESSAGE}"] = CHAT_MESSAGE
+        forbidden: tuple[int, dict[str, Any], dict[str, str]] = (403, {"error": {"code": "Forbidden"}}, {})
+        neighbour = pointing(resource=f"chats('{CHAT}')/messages('2')")
+        scene.graph.moods = [forbidden]
+        whole = await scene.puller().complete(request_of(neighbour, pointing()))
+        assert [len(each["resourceData"]) for each in json.loads(whole.body)["value"]].count(2) == 1
+        scene.graph.moods = [forbidden, forbidden]
+        with pytest.raises(PullTrouble, match="Forbidden"):
+            await scene.puller().complete(request_of(neighbour, pointing()))
 
     played(play)
 

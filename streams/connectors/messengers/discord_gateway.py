@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 API_URL = "https://discord.com/api/v10"
 GATEWAY_DOMAIN = "discord.gg"
 VERSION = "v=10&encoding=json"
-USER_AGENT = "DiscordBot (https://github.com/careline, 1)"
-"""Discord asks for this form: `DiscordBot ($url, $versionNumber)`."""
+USER_AGENT = "DiscordBot (careline, 1)"
+"""Discord asks for this form: `DiscordBot (what, version)`."""
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID_SESSION, HELLO, ACKNOWLEDGED = 0, 1, 2, 6, 7, 9, 10, 11
 """Operations."""
@@ -238,9 +238,7 @@ class _Connection:
         elif operation == ACKNOWLEDGED:
             await self._acknowledged()
         elif operation == INVALID_SESSION:
-            if payload.get("d") is not True:
-                await self._forget_session()
-            await self._gateway.sleep(random.uniform(*INVALID_SECONDS))  # noqa: S311 - Discord asks for chance
+            await self._invalid(resumable=payload.get("d") is True)
         return operation not in {RECONNECT, INVALID_SESSION}
 
     async def _dispatched(self, payload: Json, received: str) -> None:
@@ -288,6 +286,13 @@ class _Connection:
             self._storing = True
             await self._deliver([], self._at.written(), self._beat.sent_at)
             self._storing = False
+
+    async def _invalid(self, *, resumable: bool) -> None:
+        if self._at.session_id is None:
+            raise PullTrouble("Discord begins no new session for now")
+        if not resumable:
+            await self._forget_session()
+        await self._gateway.sleep(random.uniform(*INVALID_SECONDS))  # noqa: S311 - Discord asks for chance
 
     async def _forget_session(self) -> None:
         self._at = self._at.without_session()

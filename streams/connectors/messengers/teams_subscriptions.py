@@ -10,21 +10,20 @@ up to four hours. `teams_proof` has verified it before, `teams_channel` reads it
 
 import asyncio
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import aiohttp
 
 from streams.connectors.connector_contract import Deliver, Instance, PullTrouble, Refused, WebhookRequest
-from streams.connectors.messengers.teams_graph import reason_without_message
+from streams.connectors.messengers.teams_graph import LIFECYCLE, reason_without_message
 from streams.connectors.messengers.teams_graph_api import GraphApi, graph_trouble
 from streams.connectors.messengers.teams_proof import client_states, notifications_in
-from streams.connectors.payload_reading import Json, instant, read_json, table, tables, text, word
+from streams.connectors.payload_reading import Json, Malformed, as_json, instant, read_json, table, tables, text, word
 from streams.connectors.provider_api import provider_session
 
 log = logging.getLogger(__name__)
@@ -37,16 +36,9 @@ COMPLETE_SECONDS = 20.0
 """For all messages that one request points to. Graph turns away after 3 seconds and comes again; what was stored by
 then counts once."""
 MISSED_PAUSE_SECONDS = 1.0
+GONE = frozenset({404, 410})
 
 _STEP = re.compile(r"(users|chats|teams|channels|messages|replies)\('([^'/?#\\]{1,300})'\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A subscription that is ours. `renew_at` is long before it ends."""
-
-    id: str
-    renew_at: datetime
 
 
 class GraphSubscriptions:
@@ -67,8 +59,7 @@ class GraphSubscriptions:
         self._address = f"{self._base}?of={hashlib.sha256(self._state.encode()).hexdigest()[:12]}"
         self._resources = [each.strip("/") for each in instance.options.get("subscribe", RESOURCES).split()]
         self._now = now
-        self._held: dict[str, Subscription] = {}
-        self._told: dict[str, str] = {}
+        self._told: set[str] = set()
         self._woken = asyncio.Event()
         self._fetching = asyncio.Semaphore(FETCHES_AT_ONCE)
 
@@ -79,13 +70,10 @@ class GraphSubscriptions:
             PullTrouble: Graph refuses or is out of reach; or it has lost notifications, so that this is counted.
         """
         async with provider_session(self._api.url) as session:
-            self._held = await self._taken_over(session)
             while True:
-                for resource in self._resources:
-                    self._held[resource] = await self._kept(session, resource)
-                earliest = min(each.renew_at for each in self._held.values())
-                await self._wait((earliest - self._now()).total_seconds())
-                self._heed()
+                there = await self._there(session)
+                ends = [await self._kept(session, resource, there.get(resource)) for resource in self._resources]
+                await self._wait((min(ends) - self._now()) / 2)
 
     async def complete(self, request: WebhookRequest) -> WebhookRequest:
         """Notifications with the messages that they point to; what they tell of the subscriptions is seen to.
@@ -104,7 +92,10 @@ class GraphSubscriptions:
         for notification, path in zip(notifications, paths, strict=True):
             if path is not None and messages[path]:
                 notification["resourceData"] = {**table(notification, "resourceData"), **messages[path]}
-        return replace(request, body=json.dumps(content).encode())
+        try:
+            return replace(request, body=as_json(content))
+        except Malformed:  # nested too deeply to be written down: it goes on as it came
+            return request
 
     async def _messages(self, paths: Sequence[str]) -> dict[str, Json]:
         try:
@@ -112,105 +103,91 @@ class GraphSubscriptions:
                 found = await asyncio.gather(*(self._message(session, path) for path in paths), return_exceptions=True)
         except TimeoutError:
             raise PullTrouble("Microsoft Graph takes too long") from None
-        for each in found:
-            if isinstance(each, BaseException):
-                raise each
-        return dict(zip(paths, found, strict=True))
+        troubles = [each for each in found if isinstance(each, BaseException)]
+        for trouble in troubles:
+            # One message that may not be read harms none of its neighbours; if none may, somebody has to see to it.
+            if not isinstance(trouble, PullTrouble) or not trouble.hopeless or len(troubles) == len(found):
+                raise trouble
+            log.warning("A notification is left as it came: %s", trouble)
+        return {path: {} if isinstance(each, BaseException) else each for path, each in zip(paths, found, strict=True)}
 
     async def _message(self, session: aiohttp.ClientSession, path: str) -> Json:
         """A chat message; empty where it is gone meanwhile."""
         async with self._fetching:
             answer = await self._api.call(session, "GET", path)
-        if answer.status in {404, 410}:
+        if answer.status in GONE:
             return {}
         if answer.status != 200:
-            raise graph_trouble(answer, "show a message")
+            raise PullTrouble(str(graph_trouble(answer, "show a message")), hopeless=True)
         return table(answer.content)
 
     def _hear(self, notifications: Iterable[Json]) -> None:
-        for each in notifications:
-            subscription, lifecycle = text(each, "subscriptionId"), word(each, "lifecycleEvent")
-            if lifecycle is not None and any(held.id == subscription for held in self._held.values()):
-                self._told[subscription or ""] = lifecycle
-                self._woken.set()
+        told = {said for each in notifications if (said := word(each, "lifecycleEvent")) in LIFECYCLE}
+        if told:
+            log.info("Microsoft Graph says of a subscription: %s", ", ".join(sorted(told)))
+            self._told |= told
+            self._woken.set()
 
-    def _heed(self) -> None:
-        """Draw the consequences of what Graph has told about the subscriptions."""
-        told, self._told = self._told, {}
-        self._woken.clear()
-        for resource, held in list(self._held.items()):
-            lifecycle = told.get(held.id)
-            if lifecycle == "reauthorizationrequired":
-                self._held[resource] = replace(held, renew_at=self._now())
-            elif lifecycle == "subscriptionremoved":
-                log.warning("Microsoft Graph has removed the subscription to %s; it is made again", resource)
-                del self._held[resource]
-        if "missed" in told.values():
-            lost = "Microsoft Graph has lost notifications: messages of the last minutes may be missing"
-            raise PullTrouble(lost, retry_after_seconds=MISSED_PAUSE_SECONDS)
+    async def _wait(self, span: timedelta) -> None:
+        """Wait until it is time to renew, or until Graph has said something about the subscriptions.
 
-    async def _wait(self, seconds: float) -> None:
+        Raises:
+            PullTrouble: it has said that it lost notifications.
+        """
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
+            async with asyncio.timeout(max(0.0, span.total_seconds())):
                 await self._woken.wait()
         except TimeoutError:
             return
+        told, self._told = self._told, set()
+        self._woken.clear()
+        if "missed" in told:
+            lost = "Microsoft Graph has lost notifications: messages of the last minutes may be missing"
+            raise PullTrouble(lost, retry_after_seconds=MISSED_PAUSE_SECONDS)
 
-    async def _taken_over(self, session: aiohttp.ClientSession) -> dict[str, Subscription]:
-        """The subscriptions that there are already, to be renewed at once. Such as we no longer want are ended."""
+    async def _there(self, session: aiohttp.ClientSession) -> dict[str, str]:
+        """The subscriptions of ours that there are, by what they are to. Such as we no longer want are ended."""
         answer = await self._api.call(session, "GET", "/subscriptions")
         if answer.status != 200:
             raise graph_trouble(answer, "show the subscriptions")
-        found: dict[str, Subscription] = {}
+        found: dict[str, str] = {}
         for each in tables(answer.content, "value"):
             address, subscription = text(each, "notificationUrl") or "", text(each, "id")
             if subscription is None or address.partition("?")[0] != self._base:
                 continue
             resource = (text(each, "resource") or "").strip("/")
             if address == self._address and resource in self._resources and resource not in found:
-                found[resource] = Subscription(subscription, self._now())
+                found[resource] = subscription
             else:
                 await self._api.call(session, "DELETE", f"/subscriptions/{quote(subscription, safe='')}")
         return found
 
-    async def _kept(self, session: aiohttp.ClientSession, resource: str) -> Subscription:
-        held = self._held.get(resource)
-        if held is not None and held.renew_at > self._now():
-            return held
-        renewed = await self._renewed(session, held) if held is not None else None
-        return renewed or await self._made(session, resource)
-
-    async def _renewed(self, session: aiohttp.ClientSession, held: Subscription) -> Subscription | None:
-        """The subscription with a new end, which authorizes it again as well; null where it is gone."""
+    async def _kept(self, session: aiohttp.ClientSession, resource: str, subscription: str | None) -> datetime:
+        """When the subscription to a resource ends, after it was renewed, which authorizes it again, or made."""
         until = (self._now() + LIFETIME).isoformat()
-        path = f"/subscriptions/{quote(held.id, safe='')}"
-        answer = await self._api.call(session, "PATCH", path, {"expirationDateTime": until})
-        if answer.status in {404, 410}:
-            return None
-        if answer.status != 200:
-            raise graph_trouble(answer, "renew a subscription")
-        return self._lasting(held.id, answer.content)
-
-    async def _made(self, session: aiohttp.ClientSession, resource: str) -> Subscription:
+        if subscription is not None:
+            path = f"/subscriptions/{quote(subscription, safe='')}"
+            answer = await self._api.call(session, "PATCH", path, {"expirationDateTime": until})
+            if answer.status == 200:
+                return self._end_in(answer.content)
+            if answer.status not in GONE:
+                raise graph_trouble(answer, "renew a subscription")
         wanted = {
             "changeType": "created,updated,deleted",
             "notificationUrl": self._address,
             "lifecycleNotificationUrl": self._address,
             "resource": resource,
-            "expirationDateTime": (self._now() + LIFETIME).isoformat(),
+            "expirationDateTime": until,
             "clientState": self._state,
         }
         answer = await self._api.call(session, "POST", "/subscriptions", wanted)
-        made = text(answer.content, "id")
-        if answer.status != 201 or made is None:
+        if answer.status != 201:
             raise graph_trouble(answer, f"subscribe to {resource}")
         log.info("Microsoft Graph: subscribed to %s", resource)
-        return self._lasting(made, answer.content)
+        return self._end_in(answer.content)
 
-    def _lasting(self, subscription: str, content: Json) -> Subscription:
-        now = self._now()
-        ends_at = instant(content, "expirationDateTime") or now + LIFETIME
-        return Subscription(subscription, now + (ends_at - now) / 2)
+    def _end_in(self, content: Json) -> datetime:
+        return instant(content, "expirationDateTime") or self._now() + LIFETIME
 
 
 def message_path(notification: Json) -> str | None:
