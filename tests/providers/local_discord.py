@@ -6,6 +6,7 @@ discord.py's own client works against it.
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -41,6 +42,7 @@ class LocalDiscord(LocalProvider):
         self.throttled = 0
         self.asked: list[str] = []
         self.seq = 0
+        self.dispatched: list[dict[str, Any]] = []
 
     @override
     def routes(self) -> Sequence[web.RouteDef]:
@@ -63,7 +65,9 @@ class LocalDiscord(LocalProvider):
 
     async def tell(self, name: str, data: Mapping[str, Any]) -> None:
         self.seq += 1
-        await self.send({"op": 0, "t": name, "s": self.seq, "d": dict(data)})
+        self.dispatched.append({"op": 0, "t": name, "s": self.seq, "d": dict(data)})
+        with suppress(ConnectionError):  # nobody may be there; what is told is told again to whoever resumes
+            await self.send(self.dispatched[-1])
 
     async def send(self, payload: Mapping[str, Any]) -> None:
         await self.sockets[-1].send_json(dict(payload))
@@ -92,11 +96,17 @@ class LocalDiscord(LocalProvider):
         self.heard.append(said)
         if said["op"] == 2 and self.begins_sessions:
             self.seq = 0
+            self.dispatched.clear()
             guilds = [{"id": guild, "unavailable": True} for guild in self.guilds]
             url = self.url.replace("http", "ws") + "/again"
             session = f"session-{len(self.told(2))}"
             words = {"v": 10, "user": BOT, "application": {"id": "1", "flags": 0}, "guilds": guilds}
             await self.tell("READY", {"session_id": session, "resume_gateway_url": url, **words})
+
+        if said["op"] == 6 and said["d"]["session_id"] == f"session-{len(self.told(2))}":
+            for missed in self.dispatched[said["d"]["seq"] :]:
+                await socket.send_json(missed)
+            await self.tell("RESUMED", {})
 
     async def _bot(self, request: web.Request) -> web.Response:
         return as_discord(BOT)
