@@ -58,7 +58,8 @@ class Intake:
             whole = await connector.complete(request)
             counts = await self._store.store(connector.instance, connector.normaliser, whole)
         except PullTrouble as trouble:
-            log.warning("%s: %s. The sender is asked to come again", name, str(trouble))
+            level = logging.WARNING if trouble.hopeless else logging.INFO
+            log.log(level, "%s: %s. The sender is asked to come again", name, str(trouble))
             return not_now(name, "not_fetched")
         except KafkaNotTaking:
             return not_now(name, "kafka_not_taking")

@@ -191,7 +191,7 @@ def test_what_graph_refuses(
         assert trouble.hopeless is hopeless
         assert words in str(trouble)
         assert "\n" not in str(trouble)
-        assert trouble.retry_after_seconds == {429: 17.0, 503: 10.0}.get(status)
+        assert trouble.retry_after_seconds == {429: 17.0}.get(status)
 
     played(play)
 

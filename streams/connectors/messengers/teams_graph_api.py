@@ -19,8 +19,6 @@ GRAPH_URL = "https://graph.microsoft.com"
 LOGIN_URL = "https://login.microsoftonline.com"
 RENEW_BEFORE_SECONDS = 300.0
 """A token is renewed so long before it ends: clocks differ, and a call takes its time."""
-BUSY_SECONDS = 10.0
-"""How long Graph is left alone when it is busy and does not say for how long."""
 
 HOPELESS = frozenset({"invalid_client", "unauthorized_client", "invalid_request", "invalid_scope", "access_denied"})
 """Why no token is given to an app, where asking again does not help: its id, its tenant or its secret is wrong."""
@@ -59,8 +57,8 @@ class GraphApi:
             self._token_until = 0.0
             answer = await self._asked(session, method, path, content)
         if answer.status == 429 or answer.status >= 500:
-            wait = answer.retry_after_seconds or BUSY_SECONDS
-            self._busy_until = max(self._busy_until, time.monotonic() + wait)
+            wait = answer.retry_after_seconds
+            self._busy_until = max(self._busy_until, time.monotonic() + (wait or 0.0))
             raise PullTrouble(f"Microsoft Graph is busy ({answer.status})", retry_after_seconds=wait)
         return answer
 
