@@ -54,8 +54,7 @@ class ConnectService:
         self._plan = plan
         self._directory = AccountsDirectory(setup.accounts)
         pulled = [source.instance for source in setup.sources]
-        routed = [route.instance for route in setup.routes.values()]
-        self._instances = [*routed, *(each for each in pulled if each.name not in setup.routes)]
+        self._instances = [*(route.instance for route in setup.routes.values()), *pulled]
         self._publisher = KafkaPublisher(
             plan.servers, plan.topic_prefix, prepare=self._prepare, options=plan.kafka_options
         )

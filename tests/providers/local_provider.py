@@ -46,6 +46,7 @@ class LocalProvider:
         self.url = ""
         self.sockets: list[web.WebSocketResponse] = []
         self.connected = asyncio.Event()
+        self.answers_pings = True
 
     def routes(self) -> Sequence[web.RouteDef]:
         raise NotImplementedError
@@ -71,7 +72,7 @@ class LocalProvider:
         return len(self.sockets) == sockets
 
     async def opened(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
         self.sockets.append(socket)
         self.connected.set()

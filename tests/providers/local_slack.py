@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from typing_extensions import override
 
 from tests.providers.local_provider import LocalProvider
@@ -40,7 +40,8 @@ class LocalSlack(LocalProvider):
         socket = await self.opened(request)
         await socket.send_json({"type": "hello", "num_connections": len(self.sockets), "debug_info": {"host": "local"}})
         async for message in socket:
-            self.acknowledged.append(json.loads(message.data)["envelope_id"])
+            if message.type is WSMsgType.TEXT:
+                self.acknowledged.append(json.loads(message.data)["envelope_id"])
         return socket
 
     async def tell(self, envelope_id: str, event: Mapping[str, Any], connection: int = -1) -> None:

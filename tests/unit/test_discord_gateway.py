@@ -149,6 +149,7 @@ def test_codes_that_the_gateway_closes_with(code: int, resumable: bool) -> None:
         assert not trouble.hopeless
         assert str(code) in str(trouble)
         assert scene.position.resumable is resumable
+        assert (scene.position.owed_since is None) is resumable  # also before the first heartbeat has come back
 
     played(play)
 

@@ -310,7 +310,11 @@ def test_each_instance_shows_a_state_of_its_own_that_follows_from_the_secret() -
     assert client_states(Instance("teams", "teams", tokens=("by hand",))) == ["by hand"]
 
 
-def test_the_whole_way_from_a_subscription_to_an_event() -> None:
+def test_the_whole_way_from_a_subscription_to_an_event_without_a_word_of_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
     async def play(scene: Scene) -> None:
         published, recorder = ListPublisher(), CountingRecorder()
         port = unused_port()
@@ -338,6 +342,7 @@ def test_the_whole_way_from_a_subscription_to_an_event() -> None:
         (event,) = published.interactions
         assert (event.id, event.text, event.conversation_id) == (MESSAGE, "It is broken", f"teams:{CHAT}")
         assert recorder.answers["teams", 503, "not_fetched"] == 1
+        assert not [secret for secret in (CLIENT_SECRET, state, "token-1") if secret in caplog.text]
 
     played(play)
 

@@ -19,6 +19,7 @@ from streams.connectors import provider_api
 from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.connector_contract import Connector, Headers, Instance, PullTrouble, WebhookRequest
 from streams.connectors.event_store import EventStore
+from streams.connectors.messengers import slack_socket
 from streams.connectors.messengers.slack_channel import SLACK, SlackEvents
 from streams.connectors.messengers.slack_socket import SocketMode, socket_mode_of
 from streams.connectors.pull_runner import PulledSource, PullRunner
@@ -89,6 +90,17 @@ def test_a_connection_outlives_the_patience_for_a_call(monkeypatch: pytest.Monke
             await asyncio.sleep(0.3)
             await slack.tell("E1", message(1))
             await until(lambda: slack.acknowledged == ["E1"])
+
+    played(scene)
+
+
+def test_a_line_that_does_not_answer_pings_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slack_socket, "PING_SECONDS", 0.1)
+
+    async def scene(slack: LocalSlack, shelf: Shelf) -> None:
+        slack.answers_pings = False
+        async with pulling(SocketMode(instance_at(slack)), shelf) as task:
+            assert "the line broke" in str(await outcome(task))
 
     played(scene)
 
