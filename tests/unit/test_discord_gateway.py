@@ -4,8 +4,10 @@ import asyncio
 import logging
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from streams.connectors.connector_contract import Instance, PullTrouble
 from streams.connectors.messengers.discord_gateway import (
@@ -19,7 +21,7 @@ from streams.connectors.messengers.discord_gateway import (
 from streams.connectors.messengers.discord_position import GatewayPosition
 from tests.providers.discord_scene import NOW, Scene, played
 from tests.providers.local_discord import TOKEN
-from tests.providers.local_provider import outcome, pulling, until
+from tests.providers.local_provider import Shelf, outcome, pulling, until
 from tests.senders.messengers_senders import discord_message
 
 
@@ -39,6 +41,24 @@ def test_a_session_begins_with_the_intents_and_goes_on_where_kafka_is() -> None:
             await until(lambda: scene.discord.has_heard(RESUME))
         assert scene.discord.told(RESUME) == [{"token": TOKEN, "session_id": "session-1", "seq": 2}]
         assert len(scene.discord.told(IDENTIFY)) == 1
+
+    played(play)
+
+
+def test_no_position_runs_ahead_of_what_it_covers() -> None:
+    class Watching(Shelf):
+        @override
+        async def __call__(self, payloads: Any, position: str | None = None, delivered_until: Any = None) -> None:
+            await super().__call__(payloads, position, delivered_until)
+            assert GatewayPosition.read(position).seq == self.payloads[-1]["s"]
+
+    async def play(scene: Scene) -> None:
+        scene.shelf = Watching()
+        async with pulling(scene.gateway(), scene.shelf):
+            await until(lambda: scene.has("READY"))
+            for number in range(5):
+                await scene.discord.tell("MESSAGE_CREATE", discord_message(id=str(number)))
+            await until(lambda: scene.has("MESSAGE_CREATE", 5))
 
     played(play)
 

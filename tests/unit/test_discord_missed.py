@@ -85,6 +85,16 @@ def event_of(instance: Instance, payload: Any) -> Any:
     return reading if isinstance(reading, Draft) else None
 
 
+def test_a_session_that_still_owes_is_not_resumed_since_only_a_new_one_hears_of_the_channels() -> None:
+    async def play(scene: Scene) -> None:
+        url = scene.discord.url.replace("http", "ws") + "/again"
+        position = GatewayPosition(session_id="s", seq=7, resume_url=url, told_until=NOW, owed_since=NOW)
+        async with pulling(scene.gateway(), scene.shelf, position.written()):
+            await until(lambda: scene.discord.has_heard(IDENTIFY))
+
+    played(play)
+
+
 def test_many_missed_messages_come_in_order_and_none_twice_after_a_break() -> None:
     class Breaks(Shelf):
         @override

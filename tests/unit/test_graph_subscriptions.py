@@ -100,6 +100,7 @@ def test_subscriptions_are_made_for_an_hour_and_renewed_in_the_middle_of_it() ->
             assert first["notificationUrl"].startswith("https://in.ours.example/in/teams?of=")
             assert datetime.fromisoformat(first["expirationDateTime"]) - NOW == timedelta(minutes=59)
         scene.now += timedelta(minutes=10)
+        scene.held[0]["resource"] = "/Chats/getAllMessages"  # Graph's own spelling
         async with pulling(scene.puller(), scene.shelf):  # a restart, which takes over what there is
             await until(lambda: scene.graph.called("PATCH") == 2)
             assert len(scene.held) == 2
@@ -136,6 +137,34 @@ def test_what_graph_says_about_a_subscription_is_seen_to(event: str, calls: tupl
                 del scene.graph.subscriptions["subscription-1"]
             await puller.complete(request_of(lifecycle(event)))
             await until(lambda: scene.graph.called(calls[0]) == calls[1])
+
+    played(play)
+
+
+def test_the_wait_is_half_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[timedelta] = []
+
+    async def wait(puller: GraphSubscriptions, span: timedelta) -> None:
+        spans.append(span)
+        await asyncio.Event().wait()
+
+    async def play(scene: Scene) -> None:
+        monkeypatch.setattr(GraphSubscriptions, "_wait", wait)
+        async with pulling(scene.puller(), scene.shelf):
+            await until(lambda: spans == [timedelta(minutes=29, seconds=30)])
+
+    played(play)
+
+
+def test_a_subscription_that_may_not_be_renewed_is_not_made_a_second_time() -> None:
+    async def play(scene: Scene) -> None:
+        async with pulling(scene.puller(), scene.shelf):
+            await until(scene.has_subscribed)
+        there = list(scene.held)
+        scene.graph.moods = [(200, {"value": there}, {}), (403, {"error": {"code": "Forbidden"}}, {})]
+        async with pulling(scene.puller(), scene.shelf) as task:
+            assert "refuses to renew a subscription: Forbidden" in str(await outcome(task))
+        assert scene.held == there
 
     played(play)
 

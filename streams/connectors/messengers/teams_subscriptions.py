@@ -57,7 +57,8 @@ class GraphSubscriptions:
         self._base = f"{instance.public_url.rstrip('/')}/in/{instance.name}"
         # Graph does not show the clientState of a subscription; this tells whether it is still the present one.
         self._address = f"{self._base}?of={hashlib.sha256(self._state.encode()).hexdigest()[:12]}"
-        self._resources = [each.strip("/") for each in instance.options.get("subscribe", RESOURCES).split()]
+        wanted = instance.options.get("subscribe", RESOURCES).split()
+        self._resources = {_path_of(each): each.strip("/") for each in wanted}
         self._now = now
         self._told: set[str] = set()
         self._woken = asyncio.Event()
@@ -72,7 +73,7 @@ class GraphSubscriptions:
         async with provider_session(self._api.url) as session:
             while True:
                 there = await self._there(session)
-                ends = [await self._kept(session, resource, there.get(resource)) for resource in self._resources]
+                ends = [await self._kept(session, each, there.get(path)) for path, each in self._resources.items()]
                 await self._wait((min(ends) - self._now()) / 2)
 
     async def complete(self, request: WebhookRequest) -> WebhookRequest:
@@ -146,7 +147,7 @@ class GraphSubscriptions:
             raise PullTrouble(lost, retry_after_seconds=MISSED_PAUSE_SECONDS)
 
     async def _there(self, session: aiohttp.ClientSession) -> dict[str, str]:
-        """The subscriptions of ours that there are, by what they are to. Such as we no longer want are ended."""
+        """The subscriptions of ours that there are, by the path they are to. Such as we no longer want are ended."""
         answer = await self._api.call(session, "GET", "/subscriptions")
         if answer.status != 200:
             raise graph_trouble(answer, "show the subscriptions")
@@ -155,9 +156,9 @@ class GraphSubscriptions:
             address, subscription = text(each, "notificationUrl") or "", text(each, "id")
             if subscription is None or address.partition("?")[0] != self._base:
                 continue
-            resource = (text(each, "resource") or "").strip("/")
-            if address == self._address and resource in self._resources and resource not in found:
-                found[resource] = subscription
+            path = _path_of(text(each, "resource") or "")
+            if address == self._address and path in self._resources and path not in found:
+                found[path] = subscription
             else:
                 await self._api.call(session, "DELETE", f"/subscriptions/{quote(subscription, safe='')}")
         return found
@@ -188,6 +189,11 @@ class GraphSubscriptions:
 
     def _end_in(self, content: Json) -> datetime:
         return instant(content, "expirationDateTime") or self._now() + LIFETIME
+
+
+def _path_of(resource: str) -> str:
+    """A resource as it is compared: Graph need not show the licence model, or the capitals that it was asked with."""
+    return resource.partition("?")[0].strip("/").lower()
 
 
 def message_path(notification: Json) -> str | None:
