@@ -41,7 +41,9 @@ class House:
         create_topics(servers, prefix, partitions, copies)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._logs: dict[int, Path] = {}
-        self._producer = KafkaProducer(bootstrap_servers=servers.split(","), acks="all", linger_ms=5)
+        self._producer = KafkaProducer(
+            bootstrap_servers=servers.split(","), acks="all", linger_ms=5, max_request_size=8 * 1024 * 1024
+        )
         self.sent = 0
 
     # the log
