@@ -65,7 +65,7 @@ def test_f20_recovery_of_the_memory(house: House, seed: int, now: int) -> None:
     wait_until_judged(house, len(records))
     figures.recover_seconds = time.monotonic() - began
 
-    assert "keys recovered" in house.log_of(second)
+    assert "recovered in" in house.log_of(second)
     compare(house, story, figures, now)
     assert_clean(figures)
     assert +counted(house) == {"applied": story.events}
