@@ -1,7 +1,7 @@
 """Records what today's agents remember: `python -m tests.contract.record_states NAME`.
 
-It writes `recorded_states/NAME.json`. Run it for a release, never to make a test pass: a recording stands for bytes that lie in somebody's changelog, and
-`test_recorded_states` reads every one of them for ever.
+It writes `recorded_states/NAME.json`. Run it for a release, never to make a test pass: a recording stands for bytes
+that lie in somebody's changelog, and `test_recorded_states` reads every one of them for ever.
 """
 
 import json
