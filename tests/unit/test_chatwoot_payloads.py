@@ -150,27 +150,27 @@ def test_the_shape_of_2020() -> None:
         (
             "Channel::Email",
             False,
-            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+4930", "chatwoot_contact:14"),
+            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+493012345", "chatwoot_contact:14"),
         ),
         (
             "Channel::WebWidget",
             False,
-            ("unverified_email:jo@acme.example", "unverified_phone:+4930", "chatwoot_contact:14"),
+            ("unverified_email:jo@acme.example", "unverified_phone:+493012345", "chatwoot_contact:14"),
         ),
         (
             "Channel::WebWidget",
             True,
-            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+4930", "chatwoot_contact:14"),
+            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+493012345", "chatwoot_contact:14"),
         ),
         (
             "Channel::Whatsapp",
             False,
-            ("domain:acme.example", "email:jo@acme.example", "phone:+4930", "chatwoot_contact:14"),
+            ("domain:acme.example", "email:jo@acme.example", "phone:+493012345", "chatwoot_contact:14"),
         ),
     ],
 )
 def test_whether_somebody_vouches_for_the_contact(channel: str, signed: bool, identities: tuple[str, ...]) -> None:
-    contact = {"id": 14, "email": "Jo@acme.example".lower(), "phone_number": "+4930", "type": "contact"}
+    contact = {"id": 14, "email": "Jo@acme.example".lower(), "phone_number": "+493012345", "type": "contact"}
     held = CONVERSATION | {"channel": channel, "contact_inbox": {"hmac_verified": signed}, "meta": {"sender": contact}}
     (draft,) = drafts(CHATWOOT, message(conversation=held))
     assert draft.identities == identities

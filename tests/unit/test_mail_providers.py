@@ -24,9 +24,9 @@ from streams.connectors.connector_contract import (
 from streams.connectors.connector_registry import BUILT_IN
 from streams.connectors.listed_fetch import NotFetched
 from streams.connectors.mail.mailgun_route import MailgunSignature
-from streams.connectors.mail.sender_passwords import SenderPasswords
 from streams.connectors.mail.sendgrid_parse import signature_or_password
 from streams.connectors.mail.sns_signature import SnsSignature, greet_sns
+from streams.connectors.shared_secrets import SharedSecret
 from tests.senders.mail_senders import (
     MAIL_SENDERS,
     MAILGUN_FIELDS,
@@ -302,7 +302,7 @@ def test_a_mail_of_postmark() -> None:
     ],
 )
 def test_a_password_with_or_without_its_user(token: str, sent: dict[str, str], genuine: bool) -> None:
-    assert SenderPasswords([token]).verify(asked(b"", sent)).genuine == genuine
+    assert SharedSecret([token]).verify(asked(b"", sent)).genuine == genuine
 
 
 # All of them

@@ -8,6 +8,7 @@ Source: Segment documentation, "Spec", "B2B SaaS spec" and "Webhooks destination
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from schemas.signal import SignalKind
 from streams.connectors.business.segment_chat import chat_interaction, is_chat
@@ -20,13 +21,12 @@ from streams.connectors.connector_contract import (
     Instance,
     Reading,
     Refused,
-    Verdict,
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import at, number, read_each, read_json, read_one, text
-from streams.connectors.signatures import BearerTokens
+from streams.connectors.shared_secrets import signed_or_shown
 
 SIGNATURE = HmacScheme(header="x-signature", digest="sha1")
 
@@ -47,26 +47,6 @@ KINDS: dict[str, SignalKind] = {
 """Events of the B2B SaaS spec and their like that are more than usage."""
 
 VIEWS = {"page": "page_viewed", "screen": "screen_viewed"}
-
-LONGEST_NAME = 200
-"""Characters of a signal's name: an event is a word, and whole texts in its place would swell every table."""
-
-
-class SignatureOrBearer:
-    """`secrets` sign the body; `tokens` come as `Authorization: Bearer`, for forwarders that cannot sign."""
-
-    def __init__(self, instance: Instance) -> None:
-        if not instance.secrets and not instance.tokens:
-            raise ValueError("a secret or a token is missing")
-        self._signature = HmacVerifier(SIGNATURE, instance.secrets) if instance.secrets else None
-        self._tokens = BearerTokens(instance.tokens) if instance.tokens else None
-
-    def verify(self, request: WebhookRequest) -> Verdict:
-        """By the signature where there is one, else by the token."""
-        signed = request.headers.get(SIGNATURE.header) is not None
-        if self._signature is not None and (self._tokens is None or signed):
-            return self._signature.verify(request)
-        return self._tokens.verify(request) if self._tokens is not None else Verdict("missing_signature")
 
 
 class SegmentEvents:
@@ -118,7 +98,7 @@ def _tracked(message: SegmentMessage, drafter: Drafter) -> Draft | Ignored | Ref
     return drafter.signal(
         message.id,
         KINDS.get(name, "usage"),
-        name[:LONGEST_NAME],
+        name,
         next(measured, 1.0),
         message.at,
         identities=message.identities,
@@ -149,7 +129,7 @@ SEGMENT = ConnectorKind(
     id="segment",
     title="Segment, RudderStack, PostHog: product usage",
     normaliser=SegmentEvents,
-    verifier=SignatureOrBearer,
+    verifier=lambda instance: signed_or_shown(instance, partial(HmacVerifier, SIGNATURE), SIGNATURE.header),
     setup=(
         "Segment: Destinations > Webhooks, URL https://<your host>/in/segment, and a shared secret.\n"
         "RudderStack, PostHog and others that do not sign: send the header Authorization: Bearer <token> and list the\n"

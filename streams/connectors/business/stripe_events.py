@@ -241,8 +241,7 @@ def _identities(thing: Json) -> tuple[str, ...]:
     typed = text(thing, "billing_details", "email") or text(thing, "evidence", "customer_email_address")
     return (
         *([f"stripe_customer:{customer_id}"] if customer_id else []),
-        *(identities_of_address(address) if address else ()),
-        *([f"unverified_email:{typed.strip().lower()}"] if typed and not address else []),
+        *(identities_of_address(address) if address else identities_of_address(typed, vouched_for=False)),
     )
 
 

@@ -25,7 +25,7 @@ from streams.connectors.helpdesks.chatwoot_payload import (
     sender_kind,
     status_word,
 )
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,

@@ -19,18 +19,20 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.freshdesk_rules import RuleWebhook
-from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, attachments_of, html_text, identities_of
+from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, identities_of
 from streams.connectors.helpdesks.freshdesk_words import REPLY_CHANNELS, STATUSES, change_of
-from streams.connectors.helpdesks.json_items import content_id, read_items
 from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
+from streams.connectors.message_content import attachments_of, html_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
+    content_id,
     flag,
     id_text,
     instant,
     items,
+    read_items,
     required,
     table,
     tables,
@@ -132,7 +134,7 @@ class FreshdeskPayloads:
             public=not private,
             automated=_automated(reply, author),
             text=text(reply, "body_text") or html_text(reply.get("body")),
-            attachments=attachments_of(reply),
+            attachments=attachments_of(reply, "attachments"),
             raw_reference=f"freshdesk:conversation:{made}",
         )
 

@@ -7,10 +7,10 @@ HMAC-SHA256 over `timestamp:body`; the length of the signature tells which.
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
-    Draft,
     Ignored,
     Instance,
     ProviderAnswer,
@@ -29,15 +29,17 @@ from streams.connectors.payload_reading import (
     at,
     flag,
     id_text,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
     text,
     word,
 )
+from streams.connectors.shared_secrets import ChosenProof
 from streams.connectors.signatures import raw_text
-from streams.connectors.token_proofs import ChosenProof
 
 
 def _signed(request: WebhookRequest, timestamp: str) -> bytes:
@@ -66,13 +68,8 @@ class FrontEvents:
             return [payload]
         drafter = Drafter(self._instance, request, "email")
         listed = list(tables(payload, "_results"))
-        told: list[Draft | Ignored | Refused] = []
-        for each in listed or [payload]:
-            try:
-                told += _read(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        read = partial(_read, drafter=drafter)
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _read(payload: Json, drafter: Drafter) -> Reading:

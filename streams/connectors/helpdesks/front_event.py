@@ -11,8 +11,9 @@ from schemas.interaction import Author, Status
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, required, table, tables, text, word
+from streams.connectors.phone_numbers import phone_identities
 
 STATUSES: dict[str, Status] = {
     "unassigned": "open",
@@ -109,10 +110,9 @@ class FrontEvent:
             return ()
         found: list[str] = []
         if handle and _is_address(handle):
-            typed = kind in TYPED
-            found += [f"unverified_email:{handle.strip().lower()}"] if typed else identities_of_address(handle)
-        elif handle and kind in CALLS:
-            found.append(f"phone:{handle.strip()}")
+            found += identities_of_address(handle, vouched_for=kind not in TYPED)
+        elif kind in CALLS:
+            found += phone_identities(handle)
         links = [table(each, "_links", "related") for each in tables(message, "recipients") if self._is(each, handle)]
         contact = next((text(link, "contact") for link in links if text(link, "contact")), None)
         contact = _last_part(contact or text(self.conversation, "recipient", "_links", "related", "contact"))

@@ -5,6 +5,7 @@ The header `X-HelpScout-Event` names the event; without it the body is read as t
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from schemas.interaction import Author
@@ -31,7 +32,9 @@ from streams.connectors.payload_reading import (
     at,
     id_text,
     instant,
+    read_each,
     read_json,
+    read_one,
     table,
     tables,
     text,
@@ -63,13 +66,9 @@ class HelpScoutEvents:
         event = (request.headers.get(EVENT) or "").strip().lower()
         if table(payload, "conversation") and not event:
             payload = table(payload, "conversation")
-        told: Told = []
-        for each in list(tables(payload, "_embedded", "conversations")) or [payload]:
-            try:
-                told += _event(event, each, drafter) if event else _object(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        read = partial(_event, event, drafter=drafter) if event else partial(_object, drafter=drafter)
+        listed = list(tables(payload, "_embedded", "conversations"))
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _event(event: str, payload: Json, drafter: Drafter) -> Reading:

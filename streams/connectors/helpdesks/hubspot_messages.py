@@ -5,13 +5,13 @@ Source: HubSpot developer documentation, "Conversations API" (actors, channels, 
 
 from typing import Any
 
-from schemas.interaction import Attachment, Author, AuthorKind
+from schemas.interaction import Author, AuthorKind
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.mail_addresses import mail_address
+from streams.connectors.message_content import attachments_of, html_text
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, tables, text, word
-from streams.connectors.plain_text import plain_text
 
 ACTORS: dict[str, AuthorKind] = {
     "A": "agent",
@@ -103,8 +103,8 @@ def _spoken(
         channel=CHANNELS.get(id_text(item, "channelId") or ""),
         public=kind != "comment",
         automated=_automated(item, kind, author),
-        text=text(item, "text") or plain_text(text(item, "richText") or "") or None,
-        attachments=tuple(Attachment(name=text(each, "name")) for each in tables(item, "attachments")),
+        text=text(item, "text") or html_text(item.get("richText")),
+        attachments=attachments_of(item, "attachments"),
         **said,
     )
 

@@ -6,6 +6,7 @@ is there, and sends the topic `ping`.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from schemas.interaction import Author
@@ -23,8 +24,8 @@ from streams.connectors.connector_contract import (
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.intercom_payload import identities_of, opening_of
 from streams.connectors.helpdesks.intercom_thread import IntercomThread
-from streams.connectors.helpdesks.message_content import written_text
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
+from streams.connectors.message_content import written_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
@@ -32,7 +33,9 @@ from streams.connectors.payload_reading import (
     id_text,
     instant,
     items,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
@@ -93,13 +96,8 @@ class IntercomNotifications:
             return [payload]
         drafter = Drafter(self._instance, request, "chat")
         listed = [*tables(payload, "conversations"), *tables(payload, "tickets")]
-        told: list[Draft | Ignored | Refused] = []
-        for each in listed or [payload]:
-            try:
-                told += _read(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        read = partial(_read, drafter=drafter)
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _read(payload: Json, drafter: Drafter) -> Reading:

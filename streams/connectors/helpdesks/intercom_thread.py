@@ -23,7 +23,7 @@ from streams.connectors.helpdesks.intercom_payload import (
     status_of_part,
     tags_of,
 )
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, number, required, table, text, word
 
 NOBODY = frozenset({None, "0", "-1"})

@@ -11,17 +11,17 @@ from typing import Any
 from schemas.interaction import Author, AuthorKind, InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
 from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES, SYSTEM_USER, score_of
 from streams.connectors.helpdesks.zendesk_payload import id_text as someone
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     at,
     flag,
     id_text,
     instant,
     items,
+    read_each,
     required,
     table,
     tables,
@@ -89,13 +89,7 @@ class ZendeskObjects:
             "survey_response": self.survey,
             "ticket": self.ticket,
         }
-        told: Told = []
-        for kind, each in objects:
-            try:
-                told += readers[kind](each)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        return [told for kind, each in objects for told in read_each([each], readers[kind])]
 
     # the objects
 

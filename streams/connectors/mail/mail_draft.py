@@ -15,7 +15,7 @@ from streams.connectors.connector_contract import Draft, Instance, WebhookReques
 from streams.connectors.drafting import Drafter
 from streams.connectors.mail.mail_automation import BY_THE_MAIL_SYSTEM, automation_of
 from streams.connectors.mail.mail_fields import MailFields
-from streams.connectors.mail.mail_reading import Mail
+from streams.connectors.mail.mail_reading import LONGEST_BODY, Mail
 from streams.connectors.mail.written_text import LONGEST_TEXT, written_text
 
 CHANNEL = "email"
@@ -50,7 +50,7 @@ class MailDrafter:
         author = self._author(sender, automated, vouched_for=vouched_for)
         event_id = message_id_of(fields) or fallback_id or content_digest(mail)
         subject = fields.text("subject")
-        text = mail.written or written_text(mail.body) or (subject or "").strip() or None
+        text = mail.written or written_text(mail.body[:LONGEST_BODY]) or (subject or "").strip() or None
         return Drafter(self._instance, request, CHANNEL).interaction(
             event_id,
             "message",
@@ -109,9 +109,7 @@ class MailDrafter:
     ) -> tuple[str, ...]:
         """Who the customer is: the sender, or whom our people wrote to, or whom a bounce did not reach."""
         if author.kind == "customer":
-            if author.id is None:
-                return ()
-            return identities_of_address(author.id) if vouched_for else (f"unverified_email:{author.id}",)
+            return identities_of_address(author.id, vouched_for=vouched_for)
         others = recipients
         if author.kind == "system":
             others = (
@@ -120,7 +118,7 @@ class MailDrafter:
                 *mail.returned.addresses("to"),
             )
         customer = next((address for address in others if not self._is_ours(address)), None)
-        return identities_of_address(customer) if customer else ()
+        return identities_of_address(customer)
 
     def _conversation(self, mail: Mail, event_id: str, *, is_report: bool) -> str:
         """The root of its thread: the first mail that it refers to, else what a report is about, else itself."""

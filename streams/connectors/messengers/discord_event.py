@@ -15,6 +15,7 @@ from datetime import datetime
 from schemas.interaction import Author
 from streams.connectors.connector_contract import Draft, Ignored, Instance, Refused
 from streams.connectors.drafting import Drafter
+from streams.connectors.message_content import attachments_of
 from streams.connectors.messengers.discord_payload import (
     AUTOCOMPLETE,
     CHAT_INPUT,
@@ -28,7 +29,6 @@ from streams.connectors.messengers.discord_payload import (
     THREAD_STARTER,
     WRITTEN_BY_SOMEBODY,
     Told,
-    attachments_of,
     filled_form,
     flags_of,
     snowflake_time,
@@ -183,7 +183,7 @@ class DiscordEvent:
             identities=self._identities(self._data, author),
             automated=_automated_by(message, author),
             text=text(message, "content"),
-            attachments=attachments_of(message),
+            attachments=attachments_of(message, "attachments"),
             raw_reference=raw_reference,
         )
 

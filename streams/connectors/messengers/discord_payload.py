@@ -8,8 +8,7 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.interaction import Attachment
-from streams.connectors.payload_reading import Json, id_text, instant, items, number, table, tables, text
+from streams.connectors.payload_reading import Json, id_text, instant, items, table, tables, text
 
 DISCORD_EPOCH_MILLISECONDS = 1_420_070_400_000
 """The first second of 2015, from which snowflakes count."""
@@ -59,9 +58,6 @@ OTHER_SUBJECTS = frozenset(
 """First words of the dispatches and webhook events that move no promise of ours: `GUILD_MEMBER_ADD`,
 `MESSAGE_REACTION_REMOVE`, `ENTITLEMENT_CREATE` ..."""
 
-MOST_BYTES = 2**53
-"""More than any file has; a JSON number is exact below it."""
-
 _SNOWFLAKE = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -85,20 +81,6 @@ def flags_of(message: Json) -> int:
     """The flags of a message, a bit each."""
     found = message.get("flags")
     return found if isinstance(found, int) else 0
-
-
-def attachments_of(message: Json) -> tuple[Attachment, ...]:
-    """The files of a message."""
-    return tuple(_attachment(file) for file in tables(message, "attachments"))
-
-
-def _attachment(file: Json) -> Attachment:
-    size = number(file, "size")
-    return Attachment(
-        name=text(file, "filename"),
-        media_type=text(file, "content_type"),
-        size_bytes=int(size) if size is not None and 0 <= size < MOST_BYTES else None,
-    )
 
 
 def typed_command(interaction: Json) -> str | None:

@@ -26,6 +26,7 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
+from streams.connectors.message_content import attachments_of
 from streams.connectors.messengers.slack_delivery import SlackDelivery, automated_by
 from streams.connectors.messengers.slack_payload import (
     BY_PERSONS_AND_APPS,
@@ -33,12 +34,11 @@ from streams.connectors.messengers.slack_payload import (
     LINES_OF_SLACK,
     OF_THE_CONNECTION,
     OTHER_SUBJECTS,
-    attachments_of,
     is_form,
     read_body,
     text_of,
 )
-from streams.connectors.payload_reading import Json, Malformed, flag, id_text, required, table, text, word
+from streams.connectors.payload_reading import Json, Malformed, flag, id_text, read_one, required, table, text, word
 from streams.connectors.signatures import raw_text
 
 SIGNATURE = HmacScheme(
@@ -63,10 +63,8 @@ class SlackEvents:
         payload = read_body(request)
         if isinstance(payload, Refused):
             return [payload]
-        try:
-            return [self._meaning(payload, Drafter(self._instance, request, "slack"))]
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        drafter = Drafter(self._instance, request, "slack")
+        return read_one(payload, lambda told: [self._meaning(told, drafter)])
 
     def _meaning(self, payload: Json, drafter: Drafter) -> Meaning:
         if text(payload, "envelope_id"):
@@ -137,7 +135,7 @@ def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         identities=delivery.identities(event),
         automated=automated_by(event),
         text=text_of(event),
-        attachments=attachments_of(event),
+        attachments=attachments_of(event, "files"),
         inbox=channel,
         raw_reference=f"slack:event:{delivery.event_id}" if delivery.event_id else None,
     )
@@ -164,7 +162,7 @@ def _changed(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         identities=delivery.identities(now),
         automated=automated_by(now),
         text=text_of(now),
-        attachments=attachments_of(now),
+        attachments=attachments_of(now, "files"),
         inbox=channel,
         raw_reference=message,
     )
@@ -172,7 +170,7 @@ def _changed(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
 
 def _as_edited(message: Json) -> tuple[str | None, str | None, tuple[Attachment, ...]]:
     """What differs between two versions of a message when its author has edited it."""
-    return id_text(message, "edited", "ts"), text_of(message), attachments_of(message)
+    return id_text(message, "edited", "ts"), text_of(message), attachments_of(message, "files")
 
 
 def _place_of_ts(message: Json, where: str) -> tuple[str, ...]:

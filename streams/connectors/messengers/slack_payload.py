@@ -7,9 +7,8 @@ Sources: Slack developer documentation, "Events API", "message event" with its s
 import re
 from urllib.parse import parse_qsl
 
-from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
-from streams.connectors.payload_reading import Json, number, read_json, tables, text
+from streams.connectors.payload_reading import Json, read_json, text
 
 BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
 """Subtypes of what somebody wrote; without a subtype it is a plain message."""
@@ -123,9 +122,6 @@ INTERACTIVE = frozenset(
 OF_THE_CONNECTION = frozenset({"disconnect", "hello"})
 """What Socket Mode says about itself."""
 
-MOST_BYTES = 2**53
-"""More than any file has; a JSON number is exact below it."""
-
 _FORM = re.compile(rb"[A-Za-z_]+=")
 """How a form begins, and no JSON."""
 
@@ -155,17 +151,3 @@ def text_of(message: Json) -> str | None:
     for escaped, plain in _ESCAPED if written else ():
         written = written.replace(escaped, plain) if written else written
     return written
-
-
-def attachments_of(message: Json) -> tuple[Attachment, ...]:
-    """The files of a message."""
-    return tuple(_attachment(file) for file in tables(message, "files"))
-
-
-def _attachment(file: Json) -> Attachment:
-    size = number(file, "size")
-    return Attachment(
-        name=text(file, "name") or text(file, "title"),
-        media_type=text(file, "mimetype"),
-        size_bytes=int(size) if size is not None and 0 <= size < MOST_BYTES else None,
-    )

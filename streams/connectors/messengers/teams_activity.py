@@ -13,7 +13,7 @@ from schemas.interaction import InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.messengers.teams_words import Person, activity_text, attachments_of
-from streams.connectors.payload_reading import Json, id_text, instant, items, required, table, text, word
+from streams.connectors.payload_reading import Json, content_id, id_text, instant, items, required, table, text, word
 
 WITHOUT_MEANING = {
     "command": "command",
@@ -37,8 +37,8 @@ _MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
 _THREAD = ";messageid="
 
 
-def read_activity(content: Json, drafter: Drafter, content_id: str) -> Reading:
-    """What an activity means. `content_id` stands in where the activity has no id.
+def read_activity(content: Json, drafter: Drafter) -> Reading:
+    """What an activity means.
 
     Raises:
         Malformed: something is missing without which it means nothing.
@@ -51,17 +51,16 @@ def read_activity(content: Json, drafter: Drafter, content_id: str) -> Reading:
     handler = _HANDLERS.get(kind)
     if handler is None:
         return [Refused("not_understood", f"the activity type {kind[:80]!r} is not known")]
-    return [handler(TeamsActivity(content, drafter, content_id))]
+    return [handler(TeamsActivity(content, drafter))]
 
 
 class TeamsActivity:
     """One activity about one message, and the canonical event that can be made of it."""
 
-    def __init__(self, content: Json, drafter: Drafter, content_id: str) -> None:
+    def __init__(self, content: Json, drafter: Drafter) -> None:
         self.content = _in_protocol_form(content)
         self.id = id_text(self.content, "id")
         self._drafter = drafter
-        self._content_id = content_id
 
     @property
     def sender(self) -> Person:
@@ -79,7 +78,7 @@ class TeamsActivity:
             self.content, "conversation", "tenantId"
         )
         return self._drafter.interaction(
-            event_id or self._content_id,
+            event_id or content_id(self.content),
             event_type,
             self._conversation(about),
             self._occurred_at(event_type),
@@ -93,7 +92,7 @@ class TeamsActivity:
 
     def moment(self) -> str:
         """The instant of the activity as it is written, to tell two changes of one message apart."""
-        return text(self.content, "timestamp") or text(self.content, "localTimestamp") or self._content_id
+        return text(self.content, "timestamp") or text(self.content, "localTimestamp") or content_id(self.content)
 
     def _conversation(self, about: str | None) -> str:
         """The thread, or the chat. Where only the channel is named, the message itself begins the thread."""

@@ -101,7 +101,7 @@ class Person:
         found = (f"teams_tenant:{foreign}",) if foreign else ()
         if not is_customer:
             return found
-        return (*found, *identities_of_address(self.address or ""), f"teams_user:{self.id}")
+        return (*found, *identities_of_address(self.address), f"teams_user:{self.id}")
 
 
 def activity_text(activity: Json) -> str | None:

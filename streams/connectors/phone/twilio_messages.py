@@ -11,7 +11,6 @@ from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
-from streams.connectors.phone.twilio_calls import twilio_instant
 from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
@@ -47,7 +46,7 @@ def message_record(drafter: Drafter, record: Json) -> Draft | Ignored:
         return Ignored("not_delivered")
     message_id = required(id_text(record, "sid"), "$.sid")
     from_, to = text(record, "from"), text(record, "to")
-    happened = twilio_instant(record, "date_sent") or twilio_instant(record, "date_created")
+    happened = instant(record, "date_sent") or instant(record, "date_created")
     count = int(min(max(number(record, "num_media") or 0, 0), MOST_MEDIA))
     said: dict[str, Any] = {"at": happened, "text": text(record, "body"), "attachments": (Attachment(),) * count}
     direction = word(record, "direction") or "inbound"
@@ -95,7 +94,7 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     else:
         author = Author("system" if by == "system" else "agent", by)
     when = text(fields, "DateUpdated") if kind == "edited" else text(fields, "DateRemoved")
-    happened = twilio_instant(when if kind != "message" else None) or twilio_instant(fields, "DateCreated")
+    happened = instant(when if kind != "message" else None) or instant(fields, "DateCreated")
     return drafter.interaction(
         message_id if kind == "message" else f"{message_id}:{kind}:{when or ''}",
         kind,  # type: ignore[arg-type]  # one of three words

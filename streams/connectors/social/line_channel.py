@@ -18,18 +18,19 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.item_reading import each
 from streams.connectors.payload_reading import (
     Json,
     at,
     id_text,
     instant,
     number,
+    read_each,
     read_json,
     required,
     table,
     tables,
     text,
+    whole_number,
     word,
 )
 
@@ -82,7 +83,7 @@ class LineWebhooks:
         if at(payload, "events") == []:
             return [Ignored("connection_test")]
         alone = [payload] if text(payload, "type") and isinstance(at(payload, "source"), dict) else []
-        read = each([*tables(payload, "events"), *alone], lambda event: _event(drafter, event))
+        read = read_each([*tables(payload, "events"), *alone], lambda event: _event(drafter, event))
         return read or [Refused("malformed_payload", "Object contains no events - at `$.events`")]
 
 
@@ -132,10 +133,7 @@ def _content(said: Json) -> dict[str, Any]:
         return {"text": ", ".join(part for part in named if part) or None}
     if kind not in MEDIA:
         return {"text": text(said, "text")}
-    size = number(said, "fileSize")
-    attachment = Attachment(
-        name=text(said, "fileName"), media_type=kind, size_bytes=int(size) if size is not None and size >= 0 else None
-    )
+    attachment = Attachment(name=text(said, "fileName"), media_type=kind, size_bytes=whole_number(said, "fileSize"))
     return {"text": text(said, "text"), "attachments": (attachment,)}
 
 

@@ -151,11 +151,11 @@ def _identities(response: Json) -> tuple[str, ...]:
     variables = {key.lower(): value for key, value in table(response, "custom_variables").items()}
     account = id_text(variables, "account_id") or id_text(variables, "account")
     user = id_text(variables, "user_id") or id_text(response, "custom_value")
-    contact = text(response, "metadata", "contact", "email", "value") or text(variables, "email") or ""
+    contact = text(response, "metadata", "contact", "email", "value") or text(variables, "email")
     recipient = id_text(response, "recipient_id")
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(contact) if "@" in contact else ()),
+        *identities_of_address(contact),
         *([f"user:{user}"] if user else []),
         *([f"surveymonkey_recipient:{recipient}"] if recipient and recipient != "0" else []),
     )

@@ -205,9 +205,9 @@ def _identities(hidden: dict[str, Json], answers: list[Json]) -> tuple[str, ...]
     typed = next((found for answer in answers if (found := text(answer, "email"))), None)
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(address) if address else ()),
+        *identities_of_address(address),
         *([f"user:{user}"] if user else []),
-        *([f"unverified_email:{typed.strip().lower()}"] if typed else []),
+        *identities_of_address(typed, vouched_for=False),
     )
 
 
