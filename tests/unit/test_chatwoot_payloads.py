@@ -49,14 +49,14 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
         ),
         (message(message_type="outgoing", sender=BOT), [("message", "desk:10", "bot:5", "public", "It is broken")]),
         (message(message_type="template", sender=None), [("message", "desk:10", "bot:None", "public", "It is broken")]),
-        (message(message_type="activity"), [("ignored", "activity")]),
+        (message(message_type="activity"), [("ignored", "line_of_the_provider")]),
         (
             message(message_type=3, event="message_updated", content_attributes={"submitted_email": "a@b.example"}),
             [("edited", "desk:10", "bot:None", "public", "It is broken")],
         ),
         (
             message(event="message_updated", content_attributes={"deleted": True}),
-            [("edited", "desk:10", "customer:14", "public", None)],
+            [("deleted", "desk:10", "customer:14", "public", None)],
         ),
         (conversation("conversation_created"), [("message", "desk:10", "customer:14", "public", "Hi")]),
         (
@@ -95,7 +95,7 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
             [("ignored", "without_effect")],
         ),
         (conversation("automation_event.message_created"), [("message", "desk:10", "customer:14", "public", "Hi")]),
-        ({"event": "webwidget_triggered", "id": 12, "contact": {"id": 14}}, [("ignored", "widget_opened")]),
+        ({"event": "webwidget_triggered", "id": 12, "contact": {"id": 14}}, [("ignored", "without_effect")]),
         ({"event": "contact_updated", "id": 12}, [("ignored", "other_subject")]),
         ({"event": "conversation_typing_on"}, [("ignored", "typing")]),
         (

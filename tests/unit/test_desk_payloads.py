@@ -187,7 +187,7 @@ def reply(**said: Any) -> dict[str, Any]:
             {"auto_response": True},
             "message agent(23423) outbound email freshdesk:452 domain:acme.example [auto_reply] 'Hi tom, still angry'",
         ),
-        ({"source": 6}, "ignored: survey_feedback"),
+        ({"source": 6}, "ignored: told_elsewhere"),
         ({"from_email": "(" * 900}, "message agent(23423) outbound email freshdesk:452 domain:acme.example"),
         ({"ticket_id": None}, "refused: malformed_payload"),
     ],

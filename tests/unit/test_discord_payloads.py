@@ -132,7 +132,7 @@ def test_an_id_carries_its_time() -> None:
         ({}, ("900",), Author("customer", "53"), None, ("discord_user:53",)),
         ({"guild_id": None, "member": None}, ("77",), Author("customer", "53"), None, ("discord_user:53",)),
         ({"author": {"id": "9", "bot": True}}, (), Author("bot", "9"), "bot", ("discord_guild:900",)),
-        ({"author": {"id": "9"}, "webhook_id": "9"}, (), Author("bot", "9"), "webhook", ("discord_guild:900",)),
+        ({"author": {"id": "9"}, "webhook_id": "9"}, (), Author("bot", "9"), "bot", ("discord_guild:900",)),
         ({"author": {"id": "9", "system": True}}, (), Author("system", "9"), "system", ("discord_guild:900",)),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_reply_stays_in_its_channel_and_a_thread_begins_with_what_it_was_start
     starter = discord_message(id="601", channel_id="600", type=21, content="", referenced_message=question)
     event = event_of(starter)
     assert (event.id, event.conversation_id, event.text) == ("600", "discord:600", "How?")
-    assert read(discord_message(type=21)) == [Ignored("line_of_discord")]
+    assert read(discord_message(type=21)) == [Ignored("line_of_the_provider")]
 
 
 def test_edits_deletions_and_reactions_refer_to_their_message() -> None:
@@ -178,7 +178,7 @@ def test_edits_deletions_and_reactions_refer_to_their_message() -> None:
     assert reacted == event_of(reaction)
     written = event_of(discord_message())
     for each in (edited, gone, reacted):
-        assert (each.raw_reference, each.conversation_id) == (written.id, written.conversation_id)
+        assert (each.raw_reference, each.conversation_id) == (written.raw_reference, written.conversation_id)
 
 
 def test_messages_that_are_deleted_together_are_deleted_one_by_one() -> None:
@@ -204,7 +204,7 @@ def test_threads_open_and_are_locked_and_deleted() -> None:
     locked = thread | {"thread_metadata": {"locked": True, "archive_timestamp": "2026-03-02T09:20:00+00:00"}}
     assert event_of(discord_dispatch("THREAD_UPDATE", locked)).status == "closed"
     gone = event_of(discord_dispatch("THREAD_DELETE", {"id": "600", "guild_id": "900", "parent_id": "500"}))
-    assert (gone.type, gone.conversation_id, gone.version) == ("deleted", "discord:600", 0)
+    assert (gone.type, gone.conversation_id, gone.version) == ("status_changed", "discord:600", 0)
 
 
 def test_commands_and_forms_are_messages_to_the_app() -> None:
@@ -229,19 +229,22 @@ def test_a_lobby_is_a_conversation() -> None:
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (discord_message(type=7), "line_of_discord"),
+        (discord_message(type=7), "participant_changed"),
         (discord_dispatch("MESSAGE_UPDATE", discord_message()), "unchanged"),
-        (discord_dispatch("MESSAGE_UPDATE", {"id": "1", "edited_timestamp": "2026-03-02T09:31:00Z"}), "author_unknown"),
-        (discord_dispatch("GUILD_MEMBER_ADD", {}), "without_effect"),
-        (discord_dispatch("MESSAGE_REACTION_REMOVE", {}), "without_effect"),
+        (
+            discord_dispatch("MESSAGE_UPDATE", {"id": "1", "edited_timestamp": "2026-03-02T09:31:00Z"}),
+            "author_not_said",
+        ),
+        (discord_dispatch("GUILD_MEMBER_ADD", {}), "participant_changed"),
+        (discord_dispatch("MESSAGE_REACTION_REMOVE", {}), "reaction_removed"),
         ({"op": 10, "d": {"heartbeat_interval": 45000}}, "connection"),
         ({"op": 9, "d": False}, "connection"),
-        (PING_OF_WEBHOOKS, "handshake"),
-        (PING_OF_INTERACTIONS, "handshake"),
-        (discord_interaction(2, data={"id": "1", "name": "help", "type": 1}), "command_without_text"),
-        (discord_interaction(2, data={"id": "1", "name": "Report", "type": 3}), "context_menu"),
-        (discord_interaction(3, data={"custom_id": "yes"}), "component"),
-        (discord_interaction(4, data=TYPED), "autocomplete"),
+        (PING_OF_WEBHOOKS, "connection"),
+        (PING_OF_INTERACTIONS, "connection"),
+        (discord_interaction(2, data={"id": "1", "name": "help", "type": 1}), "command"),
+        (discord_interaction(2, data={"id": "1", "name": "Report", "type": 3}), "command"),
+        (discord_interaction(3, data={"custom_id": "yes"}), "command"),
+        (discord_interaction(4, data=TYPED), "command"),
     ],
 )
 def test_what_means_nothing_here_is_ignored(payload: Any, reason: str) -> None:

@@ -64,7 +64,7 @@ PLACE = "desk:291938"
             ),
             [("merged", "desk:7", "agent:17", "public", PLACE)],
         ),
-        ("convo.merged", WHOLE, [("ignored", "merge_without_the_merged")]),
+        ("convo.merged", WHOLE, [("ignored", "conversation_not_said")]),
         ("customer.created", {"id": 29418}, [("ignored", "other_subject")]),
         ("helpscout.test", {"id": 123}, [("ignored", "other_subject")]),
         ("convo.teleported", WHOLE, [("refused", "not_understood")]),
@@ -112,7 +112,7 @@ def test_events(event: str, payload: dict[str, Any], expected: list[Line]) -> No
             ASKED | {"_links": {"conversation": {"href": "https://api.helpscout.net/v2/conversations/7"}}},
             [("message", "desk:7", "customer:29418", "public", "It is broken")],
         ),
-        (ASKED, [("ignored", "thread_without_its_conversation")]),
+        (ASKED, [("ignored", "conversation_not_said")]),
         ({"id": 29418, "firstName": "Jo"}, [("ignored", "other_subject")]),
         (
             conversation(thread(60, "message", "Draft", USER, state="draft"), preview="x"),
@@ -127,7 +127,7 @@ def test_without_the_header_the_object_tells_everything(payload: dict[str, Any],
 def test_what_a_workflow_sends_is_automated() -> None:
     sent = thread(21, "message", "We got it", USER, action={"type": "automatic-workflow"})
     (draft,) = drafts(HELPSCOUT, conversation(sent), {"X-HelpScout-Event": "convo.agent.reply.created"})
-    assert (draft.event.author.kind, draft.event.automated) == ("bot", "workflow")
+    assert (draft.event.author.kind, draft.event.automated) == ("bot", "trigger")
 
 
 @pytest.mark.parametrize(("mark", "value"), [("Great", 3.0), ("Okay", 2.0), ("Bad", 1.0)])

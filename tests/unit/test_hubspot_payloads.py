@@ -68,7 +68,7 @@ TICKET, THREAD = "other hubspot:ticket:123 -", "other hubspot:thread:123 -"
         ),
         ("contact.creation", {}, "ignored: other_subject"),
         ("company.deletion", {}, "ignored: other_subject"),
-        ("deal.propertyChange", {"propertyName": "dealstage"}, "ignored: account_not_said"),
+        ("deal.propertyChange", {"propertyName": "dealstage"}, "ignored: nobody_named"),
         ("teleported", {}, "refused: not_understood"),
         (
             "ticket.merge",
@@ -134,13 +134,13 @@ MAIL = {"deliveryIdentifier": {"type": "HS_EMAIL_ADDRESS", "value": "Ann@Acme.ex
         (message("COMMENT", "A-9", None), "message agent(A-9) internal chat hubspot:thread:1763 - 'Hello'"),
         (
             message("WELCOME_MESSAGE", "S-hubspot", None),
-            "message bot(S-hubspot) outbound chat hubspot:thread:1763 - [welcome] 'Hello'",
+            "message bot(S-hubspot) outbound chat hubspot:thread:1763 - [template] 'Hello'",
         ),
         (
             message("MESSAGE", "L-4", "OUTGOING"),
-            "message bot(L-4) outbound chat hubspot:thread:1763 - [ai_agent] 'Hello'",
+            "message bot(L-4) outbound chat hubspot:thread:1763 - [ai_answer] 'Hello'",
         ),
-        (message("MESSAGE", "A-9", "OUTGOING", status={"statusType": "FAILED"}), "ignored: never_arrived"),
+        (message("MESSAGE", "A-9", "OUTGOING", status={"statusType": "FAILED"}), "ignored: not_delivered"),
         (
             message("THREAD_STATUS_CHANGE", "S-hubspot", None, newStatus="CLOSED"),
             "status_changed system(S-hubspot) other hubspot:thread:1763 - 'closed'",
@@ -170,7 +170,7 @@ def test_records_of_the_api() -> None:
         "message customer inbound email hubspot:ticket:512 hubspot_company:9 'Broken'",
         "status_changed system email hubspot:ticket:512 hubspot_company:9 'closed'",
         "signal subscription deal_won=1500.0 hubspot_company:9",
-        "ignored: account_not_said",
+        "ignored: nobody_named",
         "ignored: other_subject",
     ]
 

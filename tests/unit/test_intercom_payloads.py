@@ -105,7 +105,7 @@ def test_a_conversation_begins_with_its_source() -> None:
             [("message", "agent:70", "public", "Bye"), ("status_changed", "agent:70", "public", "closed")],
         ),
         ("comment", "<p>Read this</p>", FIN, [("message", "bot:7", "public", "Read this")]),
-        ("language_detection_details", None, FIN, [("ignored", "nothing_written")]),
+        ("language_detection_details", None, FIN, [("ignored", "nothing_inside")]),
     ],
 )
 def test_a_part_tells_everything_that_was_done_in_it(
@@ -122,7 +122,7 @@ def test_bots_say_why_they_are_automated() -> None:
     found = drafts(INTERCOM, intercom_notice("conversation.operator.replied", intercom_conversation(*parts)))
     assert [(made.event.author.kind, made.event.automated) for made in found] == [
         ("bot", "ai_answer"),
-        ("bot", "operator"),
+        ("bot", "bot"),
     ]
 
 
@@ -143,7 +143,7 @@ def test_a_rating_is_a_survey_signal() -> None:
     assert (signal.kind, signal.name, signal.value, signal.scale, signal.text) == ("survey", "csat", 4.0, 5.0, "Quick!")
     assert draft.identities[0] == "domain:acme.example"
     unrated = intercom_notice("conversation.rating.added", intercom_conversation(conversation_rating={}))
-    assert lines(INTERCOM, unrated) == [("ignored", "rating_not_given")]
+    assert lines(INTERCOM, unrated) == [("ignored", "no_answer")]
 
 
 def ticket(*parts: dict[str, Any], state: str = "submitted", **more: Any) -> dict[str, Any]:
@@ -201,7 +201,7 @@ REPLY = intercom_part("comment", "<p>Any news?</p>", JO)
             {"type": "conversation", "conversation_id": "2154"},
             [("status_changed", "desk:2154", "system:None", "public", "deleted")],
         ),
-        ("conversation.read", intercom_conversation(REPLY), [("ignored", "read_receipt")]),
+        ("conversation.read", intercom_conversation(REPLY), [("ignored", "receipt")]),
         (
             "conversation.contact.attached",
             {"conversation": {"model": {"id": 2154}}},
@@ -209,7 +209,7 @@ REPLY = intercom_part("comment", "<p>Any news?</p>", JO)
         ),
         ("contact.lead.tag.created", {"type": "contact_tag"}, [("ignored", "other_subject")]),
         ("api.request.completed", {"type": "api.request.completed"}, [("ignored", "other_subject")]),
-        ("ping", {"type": "ping"}, [("ignored", "ping")]),
+        ("ping", {"type": "ping"}, [("ignored", "connection")]),
         ("conversation.teleported", intercom_conversation(), [("refused", "not_understood")]),
         ("conversation.user.created", {}, [("refused", "malformed_payload")]),
     ],

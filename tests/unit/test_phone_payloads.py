@@ -91,12 +91,12 @@ def form(fields: Mapping[str, str]) -> bytes:
             twilio_call("in-progress", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial", To="client:alice"),
             f"call_answered agent:alice inbound {CA} phone:{CALLER}",
         ),
-        (twilio_call("completed", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial"), "ignored: leg"),
+        (twilio_call("completed", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial"), "ignored: in_progress"),
         (
             twilio_call("in-progress", DialCallStatus="completed", DialCallSid="CA9", DialCallDuration="30"),
             f"call_answered agent:None inbound {CA} phone:{CALLER}",
         ),
-        (twilio_call("in-progress", DialCallStatus="no-answer", DialCallSid="CA9"), "ignored: nobody_reached"),
+        (twilio_call("in-progress", DialCallStatus="no-answer", DialCallSid="CA9"), "ignored: in_progress"),
         (twilio_call("ringing", From="+266696687"), f"call_started customer:+266696687 inbound {CA} None"),
         (TWILIO_MESSAGE, f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | It is broken"),
         (
@@ -105,7 +105,7 @@ def form(fields: Mapping[str, str]) -> bytes:
         ),
         (
             {"MessageSid": "SM1", "MessageStatus": "delivered", "From": "+1800", "To": CALLER},
-            "ignored: delivery_status",
+            "ignored: receipt",
         ),
         ({"RecordingSid": "RE1", "RecordingStatus": "completed"}, "ignored: other_subject"),
         ({"From": CALLER}, "refused: malformed_payload"),
@@ -213,12 +213,12 @@ def test_event_streams_and_conversations_of_twilio() -> None:
             },
             f"message customer:{CALLER} inbound whatsapp:+18005550199:{CALLER} phone:{CALLER} | Hello",
         ),
-        ({"message_uuid": "m-1", "status": "delivered", "to": "14155550100"}, "ignored: delivery_status"),
+        ({"message_uuid": "m-1", "status": "delivered", "to": "14155550100"}, "ignored: receipt"),
         (
             {"msisdn": "14155550100", "to": "18005550199", "messageId": "m-1", "text": "Hello", "type": "text"},
             f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | Hello",
         ),
-        ({"msisdn": "14155550100", "messageId": "m-1", "status": "delivered"}, "ignored: delivery_status"),
+        ({"msisdn": "14155550100", "messageId": "m-1", "status": "delivered"}, "ignored: receipt"),
     ],
 )
 def test_vonage_tells(event: dict[str, Any], expected: str) -> None:
@@ -240,11 +240,11 @@ def test_vonage_tells(event: dict[str, Any], expected: str) -> None:
             contact_event("DISCONNECTED", channel="CHAT", disconnectReason="CUSTOMER_DISCONNECT"),
             "call_ended customer:None inbound contact-1 None",
         ),
-        (contact_event("COMPLETED"), "ignored: after_contact_work"),
+        (contact_event("COMPLETED"), "ignored: without_effect"),
         (contact_event("COMPLETED", channel="TASK"), "status_changed system:None - contact-1 None"),
         (contact_event("CONTACT_DATA_UPDATED"), "ignored: without_effect"),
         (contact_event("INITIATED", channel="EMAIL"), "message customer:None inbound contact-1 None"),
-        (contact_event("CONNECTED_TO_AGENT", initiationMethod="MONITOR"), "ignored: beside"),
+        (contact_event("CONNECTED_TO_AGENT", initiationMethod="MONITOR"), "ignored: without_effect"),
         (
             contact_event("INITIATED", channel="EMAIL", initiationMethod="FLOW"),
             "message bot:None outbound contact-1 None",

@@ -103,11 +103,11 @@ def test_published_events(
 @pytest.mark.parametrize(
     ("name", "meaning"),
     [
-        ("message_shortcut", Ignored("interactive")),
-        ("url_verification", Ignored("handshake")),
-        ("shape_AppRateLimitedPayload", Ignored("rate_limited_by_provider")),
+        ("message_shortcut", Ignored("command")),
+        ("url_verification", Ignored("connection")),
+        ("shape_AppRateLimitedPayload", Ignored("events_lost")),
         ("shape_ChannelSharedPayload", Ignored("without_effect")),
-        ("shape_MessageRepliedPayload", Ignored("line_of_slack")),
+        ("shape_MessageRepliedPayload", Ignored("line_of_the_provider")),
     ],
 )
 def test_published_payloads_that_mean_nothing_here(shared: Path, name: str, meaning: Ignored) -> None:
@@ -206,7 +206,7 @@ def test_both_sides_of_a_shared_channel_write_in_one_conversation() -> None:
         ({"subtype": "bot_message", "user": None, "bot_id": "B1"}, Author("bot", "B1"), "bot"),
         ({"subtype": "bot_message", "user": None, "username": "alerts"}, Author("bot"), "bot"),
         ({"bot_id": "B1"}, Author("bot", "B1"), "bot"),
-        ({"user": "USLACKBOT"}, Author("bot", "USLACKBOT"), "slackbot"),
+        ({"user": "USLACKBOT"}, Author("bot", "USLACKBOT"), "bot"),
         ({"subtype": "me_message"}, Author("customer", "U-ASKS"), None),
         ({"subtype": "file_share", "user": None, "files": [{"user": "U-ASKS"}]}, Author("customer", "U-ASKS"), None),
     ],
@@ -241,7 +241,11 @@ def test_an_edit_refers_to_its_message() -> None:
     befores: tuple[dict[str, Any] | None, ...] = ({}, None)
     for before in befores:
         event = event_of(changed(edit, before))
-        assert (event.type, event.id, event.raw_reference) == ("edited", "Ev9", "T-OWN:C1:1772443798.000100")
+        assert (event.type, event.id, event.raw_reference) == (
+            "edited",
+            "T-OWN:C1:1772443798.000100:edited:1772443998.000000",
+            "slack:message:T-OWN:C1:1772443798.000100",
+        )
         assert (event.conversation_id, event.text) == ("slack:T-OWN:C1:1772443700.000001", "It is mended")
         assert event.occurred_at.isoformat() == "2026-03-02T09:33:18+00:00"
 
@@ -259,7 +263,7 @@ def test_a_deletion_takes_its_message_away_and_not_the_conversation() -> None:
     assert (gone.type, gone.author) == ("deleted", Author("customer", "U-ASKS"))
     assert (gone.id, gone.conversation_id) == (written.id, written.conversation_id)
     assert gone.version > written.version
-    assert gone.raw_reference == written.id
+    assert gone.raw_reference == written.raw_reference
     assert event_of(slack_event(event)).author == Author("system")
 
 
@@ -273,30 +277,30 @@ def test_a_reaction() -> None:
         "event_ts": "1772443800.1",
     }
     event = event_of(slack_event(reaction))
-    assert (event.type, event.id, event.text) == ("reaction", "Ev1", "tada")
+    assert (event.type, event.id, event.text) == ("reaction", "T-OWN:C1:1772443798.000100:reaction:tada:U-ASKS", "tada")
     assert event.conversation_id == event_of(slack_event(slack_message())).conversation_id
-    assert event.raw_reference == "T-OWN:C1:1772443798.000100"
-    assert read(slack_event(reaction | {"item": {"type": "file", "file": "F1"}})) == [Ignored("reaction_to_a_file")]
+    assert event.raw_reference == "slack:message:T-OWN:C1:1772443798.000100"
+    assert read(slack_event(reaction | {"item": {"type": "file", "file": "F1"}})) == [Ignored("other_subject")]
 
 
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (slack_event(slack_message(subtype="channel_join")), "line_of_slack"),
+        (slack_event(slack_message(subtype="channel_join")), "participant_changed"),
         (slack_event(slack_message(is_ephemeral=True)), "ephemeral"),
-        (slack_event({"type": "reaction_removed"}), "without_effect"),
+        (slack_event({"type": "reaction_removed"}), "reaction_removed"),
         (slack_event({"type": "team_join", "user": {"id": "U1"}}), "without_effect"),
         (slack_event({"type": "message_metadata_posted"}), "without_effect"),
-        ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "rate_limited_by_provider"),
-        ({"type": "hello", "num_connections": 1}, "without_effect"),
+        ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "events_lost"),
+        ({"type": "hello", "num_connections": 1}, "connection"),
         (
             {"envelope_id": "e", "type": "slash_commands", "payload": {"command": "/help", "text": "me"}},
-            "slash_command",
+            "command",
         ),
-        ({"envelope_id": "e", "type": "interactive", "payload": {"type": "block_actions"}}, "interactive"),
-        (urlencode({"payload": json.dumps({"type": "view_submission"})}).encode(), "interactive"),
-        (urlencode({"token": "t", "command": "/help", "text": ""}).encode(), "slash_command"),
-        (urlencode({"token": "t", "ssl_check": "1"}).encode(), "handshake"),
+        ({"envelope_id": "e", "type": "command", "payload": {"type": "block_actions"}}, "command"),
+        (urlencode({"payload": json.dumps({"type": "view_submission"})}).encode(), "command"),
+        (urlencode({"token": "t", "command": "/help", "text": ""}).encode(), "command"),
+        (urlencode({"token": "t", "ssl_check": "1"}).encode(), "connection"),
     ],
 )
 def test_what_means_nothing_here_is_ignored(payload: Any, reason: str) -> None:

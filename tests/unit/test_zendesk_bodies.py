@@ -100,12 +100,12 @@ def changed(field: str, value: Any, **more: Any) -> dict[str, Any]:
             },
             [("message", "desk:5158", "customer:42", "public", "It is broken")],
         ),
-        ({"comment": SAID}, [("ignored", "comment_without_its_ticket")]),
+        ({"comment": SAID}, [("ignored", "conversation_not_said")]),
         (
             {"satisfaction_rating": OFFERED | {"score": "good", "comment": "Quick!"}},
             [("csat", 1.0, 1.0, "desk:5158", "Quick!")],
         ),
-        (OFFERED, [("ignored", "rating_not_given")]),
+        (OFFERED, [("ignored", "no_answer")]),
         (
             {
                 "survey_response": {
@@ -243,7 +243,7 @@ SIGNED_IN = {
             [("message", "desk:c-1", "bot:None", "public", "Hello")],
         ),
         (messaging(JO, type="conversation:typing"), [("ignored", "typing")]),
-        (messaging(JO, type="conversation:message:delivery:failure"), [("ignored", "delivery_failed")]),
+        (messaging(JO, type="conversation:message:delivery:failure"), [("ignored", "not_delivered")]),
         (messaging(JO, type="user:merge"), [("ignored", "other_subject")]),
         (messaging(JO, type="conversation:teleported"), [("refused", "not_understood")]),
         (messaging(JO, payload={}), [("refused", "malformed_payload")]),

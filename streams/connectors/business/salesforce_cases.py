@@ -97,7 +97,7 @@ def email_changed(email: SalesforceRecord, drafter: Drafter) -> Iterator[Draft |
         yield Ignored("without_effect")
         return
     if case is None or not case.startswith(CASE):
-        yield Ignored("no_conversation")
+        yield Ignored("conversation_not_said")
         return
     if email.text("Status") in DRAFTS:
         yield Ignored("not_sent")
@@ -123,7 +123,7 @@ def comment_changed(comment: SalesforceRecord, drafter: Drafter) -> Iterator[Dra
     """A comment of a case. Users of the org write them; only published ones reach the customer."""
     case = comment.id_of("ParentId")
     if not comment.is_new or case is None:
-        yield Ignored("without_effect" if not comment.is_new else "no_conversation")
+        yield Ignored("without_effect" if not comment.is_new else "conversation_not_said")
         return
     yield drafter.interaction(
         comment.id,

@@ -43,7 +43,7 @@ class SalesforceChanges:
         read = partial(_read, drafter=Drafter(self._instance, request, "other"))
         listed = messages_in(payload)
         if listed is not None:
-            return read_each(listed, read) or [Ignored("empty_list")]
+            return read_each(listed, read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
 
@@ -73,7 +73,7 @@ def _signals(record: SalesforceRecord, drafter: Drafter) -> Iterator[Draft | Ign
     if not told:
         yield Ignored("without_effect")
     elif account is None:
-        yield Ignored("account_not_named")
+        yield Ignored("nobody_named")
     else:
         for one in told:
             yield drafter.signal(

@@ -110,7 +110,7 @@ def records_in(message: Json) -> Iterator[SalesforceRecord | str]:
         return
     channel = text(message, "channel") or text(message, "data", "channel") or ""
     if channel.startswith("/event/") or at(message, "event", "EventUuid") or at(message, "data", "event"):
-        yield "custom_event"
+        yield "other_subject"
         return
     notified = list(tables(inside, "notifications")) or [table(inside, "Notification") or inside]
     for notification in notified:

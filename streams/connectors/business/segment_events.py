@@ -77,7 +77,7 @@ def _read(message: SegmentMessage, drafter: Drafter) -> Iterator[Draft | Ignored
     elif call in {"identify", "group"}:
         yield from _described(message, drafter)
     elif call in {"alias", "delete"}:
-        yield Ignored("identity_only")
+        yield Ignored("other_subject")
     elif call is None:
         yield Refused("malformed_payload", "Object contains no type and no event - at `$.type`")
     else:
@@ -89,11 +89,11 @@ def _tracked(message: SegmentMessage, drafter: Drafter) -> Draft | Ignored | Ref
     if not name:
         return Refused("malformed_payload", "Object contains no event - at `$.event`")
     if (message.name or "").startswith("$"):
-        return Ignored("about_the_analytics")
+        return Ignored("other_subject")
     if is_chat(message):
         return chat_interaction(message, drafter)
     if not message.identities:
-        return Ignored("anonymous")
+        return Ignored("nobody_named")
     measured = (value for key in MEASURES if (value := number(message.properties, key)) is not None)
     return drafter.signal(
         message.id,
@@ -108,7 +108,7 @@ def _tracked(message: SegmentMessage, drafter: Drafter) -> Draft | Ignored | Ref
 def _viewed(message: SegmentMessage, name: str, drafter: Drafter) -> Draft | Ignored:
     """A page or screen counts as usage once it is known who looked at it: other visitors are the website's matter."""
     if not message.identities:
-        return Ignored("anonymous")
+        return Ignored("nobody_named")
     page = message.name if not (message.name or "").startswith("$") else None
     seen = page or text(message.properties, "path") or text(message.properties, "$pathname")
     return drafter.signal(message.id, "usage", name, 1.0, message.at, identities=message.identities, text=seen)
@@ -122,7 +122,7 @@ def _described(message: SegmentMessage, drafter: Drafter) -> Iterator[Draft | Ig
             event_id, "subscription", one.name, one.value, message.at, identities=message.identities, text=one.text
         )
     if not told:
-        yield Ignored("nothing_of_the_subscription")
+        yield Ignored("without_effect")
 
 
 SEGMENT = ConnectorKind(

@@ -98,7 +98,7 @@ class ChatwootEvents:
         if message_type(payload) is None and (at(payload, "meta") or at(payload, "messages")):
             return self.conversation_created(payload, drafter)
         made = ChatwootConversation.around(drafter, payload).message(payload)
-        return [made if made is not None else Ignored("activity")]
+        return [made if made is not None else Ignored("line_of_the_provider")]
 
     def message_updated(self, payload: Json, drafter: Drafter) -> Reading:
         """A message that was rated, taken away or changed. Receipts look the same: an edit moves no promise."""
@@ -108,7 +108,7 @@ class ChatwootEvents:
         if rating is not None:
             return [conversation.rating(payload, answer, rating)]
         made = conversation.changed_message(payload)
-        return [made if made is not None else Ignored("activity")]
+        return [made if made is not None else Ignored("line_of_the_provider")]
 
     # conversations
 
@@ -153,7 +153,7 @@ WITHOUT_EFFECT = {
     "conversation_typing_on": "typing",
     "inbox_created": "other_subject",
     "inbox_updated": "other_subject",
-    "webwidget_triggered": "widget_opened",
+    "webwidget_triggered": "without_effect",
 }
 
 _HANDLERS: dict[str, Handler] = {

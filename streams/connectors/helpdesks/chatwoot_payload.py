@@ -113,7 +113,7 @@ def identities_of(contact: Json, conversation: Json) -> tuple[str, ...]:
 def machine_behind(message: Json) -> str | None:
     """Why an outgoing message without a sender was written by a machine; null where nothing says so."""
     if at(message, "content_attributes", "automation_rule_id") is not None:
-        return "automation_rule"
+        return "trigger"
     if at(message, "additional_attributes", "campaign_id") is not None or at(message, "campaign_id") is not None:
         return "campaign"
     return None

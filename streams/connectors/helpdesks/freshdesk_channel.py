@@ -119,10 +119,12 @@ class FreshdeskPayloads:
         source = id_text(reply, "source")
         event = (word(item, "event") or "").replace("_", "")
         if source == SURVEY_FEEDBACK:
-            return Ignored("survey_feedback")
-        event_id, kind = f"conversation:{made}", "message"
-        if "update" in event or "delete" in event:
-            event_id, kind = f"{event_id}:{content_id(item)}", "edited" if "update" in event else "deleted"
+            return Ignored("told_elsewhere")
+        event_id, kind, gone = f"conversation:{made}", "message", "delete" in event
+        if gone:
+            kind = "deleted"
+        elif "update" in event:
+            event_id, kind = f"{event_id}:edited:{content_id(reply)}", "edited"
         return drafter.interaction(
             event_id,
             kind,  # type: ignore[arg-type]  # one of three words
@@ -135,6 +137,7 @@ class FreshdeskPayloads:
             automated=_automated(reply, author),
             text=text(reply, "body_text") or html_text(reply.get("body")),
             attachments=attachments_of(reply, "attachments"),
+            version=int(gone),
             raw_reference=f"freshdesk:conversation:{made}",
         )
 
@@ -173,7 +176,7 @@ def _automated(reply: dict[str, Json], author: Author) -> str | None:
     if flag(reply, "auto_response"):
         return "auto_reply"
     by_rule = author.kind == "system" or id_text(reply, "automation_id") is not None
-    return "automation" if by_rule else None
+    return "trigger" if by_rule else None
 
 
 def _identities(drafter: Drafter, reply: dict[str, Json], author: Author) -> tuple[str, ...]:

@@ -110,9 +110,9 @@ def _thread(thread: dict[str, Any], drafter: Drafter) -> Reading:
     linked = (text(thread, "_links", "conversation", "href") or "").rpartition("/")[2]
     owner = id_text(thread, "conversationId") or linked
     if not owner:
-        return [Ignored("thread_without_its_conversation")]
+        return [Ignored("conversation_not_said")]
     around = {"id": owner, "customer": table(thread, "customer"), "threads": [thread]}
-    return HelpScoutConversation(drafter, around).messages() or [Ignored("nothing_written")]
+    return HelpScoutConversation(drafter, around).messages() or [Ignored("nothing_inside")]
 
 
 def _everything(conversation: HelpScoutConversation) -> Told:
@@ -140,7 +140,7 @@ def _newest(*kinds: str) -> Callable[[HelpScoutConversation], Told]:
             made = conversation.message(thread)
             if made is not None:
                 return [made]
-        return [Ignored("nothing_written")]
+        return [Ignored("nothing_inside")]
 
     return told
 
@@ -162,7 +162,7 @@ def _status(conversation: HelpScoutConversation) -> Told:
 
 
 def _merged(conversation: HelpScoutConversation) -> Told:
-    return list(conversation.merged()) or [Ignored("merge_without_the_merged")]
+    return list(conversation.merged()) or [Ignored("conversation_not_said")]
 
 
 def _deleted(conversation: HelpScoutConversation) -> Told:

@@ -49,7 +49,7 @@ class HelpScoutChat:
         if ended is not None or event == "beacon.chat.ended":
             words = {"status": "closed", "source_status": "ended"}
             told.append(self._draft("ended", "status_changed", ended, Author("system"), **words))
-        return told or [Ignored("nothing_written")]
+        return told or [Ignored("nothing_inside")]
 
     @staticmethod
     def _is_written(event: Json) -> bool:

@@ -185,7 +185,7 @@ class HelpScoutConversation:
             instant(thread, "createdAt") or instant(self.conversation, "createdAt"),
             Author("bot", author.id) if workflow else author,
             public=kind not in INTERNAL,
-            automated="workflow" if workflow else "ai_answer" if author.kind == "bot" else None,
+            automated="trigger" if workflow else "ai_answer" if author.kind == "bot" else None,
             text=body,
             attachments=files,
             raw_reference=f"helpscout:thread:{thread_id}",

@@ -119,12 +119,12 @@ class ThinEvent:
         if handler is not None:
             return handler()
         if self._subject in OTHER_SUBJECTS or self._what in {"propertychange", "creation", "deletion", "merge"}:
-            return [Ignored("account_not_said" if self._subject == "deal" else "other_subject")]
+            return [Ignored("nobody_named" if self._subject == "deal" else "other_subject")]
         return [Refused("not_understood", f"the subscription type {self._said[:80]!r} is not known")]
 
     def _interaction(self, kind: Any, conversation: str, author: Author | None = None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
         event = self._event
-        said = {"raw_reference": f"hubspot:event:{id_text(event, 'eventId')}", "event_id": self._id} | words
+        said = {"event_id": self._id} | words
         at = said.pop("at", None) or instant(event, "occurredAt")
         return self._drafter.interaction(said.pop("event_id"), kind, conversation, at, author or self._actor(), **said)
 

@@ -34,12 +34,12 @@ WITHOUT_EFFECT = {
     "conversation:join": "participant_changed",
     "conversation:leave": "participant_changed",
     "conversation:postback": "without_effect",
-    "conversation:read": "read_receipt",
+    "conversation:read": "receipt",
     "conversation:referral": "without_effect",
     "conversation:typing": "typing",
-    "conversation:message:delivery:channel": "delivery_receipt",
-    "conversation:message:delivery:failure": "delivery_failed",
-    "conversation:message:delivery:user": "delivery_receipt",
+    "conversation:message:delivery:channel": "receipt",
+    "conversation:message:delivery:failure": "not_delivered",
+    "conversation:message:delivery:user": "receipt",
 }
 OLD_ROLES = {"appuser": "customer", "appmaker": "agent", "business": "agent", "whisper": "agent"}
 
@@ -89,7 +89,6 @@ def _event(event: dict[str, Any], drafter: Drafter) -> Draft | Ignored | Refused
         text=written_text(at(message, "content", "text"), at(message, "content", "altText")),
         attachments=attachments_of({"files": [table(message, "content")]}, "files") if _is_file(message) else (),
         identities=_identities(table(payload, "user") or table(message, "author", "user"), author),
-        raw_reference=f"zendesk:event:{event_id}",
     )
 
 
@@ -155,4 +154,4 @@ def _old(payload: Json, drafter: Drafter) -> Reading:
                 identities=(*found, f"sunshine_user:{person}") if person else found,
             )
         )
-    return told or [Ignored("nothing_written")]
+    return told or [Ignored("nothing_inside")]

@@ -187,7 +187,7 @@ class ZendeskObjects:
         """A comment; it names its ticket only where it is listed under one."""
         number = id_text(comment, "ticket_id") or self._linked
         if number is None:
-            return [Ignored("comment_without_its_ticket")]
+            return [Ignored("conversation_not_said")]
         return [self._message(number, comment, self._author(someone(at(comment, "author_id")), comment, None))]
 
     def _message(self, number: str, comment: dict[str, Any], author: Author) -> Draft:
@@ -212,7 +212,7 @@ class ZendeskObjects:
         number = required(id_text(rating, "ticket_id"), "$.satisfaction_rating.ticket_id")
         marks = score_of(at(rating, "score"))
         if marks is None:
-            return [Ignored("rating_not_given")]
+            return [Ignored("no_answer")]
         value, scale = marks
         requester = someone(at(rating, "requester_id"))
         return [

@@ -63,7 +63,7 @@ class MailDrafter:
             text=text[:LONGEST_TEXT] if text else None,
             attachments=mail.attachments,
             inbox=self._inbox(author, sender, recipients),
-            raw_reference=f"email:{event_id}",
+            raw_reference=f"email:message:{event_id}",
         )
 
     def _sender(self, mail: Mail, recipients: Sequence[str]) -> tuple[str | None, bool]:

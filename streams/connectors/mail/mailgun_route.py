@@ -110,7 +110,7 @@ class MailgunMails:
         event = form.text("event") or text(form.json("event-data"), "event")
         if event is not None:
             known = event.strip().lower() in EVENTS
-            return [Ignored("delivery_event") if known else Refused("not_understood", f"the event {event[:80]!r}")]
+            return [Ignored("receipt") if known else Refused("not_understood", f"the event {event[:80]!r}")]
         raw = form.values.get("body-mime")
         mail = read_message(raw) if raw and raw.strip() else _of_fields(form)
         if isinstance(mail, Refused):

@@ -56,7 +56,7 @@ class PostmarkMails:
     def _one(self, payload: Json, request: WebhookRequest) -> Draft | Ignored | Refused:
         record = word(payload, "RecordType")
         if record in DELIVERY_RECORDS:
-            return Ignored("delivery_event")
+            return Ignored("receipt")
         if record not in {None, "inbound"}:
             return Refused("not_understood", f"the record type {record[:80]!r} is not known")
         mail = _mail(payload)

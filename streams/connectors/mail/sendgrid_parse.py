@@ -40,7 +40,6 @@ from streams.connectors.signatures import judged_by_time, raw_text
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
-DELIVERY = "delivery_event"
 EVENTS = frozenset(
     [
         "bounce",
@@ -146,7 +145,9 @@ def _events(found: Json) -> Reading:
         return [found]
     names = {word(item, "event") or "" for item in found}
     unknown = sorted(names - EVENTS)
-    return [Refused("not_understood", f"the event {unknown[0][:80]!r} is not known") if unknown else Ignored(DELIVERY)]
+    if unknown:
+        return [Refused("not_understood", f"the event {unknown[0][:80]!r} is not known")]
+    return [Ignored("receipt")]
 
 
 def _dkim(said: str) -> str | None:

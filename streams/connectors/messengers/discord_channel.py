@@ -106,7 +106,7 @@ def _bare(payload: Json) -> Told | Ignored:
     if table(payload, "thread_metadata"):
         return Told("THREAD_CREATE", payload, "$")
     if is_ping_of_webhooks(payload):
-        return Ignored("handshake")
+        return Ignored("connection")
     if not id_text(payload, "channel_id") and not id_text(payload, "lobby_id"):
         raise Malformed("Object contains no channel_id - at `$.channel_id`")
     return Told("MESSAGE_CREATE", payload, "$")

@@ -19,6 +19,8 @@ THREAD_STARTER = 21
 """Type of the message that repeats, inside a thread, the message which the thread was started from."""
 LINES_OF_DISCORD = frozenset({*range(1, 13), *range(14, 19), *range(22, 33), *range(36, 40), 44, 46}) - {23}
 """Types of what Discord itself says in a channel: who joined, what was pinned, whose server was boosted ..."""
+COME_AND_GO = frozenset({1, 2, 7})
+"""Those among them that say who came and who left."""
 
 CROSSPOST = 1 << 1
 """Flag of a message that a followed channel has brought here."""
@@ -29,6 +31,16 @@ PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5
 """Types of interactions."""
 CHAT_INPUT, STRING_OPTION = 1, 3
 """The type of a command that is typed, and of its options that are texts."""
+
+UNSAID = {
+    "GUILD_MEMBER_": "participant_changed",
+    "MESSAGE_REACTION_": "reaction_removed",
+    "READY": "connection",
+    "RESUMED": "connection",
+    "THREAD_MEMBER": "participant_changed",
+    "TYPING_": "typing",
+}
+"""Beginnings of the dispatches in which nobody says anything, with the reason that is told."""
 
 OTHER_SUBJECTS = frozenset(
     {
@@ -43,20 +55,17 @@ OTHER_SUBJECTS = frozenset(
         "PRESENCE",
         "QUEST",
         "RATE",
-        "READY",
-        "RESUMED",
         "SOUNDBOARD",
         "STAGE",
         "SUBSCRIPTION",
         "THREAD",
-        "TYPING",
         "USER",
         "VOICE",
         "WEBHOOKS",
     }
 )
-"""First words of the dispatches and webhook events that move no promise of ours: `GUILD_MEMBER_ADD`,
-`MESSAGE_REACTION_REMOVE`, `ENTITLEMENT_CREATE` ..."""
+"""First words of the dispatches and webhook events that move no promise of ours: `CHANNEL_UPDATE`,
+`ENTITLEMENT_CREATE` ..."""
 
 _SNOWFLAKE = re.compile(r"[0-9]{1,20}", re.ASCII)
 

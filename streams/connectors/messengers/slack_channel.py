@@ -30,6 +30,7 @@ from streams.connectors.message_content import attachments_of
 from streams.connectors.messengers.slack_delivery import SlackDelivery, automated_by
 from streams.connectors.messengers.slack_payload import (
     BY_PERSONS_AND_APPS,
+    COME_AND_GO,
     INTERACTIVE,
     LINES_OF_SLACK,
     OF_THE_CONNECTION,
@@ -84,7 +85,7 @@ class SlackEvents:
     def _event(self, delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         kind = required(word(delivery.event, "type"), f"{delivery.place}.type")
         if kind == "app_rate_limited":
-            return Ignored("rate_limited_by_provider")
+            return Ignored("events_lost")
         handler = _HANDLERS.get(kind)
         if handler is not None:
             return handler(delivery, drafter)
@@ -97,12 +98,12 @@ def _without_event(payload: Json) -> Ignored | None:
     """Why a payload that is no event means nothing here; null when it may be one."""
     kind = word(payload, "type")
     if text(payload, "command"):
-        return Ignored("slash_command")
+        return Ignored("command")
     if kind in INTERACTIVE:
-        return Ignored("interactive")
+        return Ignored("command")
     if kind == "url_verification" or text(payload, "ssl_check"):
-        return Ignored("handshake")
-    return Ignored("without_effect") if kind in OF_THE_CONNECTION else None
+        return Ignored("connection")
+    return Ignored("connection") if kind in OF_THE_CONNECTION else None
 
 
 def _bare(instance: Instance, payload: Json) -> SlackDelivery:
@@ -119,8 +120,8 @@ def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     change = _CHANGES.get(subtype or "")
     if change is not None:
         return change(delivery, drafter)
-    if subtype in LINES_OF_SLACK:
-        return Ignored("line_of_slack")
+    if subtype in LINES_OF_SLACK | COME_AND_GO:
+        return Ignored("participant_changed" if subtype in COME_AND_GO else "line_of_the_provider")
     if subtype is not None and subtype not in BY_PERSONS_AND_APPS:
         return Refused("not_understood", f"the message subtype {subtype[:80]!r} is not known")
     if flag(event, "is_ephemeral"):
@@ -137,7 +138,6 @@ def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         text=text_of(event),
         attachments=attachments_of(event, "files"),
         inbox=channel,
-        raw_reference=f"slack:event:{delivery.event_id}" if delivery.event_id else None,
     )
 
 
@@ -146,16 +146,16 @@ def _changed(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     if word(now, "subtype") == "tombstone":
         return _deleted(delivery, drafter)
     if word(now, "subtype") in LINES_OF_SLACK:
-        return Ignored("line_of_slack")
+        return Ignored("line_of_the_provider")
     if before and _as_edited(now) == _as_edited(before):
         return Ignored("unchanged")  # Slack unfolds a link or counts an answer
     channel, ts = delivery.channel(), delivery.ts(*_place_of_ts(now, "message"))
     message = delivery.message_id(channel, ts)
     edited = id_text(now, "edited", "ts") or id_text(event, "event_ts") or id_text(event, "ts")
     thread = id_text(now, "thread_ts") or id_text(before, "thread_ts") or ts
-    return drafter.interaction(
-        delivery.event_id or f"{message}:edited:{edited}",
-        "edited",
+    return drafter.edited(
+        message,
+        edited or "",
         delivery.message_id(channel, thread),
         delivery.moment("message", "edited", "ts") or delivery.moment("event_ts") or delivery.moment("ts"),
         delivery.author(now, f"{delivery.place}.message"),
@@ -164,7 +164,6 @@ def _changed(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         text=text_of(now),
         attachments=attachments_of(now, "files"),
         inbox=channel,
-        raw_reference=message,
     )
 
 
@@ -184,37 +183,33 @@ def _deleted(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     channel, ts = delivery.channel(), delivery.ts(*path)
     message = delivery.message_id(channel, ts)
     told = id_text(before, "user") or automated_by(before)  # Slack names whose message it was, not who deleted it
-    return drafter.interaction(
+    return drafter.deleted(
         message,
-        "deleted",
         delivery.message_id(channel, id_text(before, "thread_ts") or ts),
         delivery.moment("event_ts") or delivery.moment("ts"),
         delivery.author(before) if told else Author("system"),
         identities=delivery.identities(before) if told else (),
         automated=automated_by(before),
         inbox=channel,
-        raw_reference=message,
-        version=1,
     )
 
 
 def _reaction(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     event, item = delivery.event, table(delivery.event, "item")
     if word(item, "type") in {"file", "file_comment"}:
-        return Ignored("reaction_to_a_file")
+        return Ignored("other_subject")
     channel, ts = delivery.channel(item), delivery.ts("item", "ts")
     message, name = delivery.message_id(channel, ts), text(event, "reaction")
     author = delivery.author(event)
-    return drafter.interaction(
-        delivery.event_id or f"{message}:{name}:{author.id}",
-        "reaction",
+    return drafter.reacted(
+        message,
+        f"{name}:{author.id}",
         message,
         delivery.moment("event_ts"),
         author,
         identities=delivery.identities(event),
         text=name,
         inbox=channel,
-        raw_reference=message,
     )
 
 
@@ -222,6 +217,9 @@ _HANDLERS: dict[str, Callable[[SlackDelivery, Drafter], Meaning]] = {
     "message": _message,
     "app_mention": _message,
     "reaction_added": _reaction,
+    "member_joined_channel": lambda _delivery, _drafter: Ignored("participant_changed"),
+    "member_left_channel": lambda _delivery, _drafter: Ignored("participant_changed"),
+    "reaction_removed": lambda _delivery, _drafter: Ignored("reaction_removed"),
 }
 _CHANGES: dict[str, Callable[[SlackDelivery, Drafter], Meaning]] = {
     "message_changed": _changed,

@@ -26,8 +26,6 @@ LINES_OF_SLACK = frozenset(
         "channel_canvas_updated",
         "channel_convert_to_private",
         "channel_convert_to_public",
-        "channel_join",
-        "channel_leave",
         "channel_name",
         "channel_posting_permissions",
         "channel_purpose",
@@ -38,8 +36,6 @@ LINES_OF_SLACK = frozenset(
         "file_comment",
         "file_mention",
         "group_archive",
-        "group_join",
-        "group_leave",
         "group_name",
         "group_purpose",
         "group_topic",
@@ -60,6 +56,9 @@ LINES_OF_SLACK = frozenset(
 )
 """Subtypes of what Slack itself says in a channel; `reply_broadcast` and `message_replied` repeat what was told."""
 
+COME_AND_GO = frozenset({"channel_join", "channel_leave", "group_join", "group_leave"})
+"""Subtypes that say who came into a channel and who left it."""
+
 OTHER_SUBJECTS = frozenset(
     {
         "app",
@@ -74,14 +73,11 @@ OTHER_SUBJECTS = frozenset(
         "external",
         "file",
         "function",
-        "goodbye",
         "grid",
         "group",
-        "hello",
         "im",
         "invite",
         "link",
-        "member",
         "message",
         "mpim",
         "pin",
@@ -119,7 +115,7 @@ INTERACTIVE = frozenset(
 )
 """Payloads of buttons, menus, shortcuts and modals."""
 
-OF_THE_CONNECTION = frozenset({"disconnect", "hello"})
+OF_THE_CONNECTION = frozenset({"disconnect", "goodbye", "hello"})
 """What Socket Mode says about itself."""
 
 _FORM = re.compile(rb"[A-Za-z_]+=")

@@ -18,17 +18,17 @@ from streams.connectors.payload_reading import Json, content_id, id_text, instan
 WITHOUT_MEANING = {
     "command": "command",
     "commandresult": "command",
-    "contactrelationupdate": "contact_changed",
-    "delay": "bot_internal",
-    "deleteuserdata": "bot_internal",
-    "endofconversation": "end_of_conversation",
-    "event": "event",
-    "handoff": "handoff",
-    "installationupdate": "installation",
-    "invoke": "invoke",
-    "invokeresponse": "invoke",
-    "suggestion": "suggestion",
-    "trace": "bot_internal",
+    "contactrelationupdate": "without_effect",
+    "delay": "without_effect",
+    "deleteuserdata": "without_effect",
+    "endofconversation": "without_effect",
+    "event": "without_effect",
+    "handoff": "without_effect",
+    "installationupdate": "without_effect",
+    "invoke": "command",
+    "invokeresponse": "command",
+    "suggestion": "without_effect",
+    "trace": "without_effect",
     "typing": "typing",
 }
 """Documented types of activities that no promise depends on, with the reason that is told."""
@@ -114,7 +114,7 @@ class TeamsActivity:
 def _message(activity: TeamsActivity) -> Draft | Ignored:
     said, attached = activity_text(activity.content), attachments_of(activity.content)
     if said is None and not attached and activity.content.get("value") is not None:
-        return Ignored("card_action")  # a button of a bot's card was pressed: a bot is asked, and nothing is written
+        return Ignored("command")  # a button of a bot's card was pressed: a bot is asked, and nothing is written
     return activity.event("message", activity.id, activity.id, text=said, attachments=attached)
 
 
@@ -124,9 +124,7 @@ def _edited(activity: TeamsActivity) -> Draft:
 
 
 def _deleted(activity: TeamsActivity) -> Draft:
-    event_id = f"{activity.id}:deleted:{activity.moment()}" if activity.id else None
-    # With a version it takes no conversation away, only a message.
-    return activity.event("deleted", event_id, activity.id, version=1)
+    return activity.event("deleted", required(activity.id, "$.id"), activity.id, version=1)
 
 
 def _reaction(activity: TeamsActivity) -> Draft | Ignored:
@@ -147,13 +145,8 @@ _HANDLERS: dict[str, Callable[[TeamsActivity], Draft | Ignored]] = {
 
 
 def _change_of_conversation(content: Json) -> str:
-    if items(content, "membersAdded"):
-        return "members_added"
-    if items(content, "membersRemoved"):
-        return "members_removed"
-    event_type = word(content, "channelData", "eventType") or ""
-    subject = next((each for each in ("team", "channel") if event_type.startswith(each)), "conversation")
-    return f"{subject}_changed"
+    came_or_left = items(content, "membersAdded") or items(content, "membersRemoved")
+    return "participant_changed" if came_or_left else "other_subject"
 
 
 def _in_protocol_form(content: Json) -> Json:

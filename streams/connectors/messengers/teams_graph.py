@@ -18,9 +18,9 @@ from streams.connectors.messengers.teams_words import Person, attachments_of, me
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, tables, text, word
 
 LIFECYCLE = {
-    "missed": "notifications_missed",
-    "reauthorizationrequired": "reauthorization_required",
-    "subscriptionremoved": "subscription_removed",
+    "missed": "events_lost",
+    "reauthorizationrequired": "subscription_ends",
+    "subscriptionremoved": "subscription_ends",
 }
 """What Graph says about the subscription itself, with the reason that is told."""
 CHANGES = frozenset({"created", "updated", "deleted"})
@@ -71,9 +71,9 @@ def read_notification(item: Json, drafter: Drafter) -> Reading:
     place = place_of(text(item, "resource") or text(data, "@odata.id"))
     kind = word(data, "@odata.type")
     if not (kind.endswith("chatmessage") if kind else place.of_messages):
-        return [Ignored("other_resource")]
+        return [Ignored("other_subject")]
     if table(item, "encryptedContent"):
-        return [Ignored("encrypted_content")]
+        return [Ignored("encrypted")]
     if not is_chat_message(data):
         return [Ignored("needs_fetch")]
     return [ChatMessage(data, drafter, place, id_text(item, "tenantId")).after(change)]
@@ -111,12 +111,12 @@ class ChatMessage:
         content = self._content
         kind = word(content, "messageType") or "message"
         if kind in NOT_WRITTEN or table(content, "eventDetail"):
-            return Ignored("system_event")
+            return Ignored("line_of_the_provider")
         if kind != "message":
             return Refused("not_understood", f"the message type {kind[:80]!r} is not known")
         deleted_at = instant(content, "deletedDateTime")
         if change == "deleted" or deleted_at is not None:
-            return self._deleted(deleted_at)
+            return self._event("deleted", self._id(), deleted_at, version=1)
         return self._updated() if change == "updated" else self._message()
 
     def _message(self) -> Draft:
@@ -127,11 +127,6 @@ class ChatMessage:
             text=message_text(self._content),
             attachments=attachments_of(self._content),
         )
-
-    def _deleted(self, at: datetime | None) -> Draft:
-        # With a version it takes no conversation away, only a message.
-        told = text(self._content, "deletedDateTime") or id_text(self._content, "etag") or "untold"
-        return self._event("deleted", f"{self._id()}:deleted:{told}", at, version=1)
 
     def _updated(self) -> Draft | Ignored:
         """An edit, or a reaction: Graph tells both as an update, and the later of the two is what happened."""

@@ -76,7 +76,7 @@ def call_record(drafter: Drafter, record: Json) -> Reading:
     if status not in RINGING | ANSWERED | OVER:
         return [_unknown(status)]
     if id_text(record, "parent_call_sid"):
-        return [Ignored("leg")]
+        return [Ignored("in_progress")]
     call = _call(drafter, call_id, *(text(record, name) for name in ("from", "to", "direction")))
     began = instant(record, "start_time") or instant(record, "date_created")
     ended = instant(record, "end_time") or instant(record, "date_updated")
@@ -107,7 +107,7 @@ def _leg(drafter: Drafter, fields: Json, call_id: str, parent: str) -> Draft | I
     """A leg that `<Dial>` adds to a call: somebody of the company, who takes it or does not."""
     status, to = word(fields, "CallStatus"), text(fields, "To")
     if status not in ANSWERED:
-        return Ignored("leg")
+        return Ignored("in_progress")
     call = PhoneCall(
         drafter,
         call_id,
@@ -124,7 +124,7 @@ def _dialled(drafter: Drafter, fields: Json, call_id: str) -> Draft | Ignored:
     """How `<Dial>` went, told once it is over. Whoever was reached had taken the call as long before as they spoke."""
     leg, seconds = id_text(fields, "DialCallSid"), number(fields, "DialCallDuration")
     if word(fields, "DialCallStatus") not in {"completed", "answered"} or not leg or not seconds or seconds < 0:
-        return Ignored("nobody_reached")
+        return Ignored("in_progress")
     from_, inbound = text(fields, "From"), (word(fields, "Direction") or "inbound") == "inbound"
     dialling = agent_of(from_)
     call = PhoneCall(

@@ -84,7 +84,7 @@ def _streamed(drafter: Drafter, event: Json) -> Reading:
     if kind == "messaging.inbound-message.received":
         return [message_streamed(drafter, table(event, "data"))]
     if kind.startswith("messaging.message."):
-        return [Ignored("delivery_status")]
+        return [Ignored("receipt")]
     fields = table(event, "data", "request", "parameters")
     if kind.startswith("voice.") and "status-callback.call" in kind and id_text(fields, "CallSid"):
         return call_progress(drafter, fields)

@@ -18,6 +18,15 @@ CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"
 
 RECEIVED = frozenset({"received", "receiving"})
 NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
+UNSAID = {
+    "onconversation": "without_effect",
+    "ondelivery": "receipt",
+    "onmessage": "without_effect",
+    "onparticipant": "participant_changed",
+    "ontyping": "typing",
+    "onuser": "without_effect",
+}
+"""Beginnings of Conversations' events in which nobody writes, with the reason that is told."""
 MOST_MEDIA = 50
 """Attachments looked at. A message of Twilio's has ten at most."""
 
@@ -28,7 +37,7 @@ def message_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored:
     status = word(fields, "MessageStatus") or word(fields, "SmsStatus")
     written = "Body" in fields or (number(fields, "NumMedia") or 0) > 0
     if not (status in RECEIVED or (status is None and written)):
-        return Ignored("delivery_status") if status else Ignored("without_effect")
+        return Ignored("receipt") if status else Ignored("without_effect")
     return _from_customer(
         drafter,
         message_id,
@@ -84,8 +93,8 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     event = required(word(fields, "EventType"), "$.EventType")
     kind = {"onmessageadded": "message", "onmessageupdated": "edited", "onmessageremoved": "deleted"}.get(event)
     if kind is None:
-        known = event.startswith(("onconversation", "onparticipant", "ondelivery", "onuser", "ontyping", "onmessage"))
-        return Ignored("without_effect") if known else Refused("not_understood", f"the event {event[:80]!r} is unknown")
+        reason = next((reason for begin, reason in UNSAID.items() if event.startswith(begin)), None)
+        return Ignored(reason) if reason else Refused("not_understood", f"the event {event[:80]!r} is unknown")
     message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
     by = text(fields, "Author")
     number_of = e164(by)
@@ -96,7 +105,7 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     when = text(fields, "DateUpdated") if kind == "edited" else text(fields, "DateRemoved")
     happened = instant(when if kind != "message" else None) or instant(fields, "DateCreated")
     return drafter.interaction(
-        message_id if kind == "message" else f"{message_id}:{kind}:{when or ''}",
+        f"{message_id}:edited:{when or ''}" if kind == "edited" else message_id,
         kind,  # type: ignore[arg-type]  # one of three words
         conversation,
         happened,
@@ -105,7 +114,8 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
         channel=_channel(text(fields, "MessagingBinding.Address") or by or ""),
         text=text(fields, "Body") if kind != "deleted" else None,
         automated="system" if author.kind == "system" else None,
-        raw_reference=message_id,
+        version=int(kind == "deleted"),
+        raw_reference=drafter.reference("message", message_id),
     )
 
 
@@ -132,7 +142,6 @@ def _message(
         author,
         identities=phone_identities(theirs),
         channel=channel,
-        raw_reference=message_id,
         **words,
     )
 

@@ -80,7 +80,7 @@ def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:
     content = table(payload, "message", "content")
     kind = word(payload, "message_type") or word(content, "type")
     if at(payload, "status") is not None or kind is None:
-        return Ignored("delivery_status")
+        return Ignored("receipt")
     outbound = word(payload, "direction") == "outbound"
     sides = [_side(payload, "from"), _side(payload, "to")]
     theirs, ours = reversed(sides) if outbound else sides
@@ -117,7 +117,7 @@ def _side(payload: Json, side: str) -> tuple[str | None, str | None]:
 def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
     """The SMS API: receipts of delivery have a status, messages that came in have none."""
     if at(payload, "status") is not None or "err-code" in payload:
-        return Ignored("delivery_status")
+        return Ignored("receipt")
     return _drafted(
         drafter,
         required(id_text(payload, "messageId") or id_text(payload, "message-id"), "$.messageId"),
@@ -148,7 +148,6 @@ def _drafted(
         author=Author("agent", us) if outbound else drafter.author("customer", them),
         channel=channel,
         identities=phone_identities(theirs) if numbered else (),
-        raw_reference=message_id,
         **words,
     )
 

@@ -94,7 +94,7 @@ def _change(drafter: Drafter, change: Json) -> Reading:
 
 
 def _status(thread: Thread, said: Json) -> Reading:
-    return call_status(thread, said) if word(said, "type") == "call" else [Ignored("delivery_status")]
+    return call_status(thread, said) if word(said, "type") == "call" else [Ignored("receipt")]
 
 
 WHATSAPP = ConnectorKind(

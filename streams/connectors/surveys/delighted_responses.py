@@ -73,7 +73,7 @@ class DelightedResponses:
             return [payload]
         read = partial(_read, drafter=Drafter(self._instance, request, "survey"))
         if isinstance(payload, list):
-            return read_each(payload, read) or [Ignored("empty_list")]
+            return read_each(payload, read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
 

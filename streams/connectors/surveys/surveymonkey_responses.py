@@ -73,14 +73,14 @@ class SurveyMonkeyResponses:
         if isinstance(payload, Refused):
             return [payload]
         if "subscription_url" in table(payload):
-            return [Ignored("webhook_settings")]
+            return [Ignored("other_subject")]
         event = word(payload, "event_type")
         if event is not None:
             return [_without_content(event)]
         read = partial(self._response, drafter=Drafter(self._instance, request, "survey"))
         listed = at(payload, "data")
         if isinstance(listed, list):
-            return read_each(listed, read) or [Ignored("empty_page")]
+            return read_each(listed, read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
     def _response(self, response: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
