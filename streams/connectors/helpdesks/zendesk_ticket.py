@@ -45,11 +45,16 @@ class ZendeskTicket:
         return self._drafter.conversation(number)
 
     def actor(self) -> Author:
-        """Who caused the event: the requester is the customer, Zendesk itself the system, anybody else is staff."""
-        actor = id_text(self.detail.actor_id)
+        """Who caused the event: the requester is the customer, Zendesk itself the system, anybody else is staff.
+
+        Staff file tickets of their own as well: who has or had the ticket to work on is no customer.
+        """
+        actor, change = id_text(self.detail.actor_id), self.change
         if actor is None or actor == SYSTEM_USER:
             return Author("system", actor)
-        return Author("customer" if actor == id_text(self.detail.requester_id) else "agent", actor)
+        assignees = {id_text(each) for each in (self.detail.assignee_id, change.current, change.previous)}
+        asks = actor == id_text(self.detail.requester_id) and actor not in assignees
+        return Author("customer" if asks else "agent", actor)
 
     def interaction(
         self,

@@ -77,6 +77,7 @@ class TeamsActivity:
         tenant = id_text(self.content, "channelData", "tenant", "id") or id_text(
             self.content, "conversation", "tenantId"
         )
+        said: dict[str, Any] = {"raw_reference": self._drafter.reference("message", about)} if about else {}
         return self._drafter.interaction(
             event_id or content_id(self.content),
             event_type,
@@ -86,8 +87,7 @@ class TeamsActivity:
             identities=person.identities(instance, tenant),
             automated=person.machine,
             inbox=id_text(self.content, "channelData", "channel", "id"),
-            raw_reference=f"teams:message:{about}" if about else None,
-            **words,
+            **(said | words),
         )
 
     def moment(self) -> str:
