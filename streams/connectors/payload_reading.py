@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from streams.connectors.connector_contract import Refused
+from streams.connectors.connector_contract import Ignored, Reading, Refused
 
 Found = TypeVar("Found")
 
@@ -184,14 +184,14 @@ def read_each(things: Iterable[Json], read: Callable[[Json], Iterable[Found]]) -
     return [*found, Refused("too_large", f"more than {MOST_ITEMS} items: the rest is not read")] if rest else found
 
 
-def read_items(body: bytes, read: Callable[[dict[str, Json]], Iterable[Found]]) -> list[Found | Refused]:
+def read_items(body: bytes, read: Callable[[dict[str, Json]], Reading]) -> Reading:
     """What the object in a JSON body means, or every one of a list of them."""
     content = read_json(body)
     if isinstance(content, Refused):
         return [content]
-    return (
-        read_each(content, whole_object(read)) if isinstance(content, list) else read_one(content, whole_object(read))
-    )
+    if not isinstance(content, list):
+        return read_one(content, whole_object(read))
+    return read_each(content, whole_object(read)) or [Ignored("nothing_inside")]
 
 
 def whole_object(read: Callable[[dict[str, Json]], Iterable[Found]]) -> Callable[[Json], Iterable[Found]]:

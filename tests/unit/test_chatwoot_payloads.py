@@ -9,8 +9,8 @@ from schemas.signal import Signal
 from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.helpdesks.chatwoot_channel import CHATWOOT
 from tests.connect_bench import bench
+from tests.payload_readings import Line, drafts_of, tuples_of
 from tests.senders.chat_helpdesk_senders import CHATWOOT_MESSAGE, body_of
-from tests.senders.readings import Line, drafts, lines
 from tests.senders.sender import NOW
 
 AGENT = {"id": 3, "name": "Andy", "email": "andy@us.example", "type": "user"}
@@ -110,15 +110,15 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_payloads(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(CHATWOOT, payload) == expected
+    assert tuples_of(CHATWOOT, payload) == expected
 
 
 def test_what_a_relay_has_wrapped() -> None:
     held = {"id": 10, "status": "resolved", "updated_at": 1772443790, "contact": {"id": 14, "email": "jo@acme.example"}}
     note = {"id": 7, "content": "Angry", "message_type": 0, "private": True, "sender": AGENT}
     told = [
-        *drafts(CHATWOOT, {"event": "message_created", "conversation": held, "message": note}),
-        *drafts(CHATWOOT, {"event": "conversation_status_changed", "conversation": held}),
+        *drafts_of(CHATWOOT, {"event": "message_created", "conversation": held, "message": note}),
+        *drafts_of(CHATWOOT, {"event": "conversation_status_changed", "conversation": held}),
     ]
     assert [(made.event.type, made.event.author.kind, made.event.visibility) for made in told] == [
         ("message", "agent", "internal"),
@@ -138,7 +138,7 @@ def test_the_shape_of_2020() -> None:
         "contact": {"id": "9", "name": "Jo"},
         "conversation": {"display_id": "10", "additional_attributes": {}},
     }
-    (draft,) = drafts(CHATWOOT, payload)
+    (draft,) = drafts_of(CHATWOOT, payload)
     event = draft.event
     assert (event.author.kind, event.author.id, event.conversation_id) == ("customer", "9", "desk:10")
     assert event.occurred_at.isoformat() == "2020-03-03T13:05:57+00:00"
@@ -172,7 +172,7 @@ def test_the_shape_of_2020() -> None:
 def test_whether_somebody_vouches_for_the_contact(channel: str, signed: bool, identities: tuple[str, ...]) -> None:
     contact = {"id": 14, "email": "Jo@acme.example".lower(), "phone_number": "+493012345", "type": "contact"}
     held = CONVERSATION | {"channel": channel, "contact_inbox": {"hmac_verified": signed}, "meta": {"sender": contact}}
-    (draft,) = drafts(CHATWOOT, message(conversation=held))
+    (draft,) = drafts_of(CHATWOOT, message(conversation=held))
     assert draft.identities == identities
 
 
@@ -182,7 +182,7 @@ def test_a_rating_and_the_words_that_follow_are_one_answer() -> None:
         payload = message(
             event="message_updated", content_type="input_csat", message_type="template", content_attributes=attributes
         )
-        (draft,) = drafts(CHATWOOT, payload)
+        (draft,) = drafts_of(CHATWOOT, payload)
         assert isinstance(draft.event, Signal)
         return draft.event
 

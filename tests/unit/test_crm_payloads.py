@@ -8,7 +8,7 @@ import pytest
 from streams.connectors.business.outreach_events import OUTREACH
 from streams.connectors.business.salesforce_cases import status_of
 from streams.connectors.business.salesforce_changes import SALESFORCE
-from tests.read_payload import PayloadReader, published, seconds
+from tests.payload_readings import PayloadReader, published, seconds
 from tests.senders.business_senders import DELIVERED, MAIL, outreach_event, salesforce_change
 
 outreach, salesforce = PayloadReader(OUTREACH), PayloadReader(SALESFORCE)

@@ -11,7 +11,8 @@ from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
 from streams.connectors.helpdesks.freshdesk_words import Change, changes_in
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.helpdesks.zammad_channel import ZAMMAD
-from tests.payload_table import assert_whole, mutilations, published_payload, reading_of, table_of
+from tests.payload_mutilations import assert_sound, mutilations
+from tests.payload_readings import published, reading_of, table_of
 from tests.senders.helpdesk_senders import FRESHDESK_CREATED, ZAMMAD_CALL
 
 PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
@@ -41,7 +42,7 @@ PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
 
 @pytest.mark.parametrize(("kind", "name", "lines"), PUBLISHED, ids=[name for _, name, _ in PUBLISHED])
 def test_published_payloads(kind: ConnectorKind, name: str, lines: list[str], shared: Path) -> None:
-    assert table_of(kind, published_payload(shared, name)) == lines
+    assert table_of(kind, published(shared, name)) == lines
 
 
 # Freshdesk
@@ -309,7 +310,7 @@ SAMPLES = [
 )
 def test_no_mutilation_raises_or_makes_half_an_event(kind: ConnectorKind, sample: Any) -> None:
     for body in mutilations(sample):
-        assert_whole(reading_of(kind, body))
+        assert_sound(reading_of(kind, body))
 
 
 def test_who_belongs_to_us_is_an_agent_by_configuration() -> None:

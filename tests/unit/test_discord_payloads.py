@@ -14,18 +14,18 @@ from schemas.interaction import Attachment, Author, Interaction
 from streams.connectors.connector_contract import (
     GENUINE,
     Draft,
-    Headers,
     Ignored,
     Instance,
     Reading,
     Refused,
     Verdict,
-    WebhookRequest,
 )
 from streams.connectors.messengers.discord_channel import DISCORD
 from streams.connectors.messengers.discord_payload import snowflake_time
 from streams.connectors.messengers.discord_signature import DiscordSignature
 from tests.connect_bench import SENDERS, bench
+from tests.payload_mutilations import assert_sound, mutilated
+from tests.payload_readings import published, reading_of, request_of
 from tests.senders.messengers_senders import (
     TYPED,
     discord_dispatch,
@@ -34,21 +34,14 @@ from tests.senders.messengers_senders import (
     discord_public,
     snowflake,
 )
-from tests.senders.mutilation import assert_sound, mutilated
 from tests.senders.sender import NOW
 
-PAYLOADS = "payloads/discord"
 PING_OF_WEBHOOKS = {"version": 1, "application_id": "1", "type": 0}
 PING_OF_INTERACTIONS = {"id": "2", "application_id": "1", "type": 1, "token": "t", "version": 1}
 
 
-def request(payload: Any) -> WebhookRequest:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return WebhookRequest("POST", Headers([]), body, NOW)
-
-
 def read(payload: Any, *own_ids: str) -> Reading:
-    return DISCORD.normaliser(Instance("discord", "discord", own_ids=frozenset(own_ids))).normalise(request(payload))
+    return reading_of(DISCORD, payload, own_ids=frozenset(own_ids))
 
 
 def only(payload: Any, *own_ids: str) -> Draft:
@@ -61,13 +54,6 @@ def event_of(payload: Any, *own_ids: str) -> Interaction:
     event = only(payload, *own_ids).event
     assert isinstance(event, Interaction)
     return event
-
-
-def published(shared: Path, name: str) -> bytes:
-    path = shared / PAYLOADS / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("needs the published payloads in ../shared/payloads")
-    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +77,7 @@ def test_published_events(
     at: str,
     text: str | None,
 ) -> None:
-    event = event_of(published(shared, name))
+    event = event_of(published(shared, f"discord/{name}.json"))
     assert (event.type, event.author, event.automated, event.text) == (type_, author, automated, text)
     assert (event.conversation_id, event.channel) == (f"discord:{conversation}", "discord")
     assert event.occurred_at.isoformat() == at
@@ -99,11 +85,11 @@ def test_published_events(
 
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
 def test_published_entitlements_mean_nothing_here(shared: Path, change: str) -> None:
-    assert read(published(shared, f"webhook_event_entitlement_{change}")) == [Ignored("without_effect")]
+    assert read(published(shared, f"discord/webhook_event_entitlement_{change}.json")) == [Ignored("without_effect")]
 
 
 def test_the_published_envelope_names_no_event(shared: Path) -> None:
-    (refused,) = read(published(shared, "gateway_envelope"))
+    (refused,) = read(published(shared, "discord/gateway_envelope.json"))
     assert isinstance(refused, Refused)
     assert "GATEWAY_EVENT_NAME" in refused.detail
 
@@ -274,10 +260,10 @@ def test_what_cannot_be_understood_says_where(payload: Any, reason: str, place: 
 def test_pings_are_answered_when_they_are_signed() -> None:
     connector = DISCORD.build(Instance("discord", "discord", secrets=(discord_public("s"),)))
     for ping, answer in ((PING_OF_WEBHOOKS, (204, b"")), (PING_OF_INTERACTIONS, (200, b'{"type": 1}'))):
-        greeting = connector.handshake(request(ping), GENUINE)
+        greeting = connector.handshake(request_of(ping), GENUINE)
         assert greeting is not None
         assert (greeting.status, greeting.body, greeting.content_type) == (*answer, "application/json")
-        assert connector.handshake(request(ping), Verdict("bad_signature")) is None
+        assert connector.handshake(request_of(ping), Verdict("bad_signature")) is None
 
 
 def test_the_probes_of_an_endpoint_hear_what_discord_expects() -> None:
@@ -307,7 +293,7 @@ def test_the_probes_of_an_endpoint_hear_what_discord_expects() -> None:
 )
 def test_each_request_hears_its_own_kind_of_answer(payload: Any, status: int, answer: int | None) -> None:
     connector = DISCORD.build(Instance("discord", "discord", secrets=(discord_public("s"),)))
-    thanks = connector.acknowledgement(request(payload))
+    thanks = connector.acknowledgement(request_of(payload))
     assert thanks is not None
     assert thanks.status == status
     assert (json.loads(thanks.body)["type"] if thanks.body else None) == answer

@@ -1,5 +1,6 @@
 """What HubSpot's payloads mean: published ones and signatures, thin events, objects of its API, mutilated ones."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,17 @@ import pytest
 from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.payload_reading import instant
-from tests.payload_table import assert_whole, mutilations, published_payload, reading_of, table_of
+from tests.payload_mutilations import assert_sound, mutilations
+from tests.payload_readings import published, reading_of, table_of
 from tests.senders.helpdesk_senders import HUBSPOT_RECEIVED, hubspot_event
 
 
 def test_a_published_webhook(shared: Path) -> None:
-    assert table_of(HUBSPOT, published_payload(shared, "crm/hubspot_company_deletion.json")) == [
-        "ignored: other_subject"
-    ]
+    assert table_of(HUBSPOT, published(shared, "crm/hubspot_company_deletion.json")) == ["ignored: other_subject"]
 
 
 def test_the_published_signatures(shared: Path) -> None:
-    vectors = published_payload(shared, "crm/hubspot_signature_vectors.json")
+    vectors = json.loads(published(shared, "crm/hubspot_signature_vectors.json"))
     signed_at = instant(vectors, "v3_timestamp")
     assert signed_at is not None
 
@@ -185,4 +185,4 @@ SAMPLES: list[Any] = [
 @pytest.mark.parametrize("sample", SAMPLES, ids=["events", "messages", "records"])
 def test_no_mutilation_raises_or_makes_half_an_event(sample: Any) -> None:
     for body in mutilations(sample):
-        assert_whole(reading_of(HUBSPOT, body))
+        assert_sound(reading_of(HUBSPOT, body))

@@ -7,7 +7,7 @@ import pytest
 
 from streams.connectors.business.segment_events import SEGMENT
 from streams.connectors.business.subscription_words import SUBSCRIPTION_WORDS, snake_case, subscription_traits
-from tests.read_payload import PayloadReader, published, seconds
+from tests.payload_readings import PayloadReader, published, seconds
 from tests.senders.business_senders import segment_track
 
 segment = PayloadReader(SEGMENT)

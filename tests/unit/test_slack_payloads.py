@@ -17,32 +17,22 @@ from streams.connectors.connector_contract import (
     Ignored,
     Instance,
     ProviderAnswer,
-    Reading,
     Refused,
     Verdict,
     WebhookRequest,
 )
 from streams.connectors.hmac_signatures import HmacVerifier
 from streams.connectors.messengers.slack_channel import SIGNATURE, SLACK
+from tests.payload_mutilations import assert_sound, mutilated
+from tests.payload_readings import PayloadReader, published, request_of
 from tests.senders.messengers_senders import slack_event, slack_message
-from tests.senders.mutilation import assert_sound, mutilated
 from tests.senders.sender import NOW
 
-PAYLOADS = "payloads/slack"
-
-
-def request(payload: Any) -> WebhookRequest:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return WebhookRequest("POST", Headers([]), body, NOW)
-
-
-def read(payload: Any, **settings: Any) -> Reading:
-    return SLACK.normaliser(Instance("slack", "slack", **settings)).normalise(request(payload))
+read = PayloadReader(SLACK).read
 
 
 def only(payload: Any, **settings: Any) -> Draft:
-    (draft,) = read(payload, **settings)
-    assert isinstance(draft, Draft), draft
+    (draft,) = PayloadReader(SLACK).drafts(payload, **settings)
     return draft
 
 
@@ -50,13 +40,6 @@ def event_of(payload: Any, **settings: Any) -> Interaction:
     event = only(payload, **settings).event
     assert isinstance(event, Interaction)
     return event
-
-
-def published(shared: Path, name: str) -> bytes:
-    path = shared / PAYLOADS / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("needs the published payloads in ../shared/payloads")
-    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +73,7 @@ def test_published_events(
     at: str,
     text: str | None,
 ) -> None:
-    draft = only(published(shared, name))
+    draft = only(published(shared, f"slack/{name}.json"))
     event = draft.event
     assert isinstance(event, Interaction)
     assert (event.type, f"{event.author.kind} {event.author.id}") == (type_, author)
@@ -111,7 +94,7 @@ def test_published_events(
     ],
 )
 def test_published_payloads_that_mean_nothing_here(shared: Path, name: str, meaning: Ignored) -> None:
-    assert read(published(shared, name)) == [meaning]
+    assert read(published(shared, f"slack/{name}.json")) == [meaning]
 
 
 @pytest.mark.parametrize(
@@ -123,13 +106,13 @@ def test_published_payloads_that_mean_nothing_here(shared: Path, name: str, mean
     ],
 )
 def test_published_shapes_without_values_are_refused_with_the_place(shared: Path, name: str, place: str) -> None:
-    (refused,) = read(published(shared, name))
+    (refused,) = read(published(shared, f"slack/{name}.json"))
     assert isinstance(refused, Refused)
     assert (refused.reason, place in refused.detail) == ("malformed_payload", True)
 
 
 def test_the_published_signature_verifies(shared: Path) -> None:
-    vector = json.loads(published(shared, "signature_vector"))
+    vector = json.loads(published(shared, "slack/signature_vector.json"))
     signed = WebhookRequest("POST", Headers([]), vector["body"].encode(), NOW)
     assert SIGNATURE.sign(vector["signing_secret"], signed, vector["timestamp"]) == vector["signature"]
     headers = [("X-Slack-Signature", vector["signature"]), ("X-Slack-Request-Timestamp", vector["timestamp"])]
@@ -341,11 +324,11 @@ def test_what_cannot_be_understood_says_where(payload: Any, reason: str, place: 
 
 def test_the_challenge_is_answered_when_it_is_signed() -> None:
     connector = SLACK.build(Instance("slack", "slack", secrets=("s",)))
-    challenge = request({"type": "url_verification", "challenge": "3eZb", "token": "t"})
+    challenge = request_of({"type": "url_verification", "challenge": "3eZb", "token": "t"})
     assert connector.handshake(challenge, GENUINE) == ProviderAnswer(body=b"3eZb")
     assert connector.handshake(challenge, Verdict("bad_signature")) is None
-    assert connector.handshake(request(b"ssl_check=1&token=t"), Verdict("missing_signature")) == ProviderAnswer()
-    assert connector.handshake(request(slack_event(slack_message())), GENUINE) is None
+    assert connector.handshake(request_of(b"ssl_check=1&token=t"), Verdict("missing_signature")) == ProviderAnswer()
+    assert connector.handshake(request_of(slack_event(slack_message())), GENUINE) is None
     assert connector.acknowledgement(challenge) == ProviderAnswer()
 
 

@@ -11,7 +11,7 @@ from streams.connectors.business.stripe_signature import StripeSignature
 from streams.connectors.business.subscription_words import SUBSCRIPTION_WORDS
 from streams.connectors.connector_contract import Headers, WebhookRequest
 from tests.connect_bench import later
-from tests.read_payload import PayloadReader, Told, published
+from tests.payload_readings import PayloadReader, Told, published
 from tests.senders.business_senders import stripe_event
 from tests.senders.sender import NOW
 

@@ -10,7 +10,7 @@ from streams.connectors.surveys.delighted_responses import DELIGHTED
 from streams.connectors.surveys.survey_questions import Mark, kind_of_question, mark_of
 from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
 from streams.connectors.surveys.typeform_responses import TYPEFORM
-from tests.read_payload import PayloadReader, published
+from tests.payload_readings import PayloadReader, published
 from tests.senders.survey_senders import RECOMMENDED, delighted_event, scored, surveymonkey_response, typeform_event
 
 typeform, delighted, surveymonkey = (PayloadReader(kind) for kind in (TYPEFORM, DELIGHTED, SURVEYMONKEY))

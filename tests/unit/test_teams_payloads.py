@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.interaction import Author, Interaction
-from streams.connectors.connector_contract import Draft, Headers, Ignored, Instance, Reading, Refused, WebhookRequest
+from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.messengers.teams_channel import TEAMS
-from tests.senders.sender import NOW
+from tests.payload_readings import reading_of
 from tests.senders.teams_senders import CUSTOMER_TENANT, OUR_TENANT, THREAD, activity
 
 CHAT = "19:8ea0e38b_97f62344@unq.gbl.spaces"
@@ -20,9 +20,7 @@ CHANNEL = "19:help@thread.tacv2"
 
 
 def read(payload: Any, **instance: Any) -> Reading:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    request = WebhookRequest("POST", Headers([]), body, NOW)
-    return TEAMS.normaliser(Instance("teams", "teams", **instance)).normalise(request)
+    return reading_of(TEAMS, payload, **instance)
 
 
 def only(payload: Any, **instance: Any) -> Interaction:

@@ -84,7 +84,8 @@ class HubSpotPayloads:
         if inside is None and not isinstance(item.get("results"), list) and not listed:
             raise Malformed("Object contains no subscriptionType, message or record - at `$`")
         parts = listed if inside is None else [inside]
-        return read_each(parts, whole_object(lambda found: self._one(drafter, found)))
+        read = read_each(parts, whole_object(lambda found: self._one(drafter, found)))
+        return read or [Ignored("nothing_inside")]
 
 
 class ThinEvent:

@@ -43,7 +43,7 @@ class TeamsEvents:
         if batch is None:
             return _read(content, drafter, None)
         context = text(content, "@odata.context")
-        return read_each(batch, lambda item: _read(item, drafter, context))
+        return read_each(batch, lambda item: _read(item, drafter, context)) or [Ignored("nothing_inside")]
 
 
 def _batch_in(content: Json) -> list[Json] | None:

@@ -65,7 +65,8 @@ class CloudEventsOverHttp:
             return [events]
         if not isinstance(events, list):
             return [Refused("malformed_payload", "a batch is a JSON array of events")]
-        return read_each(events, lambda event: [self._structured(event, request.received_at)])
+        read = read_each(events, lambda event: [self._structured(event, request.received_at)])
+        return read or [Ignored("nothing_inside")]
 
     def _structured(self, event: Any, received_at: datetime) -> Draft | Ignored | Refused:  # noqa: ANN401 - JSON is anything
         if not isinstance(event, dict):
