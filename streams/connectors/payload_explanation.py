@@ -5,6 +5,7 @@ nothing is verified and nothing is sent. A file may also hold what tests and doc
 names, or a request with its headers beside its body.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,6 +82,7 @@ class PayloadExplainer:
 
     def explain(self, body: bytes, headers: Mapping[str, str], now: datetime) -> PayloadExplained:
         """What a file becomes: the body that it is, or else the bodies that it collects."""
+        body = body.removeprefix(codecs.BOM_UTF8)  # editors write it, providers do not
         request = WebhookRequest("POST", Headers(headers.items()), body, now)
         whole = self._one(request)
         if whole.means_something:

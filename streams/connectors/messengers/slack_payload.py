@@ -5,9 +5,9 @@ Sources: Slack developer documentation, "Events API", "message event" with its s
 """
 
 import re
-from urllib.parse import parse_qsl
 
 from streams.connectors.connector_contract import Refused, WebhookRequest
+from streams.connectors.form_body import read_form_or_json
 from streams.connectors.payload_reading import Json, read_json, text
 
 BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
@@ -127,13 +127,11 @@ _ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 def read_body(request: WebhookRequest) -> Json | Refused:
     """The payload of a request: JSON, JSON inside a form, or the fields of a form."""
-    if not _FORM.match(request.body):
+    if not is_form(request):
         return read_json(request.body)
-    try:
-        fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    except UnicodeDecodeError as error:
-        return Refused("not_utf8", str(error))
-    return read_json(fields["payload"].encode("utf-8", "replace")) if "payload" in fields else fields
+    fields = read_form_or_json(request.body)
+    inside = text(fields, "payload")
+    return fields if inside is None else read_json(inside.encode("utf-8", "replace"))
 
 
 def is_form(request: WebhookRequest) -> bool:

@@ -17,8 +17,8 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
+from streams.connectors.form_body import read_form_or_json
 from streams.connectors.payload_reading import Json, Malformed, id_text, read_each, read_one, table, tables, text
-from streams.connectors.phone.form_body import read_form_or_json
 from streams.connectors.phone.twilio_calls import call_progress, call_record
 from streams.connectors.phone.twilio_messages import (
     conversation_webhook,

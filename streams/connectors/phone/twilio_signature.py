@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from streams.connectors.connector_contract import GENUINE, Verdict, WebhookRequest
-from streams.connectors.phone.form_body import form_fields
+from streams.connectors.form_body import form_fields
 from streams.connectors.signatures import any_matches, keys_of, raw_text
 
 _PORTS = {"https": 443, "http": 80}

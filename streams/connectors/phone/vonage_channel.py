@@ -18,6 +18,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
+from streams.connectors.form_body import read_form_or_json
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
@@ -31,7 +32,6 @@ from streams.connectors.payload_reading import (
     text,
     word,
 )
-from streams.connectors.phone.form_body import read_form_or_json
 from streams.connectors.phone.vonage_calls import call_event
 from streams.connectors.phone.vonage_jwt import VonageJwt
 from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
