@@ -1,5 +1,6 @@
 """Every published payload through its connector, with a reviewed result; and through every other one, without harm."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from streams.connectors.ignored_reasons import IGNORED
 from streams.sinks.metric_names import CHANNELS
 from tests.published_payloads import GOLDEN, explained, golden_text, payload_files
 from tests.senders.sender import NOW
+
+LATER = NOW + timedelta(hours=5, microseconds=7)
 
 OWN_WORDS = frozenset({"webhook", "cloudevents"})
 """Connectors whose senders choose their words themselves."""
@@ -35,6 +38,20 @@ def test_no_payload_of_any_provider_harms_any_connector(connector: str, shared: 
             if "author" in event:
                 assert event["author"]["kind"] in {"customer", "agent", "bot", "system"}, name
                 assert event["conversation_id"].partition(":")[2] or connector in OWN_WORDS, name
+
+
+@pytest.mark.parametrize("kind", BUILT_IN, ids=lambda kind: kind.id)
+def test_no_id_follows_from_the_delivery(kind: ConnectorKind, shared: Path) -> None:
+    normaliser = kind.normaliser(Instance(kind.id, kind.id))
+
+    def ids(body: bytes, received_at: datetime, attempt: str) -> list[str]:
+        headers = Headers([("x-request-id", attempt), ("date", attempt), ("x-slack-retry-num", attempt)])
+        reading = normaliser.normalise(WebhookRequest("POST", headers, body, received_at))
+        return [item.event.id for item in reading if isinstance(item, Draft)]
+
+    for name, path in payload_files(shared).items():
+        body = path.read_bytes()
+        assert ids(body, NOW, "1") == ids(body, LATER, "2"), name
 
 
 @pytest.mark.parametrize("kind", BUILT_IN, ids=lambda kind: kind.id)
