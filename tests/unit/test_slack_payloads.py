@@ -272,6 +272,7 @@ def test_a_reaction() -> None:
         (slack_event(slack_message(subtype="channel_join")), "participant_changed"),
         (slack_event(slack_message(is_ephemeral=True)), "ephemeral"),
         (slack_event({"type": "reaction_removed"}), "reaction_removed"),
+        (slack_event({"type": "goodbye"}), "connection"),
         (slack_event({"type": "team_join", "user": {"id": "U1"}}), "without_effect"),
         (slack_event({"type": "message_metadata_posted"}), "without_effect"),
         ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "events_lost"),

@@ -86,6 +86,8 @@ class SlackEvents:
         kind = required(word(delivery.event, "type"), f"{delivery.place}.type")
         if kind == "app_rate_limited":
             return Ignored("events_lost")
+        if kind in OF_THE_CONNECTION:
+            return Ignored("connection")
         handler = _HANDLERS.get(kind)
         if handler is not None:
             return handler(delivery, drafter)
