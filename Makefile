@@ -37,7 +37,7 @@ demo: $(STAMP) ## the whole of Careline on this machine, fed by a simulated comp
 	$(BIN)/careline demo $(ARGS)
 
 test: $(STAMP) ## all tests that are not faults or benchmarks
-	$(PYTEST) -m "not faults and not benchmark" $(ARGS)
+	$(PYTEST) -m "(not faults or quick) and not benchmark" $(ARGS)
 
 test-fast: $(STAMP) ## the tests that start nothing
 	$(PYTEST) -m "not integration and not tools and not faults and not benchmark" $(ARGS)
@@ -46,7 +46,7 @@ test-faults: $(STAMP) ## kill, pause and cut off real parts while they work
 	$(PYTEST) -m faults $(ARGS)
 
 coverage: $(STAMP) ## the tests with branch coverage and its floors
-	$(PYTEST) -m "not faults and not benchmark" --cov --cov-report=term $(ARGS)
+	$(PYTEST) -m "(not faults or quick) and not benchmark" --cov --cov-report=term $(ARGS)
 	$(BIN)/coverage report --include 'schemas/*,agents/*' --fail-under 95
 
 check: $(STAMP) ## format, lint, types and import contracts, changing nothing
@@ -67,8 +67,8 @@ contracts: $(STAMP) ## write JSON Schemas, docs/asyncapi.yaml and docs/settings.
 	$(BIN)/python -m streams.settings_document
 
 lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject.toml) and write both lock files
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 # The packages would start their daemons; only the programs are wanted, so a policy forbids it while they are installed.
 tools: ## install promtool and docker-compose (Debian, as root)

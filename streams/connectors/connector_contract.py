@@ -217,6 +217,19 @@ Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer | None]
 """What a provider wants to hear once its event is stored, where it does not read our JSON; null where that will do."""
 
 
+class CompletesRequests(Protocol):
+    """Fetches what requests of the provider only point to."""
+
+    async def complete(self, request: WebhookRequest) -> WebhookRequest:
+        """A genuine request with what it points to put into its body; as it came where nothing is to be fetched.
+
+        The sender waits meanwhile and hears 503 when it cannot be done: what it told stays with it until it is stored.
+
+        Raises:
+            PullTrouble: it cannot be fetched now.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """A connector as it runs: one instance of one kind."""
@@ -226,6 +239,7 @@ class Connector:
     normaliser: Normaliser
     greet: Handshake | None = None
     receipt: Receipt | None = None
+    completer: CompletesRequests | None = None
 
     async def prepare(self, request: WebhookRequest) -> None:
         """Fetch what `verify` will need. Most need nothing."""
@@ -239,6 +253,14 @@ class Connector:
     def handshake(self, request: WebhookRequest, verdict: Verdict) -> ProviderAnswer | None:
         """The answer to a provider's challenge; null when the request is none."""
         return self.greet(self.instance, request, verdict) if self.greet is not None else None
+
+    async def complete(self, request: WebhookRequest) -> WebhookRequest:
+        """A genuine request with what it points to fetched. Most point to nothing.
+
+        Raises:
+            PullTrouble: it cannot be fetched now.
+        """
+        return await self.completer.complete(request) if self.completer is not None else request
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """What the payload of a genuine request means."""
@@ -289,6 +311,11 @@ class Puller(Protocol):
         """
 
 
+@runtime_checkable
+class CompletingPuller(Puller, CompletesRequests, Protocol):
+    """A puller whose source also calls, with requests that point to what happened: its instance has a route as well."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorKind:
     """An entry of the registry.
@@ -310,12 +337,14 @@ class ConnectorKind:
     options: Mapping[str, str] = field(default_factory=dict)
     setup: str
 
-    def build(self, instance: Instance) -> Connector:
-        """The connector of one configured instance.
+    def build(self, instance: Instance, completer: CompletesRequests | None = None) -> Connector:
+        """The connector of one configured instance, with its puller where that completes what comes in by HTTP.
 
         Raises:
             ValueError: the instance lacks something, or this connector receives nothing by HTTP.
         """
         if self.verifier is None:
             raise ValueError(f"the connector {self.id} receives nothing by HTTP")
-        return Connector(instance, self.verifier(instance), self.normaliser(instance), self.handshake, self.receipt)
+        return Connector(
+            instance, self.verifier(instance), self.normaliser(instance), self.handshake, self.receipt, completer
+        )

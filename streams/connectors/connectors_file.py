@@ -29,7 +29,7 @@ from pathlib import Path
 from agents.partition_controls import LONGEST_SETTLING_SECONDS
 from schemas.account_profile import AccountProfile
 from streams.connectors.accounts_file import read_accounts
-from streams.connectors.connector_contract import Connector, ConnectorKind, Instance
+from streams.connectors.connector_contract import CompletingPuller, Connector, ConnectorKind, Instance
 from streams.connectors.pull_runner import PulledSource
 from streams.connectors.redaction import ADDRESS_MODES, NOTHING_REDACTED, TEXT_MODES, Redaction
 from streams.connectors.yaml_tables import TableReader
@@ -101,8 +101,9 @@ def read_connectors(path: Path, variables: Mapping[str, str], kinds: Mapping[str
             puller = kind.puller(instance) if kind.puller is not None else None
             if puller is not None:
                 sources.append(PulledSource(instance, puller, kind.normaliser(instance)))
-            if puller is None or (kind.verifier is not None and instance.secrets):
-                routes[name.text] = kind.build(instance)
+            completer = puller if isinstance(puller, CompletingPuller) else None
+            if puller is None or completer is not None or (kind.verifier is not None and instance.secrets):
+                routes[name.text] = kind.build(instance, completer)
         except ValueError as error:
             whole.problems.error(
                 name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"

@@ -51,6 +51,9 @@ ALWAYS_SHOWN = (
 )
 """Keys of an interaction that are shown even where the event leaves them at their default."""
 
+NAMES_OF_BODIES = ("body", "payload", "value")
+"""Under which documents and captures keep a body beside other words: a request, a sample, an example of OpenAPI."""
+
 
 @dataclass(slots=True)
 class PayloadExplained:
@@ -142,11 +145,17 @@ def _bodies_in(content: Any, request: WebhookRequest) -> Iterable[WebhookRequest
         headers = Headers((str(name), str(value)) for name, value in content["headers"].items())
         yield replace(request, headers=headers, body=_as_bytes(content["body"]))
         return
-    inside: Sequence[Any] = list(content.values()) if isinstance(content, dict) else []
-    inside = content if isinstance(content, list) else inside
+    inside = _collected_in(content) if isinstance(content, dict) else content if isinstance(content, list) else []
     for value in inside:
         if isinstance(value, dict | list):
             yield replace(request, body=_as_bytes(value))
+
+
+def _collected_in(content: Mapping[str, Any]) -> Sequence[Any]:
+    """Bodies under their names, or one beside a word about it. What stands inside a refused body is none."""
+    if all(isinstance(value, dict | list) for value in content.values()):
+        return list(content.values())
+    return [content[name] for name in NAMES_OF_BODIES if name in content]
 
 
 def _as_bytes(value: Any) -> bytes:  # noqa: ANN401 - JSON is anything

@@ -133,7 +133,7 @@ def instant(value: Json, *path: str) -> datetime | None:
     found = at(value, *path)
     counted = number(found)
     if counted is not None:
-        return _since_epoch(counted)
+        return _since_epoch(counted) if counted else None  # nothing was written in 1970: a zero is a time not set
     if not isinstance(found, str) or len(found) > LONGEST_INSTANT:
         return None
     written = found.strip()

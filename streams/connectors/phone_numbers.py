@@ -22,6 +22,10 @@ WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+86282452253"})
 number (its article "Why am I getting calls from these strange numbers"). As an identity, one account of strangers."""
 
 
+HIDDEN = frozenset({"anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld"})
+"""The same in words, which Aircall, Vonage and telephone exchanges write in the number's place."""
+
+
 def e164(written: str | None) -> str | None:
     """A number in E.164; null where it is none, or somebody's who does not show it."""
     if written is None or len(written) > LONGEST_NUMBER:
@@ -38,6 +42,13 @@ def e164(written: str | None) -> str | None:
 def person_of(written: str | None) -> str | None:
     """Who is called by this number: the number in one form, or else the address as it is written."""
     return e164(written) or _SCHEME.sub("", (written or "").strip(), count=1) or None
+
+
+def caller_of(written: str | None) -> str | None:
+    """Who calls or is called by this number; null for those who do not show it, who are not one person."""
+    person = person_of(written)
+    hidden = person is None or person in WITHHELD or person.lower() in HIDDEN
+    return None if hidden else person
 
 
 def phone_identities(written: str | None, *, vouched_for: bool = True) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A megabyte of anything takes no connector long, and breaks none: time is what an attacker would want of us.
 
-Measured, a body takes a tenth of a second at most on a machine of 2024; the bound leaves room for busy ones.
+Measured, a body takes a fifth of a second at most on a machine of 2024. Time is the processor's: that a machine is busy
+with something else is no connector's doing.
 """
 
 import copy
@@ -69,9 +70,9 @@ def test_no_text_in_a_payload_takes_a_connector_long(connector: str) -> None:
 def _timed(connector: str, body: bytes, headers: Headers, name: str) -> None:
     kind = next(kind for kind in BUILT_IN if kind.id == connector)
     normaliser = kind.normaliser(Instance(connector, connector))
-    started = time.perf_counter()
+    started = time.thread_time()
     reading = normaliser.normalise(WebhookRequest("POST", headers, body, NOW))
-    seconds = time.perf_counter() - started
+    seconds = time.thread_time() - started
     assert seconds < MOST_SECONDS, name
     assert reading, name
     assert all(isinstance(item, Draft | Ignored | Refused) for item in reading), name

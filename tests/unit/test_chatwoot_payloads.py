@@ -58,6 +58,14 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
             message(event="message_updated", content_attributes={"deleted": True}),
             [("deleted", "desk:10", "customer:14", "public", None)],
         ),
+        (
+            {"event": "message.created", "data": {**CONVERSATION["messages"][0], "conversation_id": 10}},
+            [("message", "desk:10", "customer:14", "public", "Hi")],
+        ),
+        (
+            {"event": "conversation.status_changed", "data": CONVERSATION | {"status": "resolved"}},
+            [("status_changed", "desk:10", "system:None", "public", "resolved")],
+        ),
         (conversation("conversation_created"), [("message", "desk:10", "customer:14", "public", "Hi")]),
         (
             conversation("conversation_created", messages=[]),
@@ -111,6 +119,17 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
 )
 def test_payloads(payload: dict[str, Any], expected: list[Line]) -> None:
     assert tuples_of(CHATWOOT, payload) == expected
+
+
+def test_a_deletion_takes_its_message_away_and_not_the_conversation() -> None:
+    (written,) = drafts_of(CHATWOOT, message())
+    (gone,) = drafts_of(CHATWOOT, message(event="message_updated", content_attributes={"deleted": True}))
+    assert (gone.event.id, gone.event.version) == (written.event.id, written.event.version + 1)
+
+
+def test_a_time_that_is_not_set_is_none() -> None:
+    (created,) = drafts_of(CHATWOOT, {"event": "conversation_created", "id": 1, "status": "open", "timestamp": 0})
+    assert created.event.occurred_at == NOW
 
 
 def test_what_a_relay_has_wrapped() -> None:

@@ -229,6 +229,7 @@ def test_deals_and_contracts_are_signals(entity: str, fields: Any, changed: list
             {"channel": "/event/Low_Ink__e", "data": {"payload": {"Ink__c": 1}, "event": {"replayId": 1}}},
             "other_subject",
         ),
+        ({"schema": "s", "payload": {"Ink__c": 1}, "event": {"replayId": 2}}, "other_subject"),
         ({"totalSize": 0, "done": True, "records": []}, "nothing_inside"),
     ],
 )

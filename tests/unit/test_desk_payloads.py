@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.interaction import Interaction
+from schemas.signal import Signal
 from streams.connectors.connector_contract import ConnectorKind, Draft, Instance
 from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
 from streams.connectors.helpdesks.freshdesk_words import Change, changes_in
@@ -111,6 +112,16 @@ WHOSE = "other freshdesk:11 domain:acme.example"
             f"message agent(ann@ours.example) outbound {WHOSE} 'Try again'",
         ),
         (
+            {
+                "triggered_event": "{reply_sent:sent}",
+                "ticket_latest_public_comment": "Ann : <p>Try again</p>",
+                "requester_name": None,
+                "ticket_agent_name": "Ann",
+                "ticket_agent_email": "ann@ours.example",
+            },
+            f"message agent(ann@ours.example) outbound {WHOSE} 'Try again'",
+        ),
+        (
             {"triggered_event": "customer_reply_added", "conversation_body": "Still broken"},
             f"message customer(bob@acme.example) inbound {WHOSE} 'Still broken'",
         ),
@@ -199,6 +210,28 @@ def test_replies_bare_and_as_app_events(said: dict[str, Any], line: str) -> None
         assert told.startswith(line)
 
 
+def test_what_names_a_ticket_may_be_a_rating_or_a_time_entry() -> None:
+    rating = {"id": 1, "ticket_id": 20, "user_id": 7, "ratings": {"default_question": -103}, "feedback": "<p>Slow</p>"}
+    (draft,) = reading_of(FRESHDESK, rating | {"created_at": "2026-03-02T09:00:00Z"})
+    assert isinstance(draft, Draft)
+    assert isinstance(draft.event, Signal)
+    assert (draft.event.value, draft.event.scale, draft.event.text) == (1.0, 7.0, "Slow")
+    assert (draft.event.conversation_id, draft.identities) == ("freshdesk:20", ("freshdesk_user:7",))
+    assert table_of(FRESHDESK, rating | {"ratings": {"default_question": 9}}) == ["refused: not_understood"]
+    spent = {"id": 1, "ticket_id": 20, "agent_id": 1, "time_spent": "02:10", "created_at": "2026-03-02T09:00:00Z"}
+    assert table_of(FRESHDESK, spent) == ["ignored: other_subject"]
+
+
+def test_a_deleted_reply_takes_itself_away_and_not_the_ticket() -> None:
+    def event_of(name: str) -> Any:
+        (draft,) = reading_of(FRESHDESK, {"event": name, "data": {"conversation": reply()}})
+        assert isinstance(draft, Draft)
+        return draft.event
+
+    written, gone = event_of("onConversationCreate"), event_of("onConversationDelete")
+    assert (gone.type, gone.id, gone.version) == ("deleted", written.id, 1)
+
+
 def test_a_ticket_as_it_is_and_as_it_changes() -> None:
     ticket = {
         "id": 54,
@@ -224,6 +257,9 @@ def test_a_ticket_as_it_is_and_as_it_changes() -> None:
         f"assigned customer(129) {where} '320'",
         f"status_changed customer(129) {where} 'waiting_on_customer'",
     ]
+    nested = {"model_changes": {"status": [2, 3]}, "misc_changes": {}}
+    event = {"event": "onTicketUpdate", "data": {"ticket": ticket, "changes": nested, "actor": {"id": 320}}}
+    assert table_of(FRESHDESK, event) == [f"status_changed agent(320) {where} 'waiting_on_customer'"]
     assert table_of(FRESHDESK, {"event": "onContactUpdate", "data": {"contact": {"id": 2}}}) == [
         "ignored: other_subject"
     ]
@@ -273,6 +309,13 @@ def zammad(ticket: dict[str, Any] | None = None, **article: Any) -> dict[str, An
 )
 def test_articles_and_states(ticket: dict[str, Any], article: dict[str, Any], lines: list[str]) -> None:
     assert table_of(ZAMMAD, zammad(ticket, **article)) == lines
+
+
+def test_what_names_a_ticket_is_not_yet_an_article() -> None:
+    minutes = {"id": 7, "ticket_id": 50, "ticket_article_id": 88, "time_unit": "30.0", "type_id": 2, "created_by_id": 3}
+    assert table_of(ZAMMAD, minutes) == ["refused: malformed_payload"]
+    note = {"ticket_id": 50, "body": "Look into it", "type": "note", "internal": True}
+    assert table_of(ZAMMAD, note) == ["message agent internal other zammad:50 - 'Look into it'"]
 
 
 def test_an_update_without_an_article_tells_the_state_and_a_new_owner() -> None:

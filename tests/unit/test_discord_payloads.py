@@ -206,6 +206,13 @@ def test_commands_and_forms_are_messages_to_the_app() -> None:
     assert event_of(discord_dispatch("INTERACTION_CREATE", form), "77").author == Author("agent", "53")
 
 
+def test_a_message_that_was_passed_on_says_what_it_says() -> None:
+    passed_on = {"content": "It is broken", "attachments": [{"filename": "log.txt", "size": 5}], "type": 0}
+    event = event_of(discord_message(content="", attachments=[], message_snapshots=[{"message": passed_on}]))
+    assert (event.text, [each.name for each in event.attachments]) == ("It is broken", ["log.txt"])
+    assert event_of(discord_message(content="Look", message_snapshots=[{"message": passed_on}])).text == "Look"
+
+
 def test_a_lobby_is_a_conversation() -> None:
     data = discord_message(lobby_id="800", guild_id=None)
     event = {"type": "LOBBY_MESSAGE_CREATE", "timestamp": "2026-03-02T09:29:58.5", "data": data}
@@ -227,6 +234,7 @@ def test_a_lobby_is_a_conversation() -> None:
         ({"op": 9, "d": False}, "connection"),
         (PING_OF_WEBHOOKS, "connection"),
         (PING_OF_INTERACTIONS, "connection"),
+        ({"type": 1}, "connection"),
         (discord_interaction(2, data={"id": "1", "name": "help", "type": 1}), "command"),
         (discord_interaction(2, data={"id": "1", "name": "Report", "type": 3}), "command"),
         (discord_interaction(3, data={"custom_id": "yes"}), "command"),

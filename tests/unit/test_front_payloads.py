@@ -74,6 +74,10 @@ def test_the_published_example(shared: Path) -> None:
         (event("outbound", REPLY), [("message", "desk:cnv_1", "agent:tea_1", "public", "Try again")]),
         (event("out_reply", REPLY), [("message", "desk:cnv_1", "agent:tea_1", "public", "Try again")]),
         (
+            event("outbound", REPLY | {"author": None}),
+            [("message", "desk:cnv_1", "agent:tea_1", "public", "Try again")],
+        ),
+        (
             event("outbound", REPLY | {"author": None}, BY_RULE),
             [("message", "desk:cnv_1", "bot:rul_1", "public", "Try again")],
         ),

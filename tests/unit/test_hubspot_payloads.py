@@ -175,14 +175,36 @@ def test_records_of_the_api() -> None:
     ]
 
 
+def test_a_workflow_sends_records_in_their_older_shape() -> None:
+    ticket = {
+        "objectType": "TICKET",
+        "objectId": 512,
+        "properties": {
+            "content": {"value": "Broken", "versions": []},
+            "createdate": {"value": "1761795017883"},
+            "hs_pipeline_stage": {"value": "4"},
+        },
+        "isDeleted": False,
+    }
+    contact = {"vid": 7, "portal-id": 1, "properties": {"email": {"value": "ann@acme.example"}}}
+    assert table_of(HUBSPOT, [ticket, ticket | {"isDeleted": True}, contact]) == [
+        "message customer inbound other hubspot:ticket:512 - 'Broken'",
+        "status_changed system other hubspot:ticket:512 - 'closed'",
+        "message customer inbound other hubspot:ticket:512 - 'Broken'",
+        "status_changed system other hubspot:ticket:512 - 'deleted'",
+        "ignored: other_subject",
+    ]
+
+
 SAMPLES: list[Any] = [
+    {"objectId": 5, "properties": {"hs_pipeline_stage": {"value": "2"}, "content": {"value": "Hi"}}},
     [HUBSPOT_RECEIVED, hubspot_event("ticket.merge", mergedObjectIds=[1], primaryObjectId=2)],
     {"results": [message("MESSAGE", "V-1401", "INCOMING", recipients=[MAIL])]},
     {"id": "5", "properties": {"dealstage": "closedwon"}, "associations": {"companies": [{"id": 9}]}},
 ]
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=["events", "messages", "records"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=["older records", "events", "messages", "records"])
 def test_no_mutilation_raises_or_makes_half_an_event(sample: Any) -> None:
     for body in mutilations(sample):
         assert_sound(reading_of(HUBSPOT, body))

@@ -24,6 +24,7 @@ from tests.payload_readings import reading_of, table_of
 from tests.senders.own_words_senders import CHAT_MESSAGE, CHAT_SECRETS, FORM_POST
 from tests.senders.sender import NOW
 
+SAID = "It is broken"
 PAGE, ELSEWHERE = "https://www.ours.example", "https://www.theirs.example"
 SECRET = CHAT_SECRETS[0]
 
@@ -60,8 +61,28 @@ def multipart(*parts: tuple[str, str]) -> bytes:
         ({"fields": {"email": {"value": "bob@acme.example"}, "message": {"value": "It is broken"}}}, {}),
         (urlencode({"メールアドレス": "bob@acme.example", "お問い合わせ内容": "It is broken"}).encode(), URLENCODED),
         (b"contact[email]=bob%40acme.example&contact[body]=It+is+broken&body=", {}),
+        (
+            {
+                "data": {
+                    "fields": [{"label": "Email", "value": "bob@acme.example"}, {"label": "Message", "value": SAID}]
+                }
+            },
+            {},
+        ),
+        ({"email": "bob@acme.example", "body": SAID, "data": {"email": "bob@acme.example", "message": SAID}}, {}),
     ],
-    ids=["urlencoded", "bare", "multipart", "bare multipart", "JSON", "nested JSON", "Japanese", "nested names"],
+    ids=[
+        "urlencoded",
+        "bare",
+        "multipart",
+        "bare multipart",
+        "JSON",
+        "nested JSON",
+        "Japanese",
+        "nested names",
+        "listed fields",
+        "fields said twice",
+    ],
 )
 def test_a_form_is_a_message_of_somebody_unverified(body: Any, headers: dict[str, str]) -> None:
     event = one(FORM, body, headers)

@@ -98,7 +98,7 @@ def form(fields: Mapping[str, str]) -> bytes:
             f"call_answered agent:None inbound {CA} phone:{CALLER}",
         ),
         (twilio_call("in-progress", DialCallStatus="no-answer", DialCallSid="CA9"), "ignored: in_progress"),
-        (twilio_call("ringing", From="+266696687"), f"call_started customer:+266696687 inbound {CA} None"),
+        (twilio_call("ringing", From="+266696687"), f"call_started customer:None inbound {CA} None"),
         (TWILIO_MESSAGE, f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | It is broken"),
         (
             TWILIO_MESSAGE | {"From": f"whatsapp:{CALLER}", "To": "whatsapp:+18005550199", "Body": "", "NumMedia": "1"},

@@ -219,6 +219,22 @@ def changed(now: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any
     return slack_event(event if before is None else event | {"previous_message": message | before}, event_id="Ev9")
 
 
+def test_what_was_written_may_stand_in_blocks_or_be_passed_on() -> None:
+    rich = [{"type": "text", "text": "It is "}, {"type": "text", "text": "broken &amp; old", "style": {"bold": True}}]
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": "Help"}},
+        {"type": "divider"},
+        {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": rich}]},
+    ]
+    assert event_of(slack_event(slack_message(text="", blocks=blocks))).text == "Help\nIt is broken & old"
+    shared = {"is_share": True, "text": "It is broken", "fallback": "[1 March] bob: It is broken"}
+    assert event_of(slack_event(slack_message(text="", attachments=[shared]))).text == "It is broken"
+    assert event_of(slack_event(slack_message(attachments=[{"text": "unfolded"}]))).text == "It is broken"
+    old = slack_message(subtype="file_share", user=None, file={"name": "a.png", "user": "U-ASKS", "size": 5})
+    event = event_of(slack_event(old))
+    assert (event.author.id, [each.name for each in event.attachments]) == ("U-ASKS", ["a.png"])
+
+
 def test_an_edit_refers_to_its_message() -> None:
     edit = {"text": "It is mended", "edited": {"user": "U-ASKS", "ts": "1772443998.000000"}}
     befores: tuple[dict[str, Any] | None, ...] = ({}, None)
@@ -275,6 +291,9 @@ def test_a_reaction() -> None:
         (slack_event({"type": "goodbye"}), "connection"),
         (slack_event({"type": "team_join", "user": {"id": "U1"}}), "without_effect"),
         (slack_event({"type": "message_metadata_posted"}), "without_effect"),
+        ({"type": "sh_room_join", "user": "U1", "room": {"id": "R1"}, "event_ts": "1772443798.1"}, "without_effect"),
+        ({"type": "reconnect_url"}, "without_effect"),
+        ({"actions": [{"name": "yes"}], "callback_id": "ask", "channel": {"id": "C1"}}, "command"),
         ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "events_lost"),
         ({"type": "hello", "num_connections": 1}, "connection"),
         (

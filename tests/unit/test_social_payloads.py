@@ -116,6 +116,14 @@ def test_answers_from_the_telephone_are_an_agents() -> None:
     assert told == [f"message agent:18005550199 outbound {HERE} | It is broken"]
 
 
+def test_an_answer_of_metas_own_bot_is_a_bots() -> None:
+    echo = whatsapp_message(**{"from": "18005550199", "to": "14155550100"}, message_creation_type="created_by_1p_bot")
+    (draft,) = reading_of("whatsapp", whatsapp("smb_message_echoes", message_echoes=[echo]))
+    assert isinstance(draft, Draft)
+    assert isinstance(draft.event, Interaction)
+    assert (draft.event.author.kind, draft.event.direction, draft.event.automated) == ("bot", "outbound", "bot")
+
+
 def test_who_has_no_number_is_known_by_the_business_scoped_id() -> None:
     message = whatsapp_message(from_user_id="US.1")
     del message["from"]
@@ -296,6 +304,29 @@ def test_a_redelivery_of_line_is_the_same_event() -> None:
     (draft,) = first
     assert isinstance(draft, Draft)
     assert (draft.event.id, draft.event.raw_reference) == ("325708", "line:message:325708")
+
+
+@pytest.mark.parametrize(
+    ("connector", "payload", "message_id"),
+    [
+        (
+            "whatsapp",
+            whatsapp(messages=[whatsapp_message(type="revoke", revoke={"original_message_id": "wamid.0"})]),
+            "wamid.0",
+        ),
+        ("messenger", messenger(direct(message={"mid": "m_1", "is_deleted": True})), "m_1"),
+        ("messenger", feed(verb="remove"), "1_2"),
+        ("line", line_event("unsend", unsend={"messageId": "325708"}), "325708"),
+    ],
+)
+def test_what_is_taken_away_is_the_message_and_not_the_conversation(
+    connector: str, payload: dict[str, Any], message_id: str
+) -> None:
+    """docs/sla.md, "Corrections": a `deleted` with another id would take away the whole conversation."""
+    (draft,) = reading_of(connector, payload)
+    assert isinstance(draft, Draft)
+    assert isinstance(draft.event, Interaction)
+    assert (draft.event.type, draft.event.id, draft.event.version) == ("deleted", message_id, 1)
 
 
 @pytest.mark.parametrize("kind", ["follow", "unfollow", "join", "leave", "memberJoined"])

@@ -88,6 +88,16 @@ def test_the_form_says_what_is_asked_and_where_the_scale_begins() -> None:
     assert [(s.name, s.value, s.scale) for s in typeform.signals(event)] == [("csat", 3, 5)]
 
 
+def test_the_first_webhooks_and_those_that_pipedream_hands_on_are_read() -> None:
+    event = typeform_event(
+        {"type": "number", "number": 9, "field": {"id": "q1", "type": "opinion-scale"}},
+        {"type": "text", "text": "Fast", "field": {"id": "q2", "type": "textarea"}},
+    )
+    event["form_response"] |= asked("How likely are you to recommend us?", "q1")
+    for payload in (event, {"form_id": "f", "token": "t", "raw_webhook_event": event}):
+        assert [(s.name, s.value, s.scale, s.text) for s in typeform.signals(payload)] == [("nps", 9, 10, "Fast")]
+
+
 def test_the_instance_may_name_its_questions() -> None:
     event = typeform_event(scored(3, "q1"), scored(6, "q2", "number"))
     assert typeform.ignored(event) == "no_known_question"

@@ -118,7 +118,7 @@ def test_a_message_in_a_thread() -> None:
     assert identities(activity()) == (f"teams_tenant:{CUSTOMER_TENANT}", "teams_user:anna")
 
 
-def test_edits_deletions_and_reactions_refer_to_the_message_and_have_ids_of_their_own() -> None:
+def test_edits_and_reactions_have_ids_of_their_own_and_a_deletion_has_that_of_its_message() -> None:
     made = [only(activity(kind)) for kind in ("message", "messageUpdate", "messageDelete")]
     made.append(only(activity("messageReaction", reactionsAdded=[{"type": "like"}], replyToId="1772443790000")))
     assert [event.type for event in made] == ["message", "edited", "deleted", "reaction"]
@@ -126,8 +126,15 @@ def test_edits_deletions_and_reactions_refer_to_the_message_and_have_ids_of_thei
     assert {event.conversation_id for event in made} == {f"teams:{THREAD}"}
     # What takes a message away has its id in a higher version.
     assert len({(event.id, event.version) for event in made}) == 4
-    assert made[1].text == "it is broken"
-    assert made[2].version == 1  # so that only the message is gone, not the conversation
+    assert [(event.id, event.version) for event in (made[0], made[2])] == [("1772443790000", 0), ("1772443790000", 1)]
+    assert (made[1].text, made[3].text) == ("it is broken", "like")
+
+
+def test_a_deleted_message_may_come_as_an_update_and_may_come_back() -> None:
+    gone = only(activity("messageUpdate", channelData={"eventType": "softDeleteMessage"}))
+    back = only(activity("messageUpdate", channelData={"eventType": "undeleteMessage"}))
+    assert (gone.type, gone.id, gone.version) == ("deleted", "1772443790000", 1)
+    assert (back.type, back.id, back.version, back.text) == ("message", "1772443790000", 2, "it is broken")
 
 
 @pytest.mark.parametrize(
@@ -262,6 +269,7 @@ def test_what_an_update_was(change: str, message: dict[str, Any], kind: str, at:
     assert (event.type, f"{event.occurred_at:%H:%M}", event.author.id) == (kind, at, author)
     assert event.raw_reference == "teams:message:1772443790000"
     assert (event.id == "1772443790000") == (kind in {"message", "deleted"})
+    assert event.version == (1 if kind == "deleted" else 0)
 
 
 @pytest.mark.parametrize(

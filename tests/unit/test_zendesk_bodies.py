@@ -204,6 +204,14 @@ def test_a_trigger_is_known_by_its_invocation_or_its_content() -> None:
     assert first.event.occurred_at.isoformat() == "2026-03-02T09:00:00+00:00"
 
 
+def test_a_description_is_told_once_however_often_a_trigger_repeats_it() -> None:
+    said = {"id": 7, "description": "It is broken", "created_at": "2026-03-02T09:00:00Z", "requester_id": 42}
+    made = [drafts_of(ZENDESK, said | {"status": status, "updated_at": status}) for status in ("Open", "Solved")]
+    assert {each.event.id for (each, _) in made} == {"ticket:7:opening"}
+    assert {each.event.occurred_at.isoformat() for (each, _) in made} == {"2026-03-02T09:00:00+00:00"}
+    assert len({each.event.id for (_, each) in made}) == 2
+
+
 def messaging(author: dict[str, Any], source: str = "web", **more: Any) -> dict[str, Any]:
     message = {
         "id": "m-1",

@@ -73,6 +73,7 @@ class ChatwootEvents:
         for before in AUTOMATION:
             if event.startswith(before):
                 return self.conversation_created(payload, drafter)
+        event = event.replace(".", "_")  # as Chatwoot says it over its websocket
         if event in WITHOUT_EFFECT:
             return [Ignored(WITHOUT_EFFECT[event])]
         handler = _HANDLERS.get(event)
@@ -134,8 +135,8 @@ class ChatwootEvents:
 
 
 def _unwrapped(event: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """The message or conversation of an event: it is the payload, and relays put it under its name."""
-    inner = table(payload, "message" if event.startswith("message") else "conversation")
+    """The message or conversation of an event: it is the payload, and relays put it under its name or as `data`."""
+    inner = table(payload, "message" if event.startswith("message") else "conversation") or table(payload, "data")
     wrapped = bool(inner) and (event.startswith("message") or "status" not in payload)
     return payload | inner if wrapped else payload
 

@@ -163,6 +163,8 @@ class RuleWebhook:
             kind = "customer" if incoming else "agent"
         elif CUSTOMER_WORDS & words or AGENT_WORDS & words:
             kind = "customer" if CUSTOMER_WORDS & words else "agent"
+        elif speaker is not None and speaker.lower() == word(self._said, "agent_name"):
+            kind = "agent"
         elif speaker is not None and named is not None:
             kind = "customer" if speaker.lower() == named else "agent"
         elif private or "note" in words:

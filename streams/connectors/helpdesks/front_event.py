@@ -139,7 +139,9 @@ class FrontEvent:
             if id_text(person, "id"):
                 return Author("agent", id_text(person, "id")), None
             actor, automated = self.actor()
-            return (Author("bot", actor.id), automated) if automated in {"trigger", "bot"} else (Author("agent"), None)
+            if automated in {"trigger", "bot"}:
+                return Author("bot", actor.id), automated
+            return Author("agent", actor.id if actor.kind == "agent" else None), None
         handle = self.customer(message)
         if id_text(person, "username") or (handle and self._drafter.instance.is_own_address(handle)):
             return Author("agent", id_text(person, "id") or (handle.lower() if handle else None)), None

@@ -21,7 +21,7 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.hubspot_messages import is_message, read_announcement, read_message, thread_of
-from streams.connectors.helpdesks.hubspot_records import STAGES, is_record, read_record, ticket_of
+from streams.connectors.helpdesks.hubspot_records import STAGES, as_record, is_record, read_record, ticket_of
 from streams.connectors.helpdesks.hubspot_signature import HubSpotSignature
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
 from streams.connectors.payload_reading import (
@@ -77,6 +77,8 @@ class HubSpotPayloads:
             return [read_message(drafter, item)]
         if is_record(item):
             return read_record(drafter, self._statuses, item)
+        if (record := as_record(item)) is not None:
+            return read_record(drafter, self._statuses, record)
         if "latestMessageTimestamp" in item or "originalChannelId" in item:
             return [Ignored("without_effect")]  # a thread as it is: its history says what happened
         inside = next((table(item, key) for key in ("message", "messagesResponse") if table(item, key)), None)

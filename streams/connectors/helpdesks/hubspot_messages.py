@@ -117,7 +117,8 @@ def read_announcement(drafter: Drafter, event: dict[str, Json], event_id: str) -
     have one. The object that `messageId` leads to says it all.
     """
     conversation = thread_of(required(id_text(event, "objectId"), "$.objectId"))
-    kind, direction = word(event, "messageType") or "message", word(event, "direction")
+    kind = word(event, "messageType") or "message"
+    direction = word(event, "direction") or word(event, "messageDirection")
     author = {"comment": Author("agent"), "welcome_message": Author("bot")}.get(kind)
     if author is None and direction in {"incoming", "outgoing"}:
         author = Author("customer" if direction == "incoming" else "agent")

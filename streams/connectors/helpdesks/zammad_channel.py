@@ -113,7 +113,7 @@ class ZammadPayloads:
     def _one(self, drafter: Drafter, item: dict[str, Json]) -> Reading:
         ticket, article = table(item, "ticket"), table(item, "article")
         if not ticket and not article:
-            is_article = "ticket_id" in item and {"body", "sender", "sender_id", "type_id", "internal"} & set(item)
+            is_article = "ticket_id" in item and {"body", "sender", "sender_id", "internal"} & set(item)
             ticket, article = ({}, item) if is_article else (item, {})
         if not article and not {"state", "state_id", "number", "title"} & set(ticket):
             raise Malformed("Object contains no ticket or article - at `$`")
@@ -169,7 +169,9 @@ class ZammadTicket:
         """The sender is Zammad's own word; an agent who writes down a call writes the customer's article."""
         article = self._article
         said = word(article, "sender") or word(table(article, "sender"), "name") or id_text(article, "sender_id") or ""
-        kind = SENDERS.get(said) or SENDERS.get(id_text(article, "sender_id") or "", "customer")
+        kind = SENDERS.get(said) or SENDERS.get(id_text(article, "sender_id") or "")
+        if kind is None:
+            kind = "agent" if flag(article, "internal") else "customer"  # a customer writes nothing internal
         creator, origin = id_text(article, "created_by_id"), id_text(article, "origin_by_id")
         if kind != "customer":
             return Author(kind, creator)

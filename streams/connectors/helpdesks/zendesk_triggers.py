@@ -8,6 +8,7 @@ does.
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -73,6 +74,7 @@ MOMENTS = (
     "createdatwithtimestamp",
     "createdat",
 )
+CREATED = ("createdatwithtimestamp", "createdat")
 STAFF = frozenset({"agent", "admin", "administrator", "owner", "staff"})
 TELLING = (*COMMENT, *DESCRIPTION, *STATUS)
 """A body that has none of these says nothing about a ticket that it does not name."""
@@ -94,13 +96,17 @@ def trigger_events(payload: Json, request: WebhookRequest, drafter: Drafter) -> 
     event_id = f"invocation:{invocation}" if invocation else f"trigger:{_digest(request.body)}"
     told: list[Draft] = []
     author, text = said.author_and_text()
-    moment = next((found for name in MOMENTS if (found := instant(said.value(name)))), None)
+    moment = said.moment(MOMENTS)
     words = said.about_the_ticket()
     if text is not None:
         author = drafter.author(author.kind, author.id)
+        message_id, written_at = f"{event_id}:message", moment
+        if said.first(COMMENT) is None:
+            # A ticket's description is what it began with, whatever has set the trigger off and how often.
+            message_id, written_at = f"ticket:{ticket}:opening", said.moment(CREATED) or moment
         told.append(
             drafter.interaction(
-                f"{event_id}:message", "message", ticket, moment, author, text=text, public=said.public(), **words
+                message_id, "message", ticket, written_at, author, text=text, public=said.public(), **words
             )
         )
     original = (said.first(STATUS) or "").lower()
@@ -131,6 +137,10 @@ class _Placeholders:
             if isinstance(value, str) and value.strip() and not value.strip().startswith("{{"):
                 return value.strip()
         return None
+
+    def moment(self, names: Iterable[str]) -> datetime | None:
+        """The first of these that is an instant."""
+        return next((found for name in names if (found := instant(self.value(name)))), None)
 
     def ticket(self) -> str | None:
         """The number of the ticket: named, or in a link to it."""

@@ -10,6 +10,7 @@ import re
 from streams.connectors.automated_words import Automated
 from streams.connectors.connector_contract import Instance
 from streams.connectors.mail.mail_fields import MailFields
+from streams.connectors.mail.mail_program_words import AUTOMATIC_REPLY
 from streams.connectors.mail.mail_reading import Mail
 
 BY_THE_MAIL_SYSTEM: frozenset[str] = frozenset({"bounce", "complaint", "delivery_notice"})
@@ -37,6 +38,7 @@ SILENCED = re.compile(r"\b(?:all|oof|autoreply)\b")
 
 _MAIL_SYSTEM = re.compile(r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|bounces?|mdaemon)(?:[+=-].*)?", re.IGNORECASE)
 _DAEMON_BY_NAME = re.compile(r"\bmailer[- ]daemon\b|\bmail delivery (?:system|subsystem|service)\b", re.IGNORECASE)
+_ABSENCE = re.compile(rf"\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:{'|'.join(AUTOMATIC_REPLY)})\s*[:\uff1a]", re.IGNORECASE)
 _OF_A_LIST = re.compile(r"owner-.+|.+-(?:owner|request|bounces|admin)", re.IGNORECASE)
 
 
@@ -80,9 +82,14 @@ def _answer(fields: MailFields) -> Automated | None:
         return "auto_reply"
     precedence = fields.word("precedence").replace("-", "_")
     said = any(name in fields and fields.word(name) not in {"no", "false", "0"} for name in AUTO_REPLY_FIELDS)
-    if said or precedence in {"auto_reply", "autoreply"} or _has_null_sender(fields):
+    if said or precedence in {"auto_reply", "autoreply"} or _has_null_sender(fields) or _is_absence_note(fields):
         return "auto_reply"
     return "auto_generated" if submitted.startswith("auto") else None
+
+
+def _is_absence_note(fields: MailFields) -> bool:
+    """By its subject alone, which is all that is left where a provider passes on a few fields of the header."""
+    return _ABSENCE.match(fields.text("subject") or "") is not None
 
 
 def _distribution(fields: MailFields, instance: Instance) -> Automated | None:

@@ -22,7 +22,7 @@ from streams.connectors.mail.mail_authenticity import judged, vouched_for
 from streams.connectors.mail.mail_draft import MailDrafter
 from streams.connectors.mail.mail_fields import MailFields
 from streams.connectors.mail.mail_reading import Mail, attachment, read_message, reported_in, tidy_lines
-from streams.connectors.payload_reading import Json, tables, text, whole_number
+from streams.connectors.payload_reading import Json, instant, tables, text, whole_number
 from streams.connectors.plain_text import plain_text
 from streams.connectors.signatures import any_matches, hmac_sha256_hex, judged_by_time, keys_of, raw_text
 
@@ -116,7 +116,7 @@ class MailgunMails:
         if isinstance(mail, Refused):
             return [mail]
         mail.vouched_for = self._vouched_for(mail.fields)
-        return [self._drafter.draft(mail, request)]
+        return [self._drafter.draft(mail, request, accepted_at=instant(form.text("timestamp")))]
 
     def _vouched_for(self, fields: MailFields) -> bool | None:
         found = vouched_for(fields, self._instance)

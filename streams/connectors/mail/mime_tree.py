@@ -31,6 +31,7 @@ _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*:")
 _CERTAIN_FIELD = re.compile(
     rb"^(?:content-type|date|from|message-id|mime-version|received|subject|to)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
+_DELIMITER = re.compile(rb"(?:^|\n)--([^\r\n]{1,200})\r?\n(?=content-[a-z-]{1,40}[ \t]*:)", re.IGNORECASE)
 _BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"\r\n]{1,200})\"|([^;\s]{1,200}))", re.IGNORECASE)
 
 
@@ -116,6 +117,8 @@ class _Reader:
     def _split(self, whole: MimePart, levels: int) -> None:
         boundary = whole.parameters.get("boundary") or _boundary_in(whole.fields.raw("content-type"))
         pieces = _between(whole.content, boundary) if boundary else []
+        if not pieces and (boundary := _boundary_used(whole.content)):
+            pieces = _between(whole.content, boundary)
         inner_type = "message/rfc822" if whole.media_type == "multipart/digest" else "text/plain"
         for piece in pieces:
             if self._parts_left == 0:
@@ -127,6 +130,12 @@ class _Reader:
 def _boundary_in(content_type: str) -> str | None:
     found = _BOUNDARY.search(content_type[:2_000])
     return (found[1] or found[2]) if found else None
+
+
+def _boundary_used(content: bytes) -> str | None:
+    """The boundary of senders who announce another one, or none: what stands above the header of a part."""
+    found = _DELIMITER.search(content, 0, LONGEST_HEADER)
+    return found[1].decode("utf-8", "surrogateescape") if found else None
 
 
 def _between(content: bytes, boundary: str) -> list[bytes]:

@@ -34,6 +34,7 @@ from streams.connectors.messengers.discord_payload import (
     Told,
     filled_form,
     flags_of,
+    forwarded_in,
     snowflake_time,
     type_of,
     typed_command,
@@ -171,13 +172,13 @@ class DiscordEvent:
         *,
         edited_at: datetime | None = None,
     ) -> Draft:
-        message_id = self._required_id(message, "id", inside)
+        message_id, passed_on = self._required_id(message, "id", inside), forwarded_in(message)
         author = self._author(table(message, "author"), table(message, "member"), message, place=f"{inside}.author")
         said: dict[str, Any] = {
             "identities": self._identities(self._data, author),
             "automated": _automated_by(message, author),
-            "text": text(message, "content"),
-            "attachments": attachments_of(message, "attachments"),
+            "text": text(message, "content") or text(passed_on, "content"),
+            "attachments": attachments_of(message, "attachments") or attachments_of(passed_on, "attachments"),
         }
         place = self._conversation(self._data)
         if edited_at is not None:

@@ -92,6 +92,11 @@ def flags_of(message: Json) -> int:
     return found if isinstance(found, int) else 0
 
 
+def forwarded_in(message: Json) -> Json:
+    """The message that somebody has passed on without a word of their own; empty where it is none."""
+    return table(next(tables(message, "message_snapshots"), {}), "message")
+
+
 def typed_command(interaction: Json) -> str | None:
     """A typed command as the person typed it; null where no text of the person's own is in it."""
     data = table(interaction, "data")
@@ -130,7 +135,12 @@ def type_of(of: Json, unsaid: int = 0) -> int:
 
 
 def is_interaction(payload: Json) -> bool:
-    """Whether an object is an interaction: it has a token to answer with, or at least says which command it is."""
+    """Whether an object is an interaction: it has a token to answer with, or at least says which command it is.
+
+    Of a ping its type is enough: nothing else is so bare.
+    """
+    if payload.keys() == {"type"}:
+        return type_of(payload) == PING
     named = id_text(payload, "token") is not None or id_text(payload, "data", "id") is not None
     return named and type_of(payload) > 0
 

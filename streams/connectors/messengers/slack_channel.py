@@ -1,9 +1,9 @@
 """Slack (id `slack`): messages, edits, deletions and reactions of the Events API, by HTTP or out of Socket Mode.
 
-`slack_payload` knows the wrappings and the words, `slack_delivery` who wrote in which conversation. A message that is
-told twice, as `message` and as `app_mention`, or by a repeated delivery, has one id. A deletion takes the id of its
-message in a higher version: it takes away the message, not the conversation. A reaction names its message but not the
-thread, so one to an answer inside a thread stands by itself.
+`slack_socket` keeps the connection of Socket Mode, `slack_payload` knows the wrappings and the words, `slack_delivery`
+who wrote in which conversation. A message that is told twice, as `message` and as `app_mention`, or by a repeated
+delivery, has one id. A deletion takes the id of its message in a higher version: it takes away the message, not the
+conversation. A reaction names its message but not the thread, so one to an answer inside a thread stands by itself.
 
 Buttons, shortcuts, modals and slash commands are genuine and mean nothing here: what they say belongs to no thread
 that an answer could be found in. Should an app's conversations begin with them, it says so in our own words
@@ -26,7 +26,6 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.message_content import attachments_of
 from streams.connectors.messengers.slack_delivery import SlackDelivery, automated_by
 from streams.connectors.messengers.slack_payload import (
     BY_PERSONS_AND_APPS,
@@ -35,11 +34,24 @@ from streams.connectors.messengers.slack_payload import (
     LINES_OF_SLACK,
     OF_THE_CONNECTION,
     OTHER_SUBJECTS,
+    files_of,
     is_form,
     read_body,
     text_of,
 )
-from streams.connectors.payload_reading import Json, Malformed, flag, id_text, read_one, required, table, text, word
+from streams.connectors.messengers.slack_socket import socket_mode_of
+from streams.connectors.payload_reading import (
+    Json,
+    Malformed,
+    flag,
+    id_text,
+    items,
+    read_one,
+    required,
+    table,
+    text,
+    word,
+)
 from streams.connectors.signatures import raw_text
 
 SIGNATURE = HmacScheme(
@@ -101,7 +113,7 @@ def _without_event(payload: Json) -> Ignored | None:
     kind = word(payload, "type")
     if text(payload, "command"):
         return Ignored("command")
-    if kind in INTERACTIVE:
+    if kind in INTERACTIVE or (kind is None and items(payload, "actions")):
         return Ignored("command")
     if kind == "url_verification" or text(payload, "ssl_check"):
         return Ignored("connection")
@@ -138,7 +150,7 @@ def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         identities=delivery.identities(event),
         automated=automated_by(event),
         text=text_of(event),
-        attachments=attachments_of(event, "files"),
+        attachments=files_of(event),
         inbox=channel,
     )
 
@@ -164,14 +176,14 @@ def _changed(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         identities=delivery.identities(now),
         automated=automated_by(now),
         text=text_of(now),
-        attachments=attachments_of(now, "files"),
+        attachments=files_of(now),
         inbox=channel,
     )
 
 
 def _as_edited(message: Json) -> tuple[str | None, str | None, tuple[Attachment, ...]]:
     """What differs between two versions of a message when its author has edited it."""
-    return id_text(message, "edited", "ts"), text_of(message), attachments_of(message, "files")
+    return id_text(message, "edited", "ts"), text_of(message), files_of(message)
 
 
 def _place_of_ts(message: Json, where: str) -> tuple[str, ...]:
@@ -245,15 +257,19 @@ def thank(_: Instance, request: WebhookRequest) -> ProviderAnswer:  # noqa: ARG0
 
 SLACK = ConnectorKind(
     id="slack",
-    title="Slack: Events API, and what Socket Mode delivers",
+    title="Slack: Events API, by HTTP or over Socket Mode",
     normaliser=SlackEvents,
     verifier=lambda instance: HmacVerifier(SIGNATURE, instance.secrets),
     handshake=greet,
     receipt=thank,
+    puller=socket_mode_of,
+    options={"api_url": "where Slack's Web API is, for GovSlack (default: https://slack.com/api)"},
     setup=(
-        "api.slack.com/apps > your app > Basic Information: copy the Signing Secret. Event Subscriptions:\n"
-        "Request URL https://<your host>/in/slack, subscribe to message.channels, message.groups, message.im,\n"
-        "message.mpim, app_mention and reaction_added, then invite the app into the channels.\n"
+        "api.slack.com/apps > your app > Event Subscriptions: subscribe to message.channels, message.groups,\n"
+        "message.im, message.mpim, app_mention and reaction_added, then invite the app into the channels.\n"
+        "By HTTP: Request URL https://<your host>/in/slack; the Signing Secret (Basic Information) is a secret here.\n"
+        "Over Socket Mode, without an address of your own: switch it on, make an App-Level Token with the scope\n"
+        "connections:write (Basic Information); the token (xapp-...) is a token here, and secrets are left out.\n"
         "Name your own workspace (T...), people (U...) and bots (B...) under own_ids: they are agents."
     ),
 )

@@ -114,7 +114,8 @@ class SlackDelivery:
 
 def _person_of(message: Json) -> str | None:
     """Who wrote a message; older ones with files name their uploader alone."""
-    return id_text(message, "user") or id_text(next(tables(message, "files"), {}), "user")
+    uploader = id_text(next(tables(message, "files"), {}), "user") or id_text(message, "file", "user")
+    return id_text(message, "user") or uploader
 
 
 def automated_by(message: Json) -> str | None:

@@ -6,9 +6,11 @@ Sources: Slack developer documentation, "Events API", "message event" with its s
 
 import re
 
+from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
 from streams.connectors.form_body import read_form_or_json
-from streams.connectors.payload_reading import Json, read_json, text
+from streams.connectors.message_content import attachments_of
+from streams.connectors.payload_reading import Json, at, read_json, tables, text
 
 BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
 """Subtypes of what somebody wrote; without a subtype it is a plain message."""
@@ -61,11 +63,15 @@ COME_AND_GO = frozenset({"channel_join", "channel_leave", "group_join", "group_l
 
 OTHER_SUBJECTS = frozenset(
     {
+        "accounts",
         "app",
+        "apps",
         "assistant",
+        "bot",
         "call",
         "channel",
         "commands",
+        "desktop",
         "dnd",
         "email",
         "emoji",
@@ -78,18 +84,22 @@ OTHER_SUBJECTS = frozenset(
         "im",
         "invite",
         "link",
+        "manual",
         "message",
         "mpim",
         "pin",
         "pref",
         "presence",
         "reaction",
+        "reconnect",
         "resources",
         "scope",
+        "sh",
         "shared",
         "star",
         "subteam",
         "team",
+        "thread",
         "tokens",
         "user",
         "workflow",
@@ -118,6 +128,9 @@ INTERACTIVE = frozenset(
 OF_THE_CONNECTION = frozenset({"disconnect", "goodbye", "hello"})
 """What Socket Mode says about itself."""
 
+MOST_PIECES = 1_000
+"""Pieces of text that are read of one block; Slack allows a few thousand characters in it."""
+
 _FORM = re.compile(rb"[A-Za-z_]+=")
 """How a form begins, and no JSON."""
 
@@ -140,8 +153,37 @@ def is_form(request: WebhookRequest) -> bool:
 
 
 def text_of(message: Json) -> str | None:
-    """What was written, in Slack's own markup, with its escapes undone."""
-    written = text(message, "text")
+    """What was written, in Slack's own markup, with its escapes undone.
+
+    Apps may say everything in blocks or attachments, and a person may pass on a message without a word.
+    """
+    written = text(message, "text") or _in_blocks(message) or _attached(message)
     for escaped, plain in _ESCAPED if written else ():
         written = written.replace(escaped, plain) if written else written
     return written
+
+
+def _in_blocks(message: Json) -> str | None:
+    """The texts of a message's blocks, a line for each block; the style of a piece makes no difference."""
+    lines: list[str] = []
+    for block in tables(message, "blocks"):
+        pieces: list[str] = []
+        waiting = [block]
+        while waiting and len(pieces) < MOST_PIECES:
+            each = waiting.pop()
+            inside = [each.get(key) for key in ("text", "elements", "fields")]
+            pieces += [piece for piece in inside if isinstance(piece, str)]
+            within = [part for piece in inside for part in (piece if isinstance(piece, list) else [piece])]
+            waiting += [part for part in reversed(within) if isinstance(part, dict)]
+        lines.append("".join(pieces))
+    return "\n".join(line for line in lines if line.strip()) or None
+
+
+def _attached(message: Json) -> str | None:
+    said = (text(each, "text") or text(each, "fallback") for each in tables(message, "attachments"))
+    return "\n".join(each for each in said if each) or None
+
+
+def files_of(message: Json) -> tuple[Attachment, ...]:
+    """The files of a message; until 2018 it had but one."""
+    return attachments_of(message, "files") or attachments_of({"files": [at(message, "file")]}, "files")

@@ -13,7 +13,18 @@ from schemas.interaction import InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.messengers.teams_words import Person, activity_text, attachments_of
-from streams.connectors.payload_reading import Json, content_id, id_text, instant, items, required, table, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    content_id,
+    id_text,
+    instant,
+    items,
+    required,
+    table,
+    tables,
+    text,
+    word,
+)
 
 WITHOUT_MEANING = {
     "command": "command",
@@ -119,21 +130,28 @@ def _message(activity: TeamsActivity) -> Draft | Ignored:
 
 
 def _edited(activity: TeamsActivity) -> Draft:
+    what = word(activity.content, "channelData", "eventType")
+    if what == "softdeletemessage":
+        return _deleted(activity)
+    if what == "undeletemessage":
+        return activity.event("message", activity.id, activity.id, text=activity_text(activity.content), version=2)
     event_id = f"{activity.id}:edited:{activity.moment()}" if activity.id else None
     return activity.event("edited", event_id, activity.id, text=activity_text(activity.content))
 
 
 def _deleted(activity: TeamsActivity) -> Draft:
+    # The id of its message in a higher version: it takes that away, and not the conversation.
     return activity.event("deleted", required(activity.id, "$.id"), activity.id, version=1)
 
 
 def _reaction(activity: TeamsActivity) -> Draft | Ignored:
     if not items(activity.content, "reactionsAdded"):
         return Ignored("reaction_removed")
+    said = next((text(each, "type") for each in tables(activity.content, "reactionsAdded")), None)
     # Its activity often has the id of the message that is reacted to.
     about = id_text(activity.content, "replyToId") or activity.id
     event_id = f"{about}:reaction:{activity.sender.id}:{activity.moment()}" if about else None
-    return activity.event("reaction", event_id, about)
+    return activity.event("reaction", event_id, about, text=said)
 
 
 _HANDLERS: dict[str, Callable[[TeamsActivity], Draft | Ignored]] = {

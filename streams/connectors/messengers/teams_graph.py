@@ -67,16 +67,25 @@ def read_notification(item: Json, drafter: Drafter) -> Reading:
     change = required(word(item, "changeType"), "$.changeType")
     if change not in CHANGES:
         return [Refused("not_understood", f"the change type {change[:80]!r} is not known")]
+    if (without_message := reason_without_message(item)) is not None:
+        return [Ignored(without_message)]
     data = table(item, "resourceData")
-    place = place_of(text(item, "resource") or text(data, "@odata.id"))
+    return [ChatMessage(data, drafter, _place_in(item), id_text(item, "tenantId")).after(change)]
+
+
+def reason_without_message(item: Json) -> str | None:
+    """Why no message stands in a change notification (`needs_fetch`: it points to one); null when one does."""
+    data = table(item, "resourceData")
     kind = word(data, "@odata.type")
-    if not (kind.endswith("chatmessage") if kind else place.of_messages):
-        return [Ignored("other_subject")]
+    if not (kind.endswith("chatmessage") if kind else _place_in(item).of_messages):
+        return "other_subject"
     if table(item, "encryptedContent"):
-        return [Ignored("encrypted")]
-    if not is_chat_message(data):
-        return [Ignored("needs_fetch")]
-    return [ChatMessage(data, drafter, place, id_text(item, "tenantId")).after(change)]
+        return "encrypted"
+    return None if is_chat_message(data) else "needs_fetch"
+
+
+def _place_in(item: Json) -> Place:
+    return place_of(text(item, "resource") or text(item, "resourceData", "@odata.id"))
 
 
 def is_chat_message(content: Json) -> bool:
@@ -138,7 +147,7 @@ class ChatMessage:
         if reacted_at is not None and (edited_at is None or reacted_at > edited_at):
             person = Person.of_identities(table(reaction, "user"), "$.reactions.user.user.id")
             event_id = f"{self._id()}:reaction:{person.id}:{reacted_at.isoformat()}"
-            return self._event("reaction", event_id, reacted_at, person)
+            return self._event("reaction", event_id, reacted_at, person, text=text(reaction, "reactionType"))
         if edited_at is None:
             return Ignored("without_effect")
         event_id = f"{self._id()}:edited:{edited_at.isoformat()}"

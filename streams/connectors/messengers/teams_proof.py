@@ -1,11 +1,13 @@
 """How a request of Teams proves itself: as a bot's activity, as an outgoing webhook's, or as a Graph notification.
 
 An instance accepts the ways that it was given the means for: the option `app_id` for bots (`teams_bot_token`),
-`secrets` for outgoing webhooks, `tokens` for the `clientState` of Graph subscriptions. `teams_channel` puts it into the
-registry.
+`secrets` for outgoing webhooks, `tokens` for the `clientState` of Graph subscriptions. Where Careline itself subscribes
+(`client_id`, see `teams_subscriptions`), `tokens` are secrets of that app, and the `clientState` follows from them.
+`teams_channel` puts it into the registry.
 """
 
 import base64
+import hmac
 
 from streams.connectors.connector_contract import GENUINE, Instance, Refused, Verdict, WebhookRequest
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
@@ -38,7 +40,8 @@ class TeamsProof:
         keys = SigningKeys(instance.options.get("openid_url", OPENID_URL))
         self._bots = BotTokens(app_id.strip(), keys) if app_id and app_id.strip() else None
         self._outgoing = HmacVerifier(OUTGOING_WEBHOOK, instance.secrets) if instance.secrets else None
-        self._client_states = KnownTokens(instance.tokens) if instance.tokens else None
+        states = client_states(instance)
+        self._client_states = KnownTokens(states) if states else None
         if self._bots is None and self._outgoing is None and self._client_states is None:
             raise ValueError(
                 "app_id (a bot), secrets (an outgoing webhook) or tokens (a Graph clientState) are missing"
@@ -70,6 +73,18 @@ class TeamsProof:
             return Verdict("missing_signature")
         right = [self._client_states.know([each or ""]) for each in presented]
         return GENUINE if all(right) else Verdict("bad_token")
+
+
+def client_states(instance: Instance) -> list[str]:
+    """What notifications of Graph must show: the tokens, or what follows from the secrets of the app that subscribes.
+
+    From a state nobody learns the secret, and an instance cannot show the state of another.
+    """
+    tokens = [token.strip() for token in instance.tokens if token.strip()]
+    if not instance.options.get("client_id"):
+        return tokens
+    purpose = f"careline clientState of {instance.name}".encode()
+    return [hmac.digest(token.encode("utf-8", "surrogatepass"), purpose, "sha256").hex() for token in tokens]
 
 
 def credentials(request: WebhookRequest) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.own_words.canonical_json import CanonicalReader
-from streams.connectors.payload_reading import read_each, read_json
+from streams.connectors.payload_reading import read_each, read_json, table
 from streams.connectors.shared_secrets import signed_or_shown
 from streams.connectors.signatures import StandardWebhooks
 
@@ -52,9 +52,10 @@ class CloudEventsOverHttp:
     def normalise(self, request: WebhookRequest) -> Reading:
         """One event, or one per member of a batch."""
         media_type = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
-        if media_type == BATCHED:
+        mode = media_type if media_type in {BATCHED, STRUCTURED} else _mode_without_a_name(request)
+        if mode == BATCHED:
             return self._batch(request)
-        if media_type == STRUCTURED:
+        if mode == STRUCTURED:
             event = read_json(request.body)
             return [event if isinstance(event, Refused) else self._structured(event, request.received_at)]
         return [self._binary(request, media_type)]
@@ -109,6 +110,16 @@ class CloudEventsOverHttp:
         if isinstance(reading, Draft) and _type_of(reading) != attributes["type"]:
             return Refused("contract_violation", f"type says {attributes['type']}, data is {_type_of(reading)}")
         return reading
+
+
+def _mode_without_a_name(request: WebhookRequest) -> str | None:
+    """The mode of a body whose sender calls it plain JSON, or says nothing: the envelope itself is unmistakable."""
+    if any(name.startswith("ce-") for name, _ in request.headers.items()):
+        return None
+    content = read_json(request.body)
+    if isinstance(content, list):
+        return BATCHED if content and all("specversion" in table(event) for event in content) else None
+    return STRUCTURED if "specversion" in table(content) else None
 
 
 def _defaults(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,13 +58,14 @@ class FormPosts:
             return [form]
         if self._found(form, "honeypot_field"):
             return [Ignored("honeypot")]
-        written = "\n\n".join(value.strip() for value in self._found(form, "message_field").values())
+        said = dict.fromkeys(value.strip() for value in self._found(form, "message_field").values())
+        written = "\n\n".join(said)
         written = written or self._other_words(form)
         if not written:
             names = ", ".join(form.fields)[:120]
             return [Refused("malformed_payload", f"Object contains no message among its fields ({names}) - at `$`")]
-        said = (value.strip().lower() for value in self._found(form, "email_field").values())
-        address = next((value for value in said if _ADDRESS.fullmatch(value)), None)
+        addresses = (value.strip().lower() for value in self._found(form, "email_field").values())
+        address = next((value for value in addresses if _ADDRESS.fullmatch(value)), None)
         words = {name: value for name, value in form.fields.items() if not is_machinery(name)}
         digest = blake2b(msgspec.json.encode(words, order="deterministic"), digest_size=16).hexdigest()
         draft = Drafter(self._instance, request, "form").interaction(

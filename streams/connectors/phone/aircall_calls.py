@@ -14,7 +14,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, items, required, tables, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
+from streams.connectors.phone_numbers import caller_of, person_of, phone_identities, text_thread
 
 WITHOUT_EFFECT = frozenset(
     {
@@ -50,7 +50,7 @@ class AircallCall:
         # Whoever is a participant of a call that came in may only have been rung.
         self._agent = id_text(data, "user", "id") or (None if inbound else _first(people, "user", "id"))
         contact = id_text(data, "contact", "id")
-        self._customer = person_of(number) or contact
+        self._customer = caller_of(number) or contact
         self._identities = (*phone_identities(number), *((f"aircall_contact:{contact}",) if contact else ()))
         tags = (text(tag, "name") for tag in tables(data, "tags"))
         self._words: dict[str, Any] = {

@@ -39,6 +39,7 @@ OTHER_SUBJECTS = frozenset(
         "analytics",
         "call_evaluation",
         "contact",
+        "conversation_intelligence",
         "custom_summary",
         "integration",
         "number",

@@ -15,7 +15,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of, phone_identities
+from streams.connectors.phone_numbers import caller_of, phone_identities
 
 CHANNELS = {"voice": "phone", "chat": "chat", "email": "email"}
 LIVE = frozenset({"voice", "chat"})
@@ -73,7 +73,7 @@ class Contact:
         self._method = (word(said, "initiationmethod") or "inbound").partition("/")[0]
         self._inbound = self._method not in OURS and (self._method, self._channel) != ("api", "voice")
         self._conversation = id_text(said, "initialcontactid") or self._id
-        self._customer = person_of(text(_lowered(table(said, "customerendpoint")), "address"))
+        self._customer = caller_of(text(_lowered(table(said, "customerendpoint")), "address"))
         self._agent, self._queue = (_id_in(self._parts[part]) for part in ("agent", "queue"))
         self._call = PhoneCall(
             drafter,

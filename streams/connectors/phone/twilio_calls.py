@@ -10,7 +10,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, number, required, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of
+from streams.connectors.phone_numbers import caller_of, person_of
 
 RINGING = frozenset({"queued", "initiated", "ringing"})
 ANSWERED = frozenset({"in-progress", "answered"})
@@ -95,11 +95,11 @@ def call_record(drafter: Drafter, record: Json) -> Reading:
 def _call(drafter: Drafter, call_id: str, from_: str | None, to: str | None, direction: str | None) -> PhoneCall:
     caller = agent_of(from_)
     if (direction or "inbound").lower() == "inbound" and caller is None:
-        return PhoneCall(drafter, call_id, inbound=True, customer=person_of(from_), agent=agent_of(to))
+        return PhoneCall(drafter, call_id, inbound=True, customer=caller_of(from_), agent=agent_of(to))
     # A softphone "calls in" at Twilio when an agent dials.
     called = agent_of(to)
     return PhoneCall(
-        drafter, call_id, inbound=False, customer=None if called else person_of(to), agent=caller or called
+        drafter, call_id, inbound=False, customer=None if called else caller_of(to), agent=caller or called
     )
 
 
@@ -112,7 +112,7 @@ def _leg(drafter: Drafter, fields: Json, call_id: str, parent: str) -> Draft | I
         drafter,
         call_id,
         inbound=True,
-        customer=person_of(text(fields, "From")),
+        customer=caller_of(text(fields, "From")),
         agent=agent_of(to) or person_of(to),
         conversation=parent,
     )
@@ -131,7 +131,7 @@ def _dialled(drafter: Drafter, fields: Json, call_id: str) -> Draft | Ignored:
         drafter,
         leg,
         inbound=inbound and dialling is None,
-        customer=person_of(from_ if inbound and dialling is None else text(fields, "To")),
+        customer=caller_of(from_ if inbound and dialling is None else text(fields, "To")),
         agent=dialling,
         conversation=call_id,
     )

@@ -21,6 +21,7 @@ from streams.connectors.form_body import read_form_or_json
 from streams.connectors.payload_reading import Json, Malformed, id_text, read_each, read_one, table, tables, text
 from streams.connectors.phone.twilio_calls import call_progress, call_record
 from streams.connectors.phone.twilio_messages import (
+    conversation_record,
     conversation_webhook,
     message_record,
     message_streamed,
@@ -73,6 +74,8 @@ def _resource(drafter: Drafter, resource: Json) -> Reading:
         return call_record(drafter, resource)
     if kind in {"SM", "MM"}:
         return [message_record(drafter, resource)]
+    if kind == "IM":
+        return [conversation_record(drafter, resource)]
     if kind.isupper() and len(sid) == LENGTH_OF_SID:
         return [Ignored("other_subject")]
     raise Malformed("Expected the sid of a call or a message - at `$.sid`")

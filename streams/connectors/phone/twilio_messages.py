@@ -16,6 +16,9 @@ from streams.connectors.phone_numbers import e164, person_of, phone_identities, 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
 """By the scheme of an address (`whatsapp:+14155550100`); without one it is a text message."""
 
+OF_CUSTOMERS = frozenset({"chat_messenger", "gbm", "instagram", "messenger", "mms", "rcs", "sms", "viber", "whatsapp"})
+"""Schemes of addresses, and sources of messages in Conversations, that only customers have."""
+
 RECEIVED = frozenset({"received", "receiving"})
 NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
 UNSAID = {
@@ -98,8 +101,9 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
     by = text(fields, "Author")
     number_of = e164(by)
-    if number_of or by is None:
-        author = drafter.author("customer", number_of or id_text(fields, "ParticipantSid"))
+    addressed = (by or "").partition(":")[0].strip().lower() in OF_CUSTOMERS or word(fields, "Source") in OF_CUSTOMERS
+    if number_of or addressed or by is None:
+        author = drafter.author("customer", person_of(by) or id_text(fields, "ParticipantSid"))
     else:
         author = Author("system" if by == "system" else "agent", by)
     when = text(fields, "DateUpdated") if kind == "edited" else text(fields, "DateRemoved")
@@ -117,6 +121,21 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
         version=int(kind == "deleted"),
         raw_reference=drafter.reference("message", message_id),
     )
+
+
+def conversation_record(drafter: Drafter, record: Json) -> Draft | Ignored | Refused:
+    """A message of Twilio Conversations, or of Programmable Chat before it, as the API has it."""
+    by = text(record, "author") or text(record, "from")
+    fields = {
+        "EventType": "onMessageAdded",
+        "ConversationSid": id_text(record, "conversation_sid") or id_text(record, "channel_sid"),
+        "MessageSid": id_text(record, "sid"),
+        "Author": by,
+        "ParticipantSid": id_text(record, "participant_sid"),
+        "Body": text(record, "body"),
+        "DateCreated": text(record, "date_created"),
+    }
+    return conversation_webhook(drafter, fields)
 
 
 def _from_customer(drafter: Drafter, message_id: str, *, theirs: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields

@@ -10,7 +10,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, number, required, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of
+from streams.connectors.phone_numbers import caller_of
 
 BEGUN = frozenset({"started", "ringing"})
 TAKEN = frozenset({"answered", "human", "machine"})
@@ -73,7 +73,7 @@ def _call(drafter: Drafter, event: Json, leg: str) -> PhoneCall:
         drafter,
         leg,
         inbound=inbound != own,
-        customer=person_of(_address(event, ours)[0] if own else address),
+        customer=caller_of(_address(event, ours)[0] if own else address),
         agent=address if own else text(event, f"{ours}_user") or None,
         conversation=id_text(event, "conversation_uuid"),
     )

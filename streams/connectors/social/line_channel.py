@@ -2,8 +2,8 @@
 
 Source: LINE Developers, "Messaging API reference: Webhook event objects" (line/line-openapi, webhook.yml). The
 conversation is the user, the group or the room; LINE tells what people send, never what the account itself answers.
-A message has the id of the message; other events have one of their own (`webhookEventId`), the same when they are
-delivered again.
+A message has an id of its own, the same when it is delivered again, and what is unsent is told with that id in a
+higher version: it takes away the message and not the conversation. A pressed button has its `webhookEventId`.
 """
 
 from typing import Any
@@ -105,7 +105,7 @@ def _event(drafter: Drafter, event: Json) -> Reading:
         return [drafter.interaction(required(pressed, "$.webhookEventId"), what, place, moment, author, **words)]
     message_id = required(message_id, "$.message.id")
     if what == "edited":
-        mark = id_text(event, "webhookEventId") or f"{moment.timestamp():.3f}" if moment else ""
+        mark = id_text(event, "webhookEventId") or (f"{moment.timestamp():.3f}" if moment else "")
         return [drafter.edited(message_id, mark, place, moment, author, **words)]
     if what == "deleted":
         return [drafter.deleted(message_id, place, moment, author, **words)]

@@ -78,6 +78,7 @@ def _event(  # noqa: PLR0917 - what both have in common
     said: dict[str, Any] = {"text": text(value, "message") or text(value, "text")} if kind != "deleted" else {}
     if any(text(value, key) for key in ("photo", "video", "link")):
         said["attachments"] = (Attachment(media_type=word(value, "item")),)
+    # A deletion is the same event in a higher version: it takes away the comment, not the conversation.
     return drafter.interaction(
         f"{about}:edited:{happened.timestamp() if happened else ''}" if kind == "edited" else about,
         kind,

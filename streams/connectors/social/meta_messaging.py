@@ -32,6 +32,7 @@ WITHOUT_EFFECT = frozenset(
         "account_linking",
         "app_roles",
         "game_play",
+        "messaging_customer_information",
         "group_feed",
         "optin",
         "pass_metadata",
@@ -44,6 +45,7 @@ WITHOUT_EFFECT = frozenset(
         "referral",
         "request_thread_control",
         "response_feedback",
+        "seen",
         "take_thread_control",
     }
 )
@@ -144,6 +146,7 @@ class DirectMessage:
         named = id_text(said, "mid") or (f"message:{self._person}:{self._moment}" if self._at is not None else None)
         message_id = required(named, "$.message.mid")
         if flag(said, "is_deleted"):
+            # The message's own id in a higher version takes away that message, not the conversation.
             return self._event(message_id, "deleted", message_id, version=1)
         attached = [*tables(said, "attachments")] or [*tables(said, "attachments", "data")]
         return self._event(

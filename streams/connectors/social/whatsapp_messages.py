@@ -92,8 +92,11 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
     )
     who = required(customer.id, f"$.{side}")
     author = Author("agent", sender) if ours else thread.drafter.author("customer", who, customer.user_id)
+    by_bot = ours and (word(said, "message_creation_type") or "").endswith("_bot")
+    if by_bot:
+        author = Author("bot", sender)
     place, moment = thread.conversation(id_text(said, "group_id") or who), instant(said, "timestamp")
-    words = {"identities": customer.identities, "inbox": thread.number}
+    words = {"identities": customer.identities, "inbox": thread.number, "automated": "bot" if by_bot else None}
     if kind in ABOUT_ANOTHER:
         return [_about_another(thread.drafter, said, kind, place, moment, author, words)]
     return [thread.drafter.interaction(message_id, "message", place, moment, author, **(words | _content(said, kind)))]
