@@ -3,6 +3,19 @@
 A connector knows one provider and nothing else: no Kafka, no clock, no accounts. `intake` calls it in this order and
 does the rest; `connector_registry` lists the connectors; one behaviour suite runs against all of them.
 
+The same thing is told in the same way by every connector. An event's id is the provider's own id of it, never that of a
+delivery, so that it counts once however often it comes. What becomes of a message later leaves its place alone:
+
+- An edit is `edited`, with an id of its own that `raw_reference` leads back to the message. It moves no clock: the
+  message stays as it was first said, which is what was answered.
+- A message that is taken away is `deleted`, with the message's own id and a higher `version`: the conversation is as if
+  it had never come. A `deleted` of another id would take the whole conversation away, so nothing else is told by it.
+- A conversation that is taken away is a `status_changed` to `deleted`, which can be taken back by another.
+- A reaction is a `reaction` with an id of its own; one that is taken back is ignored.
+
+`drafting` writes all of it. `ignored_reasons` and `automated_words` have the words, `raw_reference` is
+`provider:kind:id`, and `docs/connectors.md` shows the tables.
+
 A `ConnectorKind` is an entry of the registry: what proves the sender (`verifier`), what a payload means
 (`normaliser`, pure and useful without any secret), and what the provider wants to hear. `build` makes a `Connector`
 of it for one configured `Instance`.

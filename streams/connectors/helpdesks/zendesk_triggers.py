@@ -16,8 +16,8 @@ from schemas.interaction import Author
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Reading, WebhookRequest
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import written_text
 from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES
+from streams.connectors.message_content import written_text
 from streams.connectors.payload_reading import Json, instant
 
 INVOCATION = "x-zendesk-webhook-invocation-id"
@@ -186,7 +186,7 @@ class _Placeholders:
         organisation, requester = self.first(ORGANISATION), self.first(REQUESTER)
         address, tags = self.first(REQUESTER_ADDRESS), self.value("tags")
         found = [f"zendesk_org:{organisation}"] if organisation else []
-        found += identities_of_address(address) if address and "@" in address else ()
+        found += identities_of_address(address)
         found += [f"zendesk_user:{requester}"] if requester else []
         listed = tags if isinstance(tags, list) else str(tags or "").replace(",", " ").split()
         priority, kind = self.first(PRIORITY), self.first(KIND)

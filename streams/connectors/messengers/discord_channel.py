@@ -34,7 +34,17 @@ from streams.connectors.messengers.discord_payload import (
     type_of,
 )
 from streams.connectors.messengers.discord_signature import DiscordSignature
-from streams.connectors.payload_reading import Json, Malformed, id_text, instant, read_json, required, table, text
+from streams.connectors.payload_reading import (
+    Json,
+    Malformed,
+    id_text,
+    instant,
+    read_json,
+    read_one,
+    required,
+    table,
+    text,
+)
 
 DISPATCH = 0
 """The gateway's operation that carries an event; the others keep the connection."""
@@ -65,13 +75,11 @@ class DiscordEvents:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        try:
-            told = _told(payload)
-            if isinstance(told, Ignored):
-                return [told]
-            return DiscordEvent(self._instance, Drafter(self._instance, request, "discord"), told).meanings()
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        return read_one(payload, lambda event: self._meanings(event, Drafter(self._instance, request, "discord")))
+
+    def _meanings(self, payload: Json, drafter: Drafter) -> Reading:
+        told = _told(payload)
+        return [told] if isinstance(told, Ignored) else DiscordEvent(self._instance, drafter, told).meanings()
 
 
 def _told(payload: Json) -> Told | Ignored:
@@ -99,7 +107,7 @@ def _bare(payload: Json) -> Told | Ignored:
     if table(payload, "thread_metadata"):
         return Told("THREAD_CREATE", payload, "$")
     if is_ping_of_webhooks(payload):
-        return Ignored("handshake")
+        return Ignored("connection")
     if not id_text(payload, "channel_id") and not id_text(payload, "lobby_id"):
         raise Malformed("Object contains no channel_id - at `$.channel_id`")
     return Told("MESSAGE_CREATE", payload, "$")

@@ -7,7 +7,6 @@ one for ever; both ways call them by the same id.
 """
 
 import json
-from hashlib import blake2b
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
@@ -25,7 +24,7 @@ from streams.connectors.messengers.teams_activity import read_activity
 from streams.connectors.messengers.teams_graph import is_chat_message, read_chat_message, read_notification
 from streams.connectors.messengers.teams_proof import TeamsProof, credentials, is_notification
 from streams.connectors.messengers.teams_subscriptions import subscriptions_of
-from streams.connectors.payload_reading import Json, Malformed, at, read_json, table, text
+from streams.connectors.payload_reading import Json, Malformed, at, read_each, read_json, table, text
 
 REPLY = "We have received your message."
 
@@ -42,13 +41,11 @@ class TeamsEvents:
         if isinstance(content, Refused):
             return [content]
         drafter = Drafter(self._instance, request, "teams")
-        content_id = "content:" + blake2b(request.body, digest_size=16).hexdigest()
         batch = content if isinstance(content, list) else _batch_in(content)
         if batch is None:
-            return _read(content, drafter, content_id, None)
+            return _read(content, drafter, None)
         context = text(content, "@odata.context")
-        readings = (_read(item, drafter, f"{content_id}:{index}", context) for index, item in enumerate(batch))
-        return [each for reading in readings for each in reading]
+        return read_each(batch, lambda item: _read(item, drafter, context)) or [Ignored("nothing_inside")]
 
 
 def _batch_in(content: Json) -> list[Json] | None:
@@ -57,13 +54,13 @@ def _batch_in(content: Json) -> list[Json] | None:
     return value if isinstance(value, list) and "type" not in content else None
 
 
-def _read(item: Json, drafter: Drafter, content_id: str, context: str | None) -> Reading:
+def _read(item: Json, drafter: Drafter, context: str | None) -> Reading:
     try:
         if is_notification(item):
             return [_sealed(each, item) for each in read_notification(item, drafter)]
         if is_chat_message(item):
             return read_chat_message(item, drafter, context)
-        return read_activity(item, drafter, content_id)
+        return read_activity(item, drafter)
     except Malformed as error:
         return [_sealed(Refused("malformed_payload", str(error)), item)]
 

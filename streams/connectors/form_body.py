@@ -1,4 +1,4 @@
-"""A webhook's body that may be a web form or JSON: telephone providers send the one and their APIs answer the other."""
+"""A webhook's body that may be a web form or JSON: telephone providers and Slack send either, and so do web forms."""
 
 from urllib.parse import parse_qsl
 
