@@ -249,11 +249,24 @@ class PullTrouble(Exception):  # noqa: N818 - the condition; the runner waits an
         self.hopeless = hopeless
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A payload with what its source says beside it.
+
+    `received_at` is when the source got it, aware; null: when we do. `headers` are the puller's own words to its
+    normaliser.
+    """
+
+    body: bytes
+    received_at: datetime | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class Deliver(Protocol):
     """Stores what was fetched; returns once Kafka has it and the position with it."""
 
     async def __call__(
-        self, payloads: Sequence[bytes], position: str | None = None, delivered_until: datetime | None = None
+        self, payloads: Sequence[bytes | Fetched], position: str | None = None, delivered_until: datetime | None = None
     ) -> None:
         """Store payloads, as if each had been sent to us, and then the position behind them.
 
@@ -276,15 +289,64 @@ class Puller(Protocol):
         """
 
 
+class Outcome(NamedTuple):
+    """What became of a payload that a listener took. `reason` is the short stable code that is counted.
+
+    Not `stored` is `not_now` while Kafka is away: whoever brought it keeps it and comes again. Otherwise it is never
+    taken.
+    """
+
+    reason: str
+    stored: bool = True
+    not_now: bool = False
+
+
+class Reception(Protocol):
+    """Where a listener hands over what it receives."""
+
+    async def store(self, payload: bytes) -> Outcome:
+        """Store a payload; returns once Kafka has it, or has not taken it in time. Never raises."""
+
+    def answered(self, status: int, reason: str) -> None:
+        """Count an answer, under the protocol's own status code."""
+
+
+class Listener(Protocol):
+    """Receives over a protocol that is not HTTP, at an address of its own."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """What is listened on, as URLs; before `start` what is configured."""
+
+    async def start(self, reception: Reception) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+
+    async def drain(self) -> None:
+        """Accept nothing new, let what is in progress have its answer, close."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A puller or listener that says in one line what it does, for `careline connect check`."""
+
+    @property
+    def description(self) -> str:
+        """For example what it fetches, and from where. Shows no secret."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorKind:
     """An entry of the registry.
 
     `normaliser` and `verifier` build the two halves; `verifier` raises `ValueError`, with a message that shows no
     secret, when an instance lacks something; it is null where nothing comes in by HTTP. `puller` builds what fetches,
-    for an instance that is configured for it, and null for one that is not; it raises like `verifier`. `options` names
-    the settings that an instance may have, each with a line on its meaning. `setup` says in a few lines what to do on
-    the provider's side.
+    for an instance that is configured for it, and null for one that is not; it raises like `verifier`, and so does
+    `listener`, which builds what receives over another protocol than HTTP. `options` names the settings that an
+    instance may have, each with a line on its meaning. `setup` says in a few lines what to do on the provider's side.
     """
 
     id: str
@@ -294,6 +356,7 @@ class ConnectorKind:
     handshake: Handshake | None = None
     receipt: Receipt | None = None
     puller: Callable[[Instance], Puller | None] | None = None
+    listener: Callable[[Instance], Listener] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     setup: str
 
