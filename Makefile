@@ -72,7 +72,7 @@ lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject
 
 # The packages would start their daemons; only the programs are wanted, so a policy forbids it while they are installed.
 tools: ## install promtool, docker-compose and Dovecot (Debian, as root)
-	@{ command -v promtool && command -v docker-compose && command -v doveadm; } >/dev/null || { \
+	@{ command -v promtool && command -v docker-compose && command -v dovecot; } >/dev/null || { \
 	  trap 'if [ -n "$$policy" ]; then rm -f /usr/sbin/policy-rc.d; fi' EXIT; \
 	  if [ ! -e /usr/sbin/policy-rc.d ]; then policy=ours; printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; fi; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(TOOLS); }

@@ -108,11 +108,15 @@ def read_connectors(path: Path, variables: Mapping[str, str], kinds: Mapping[str
             elif puller is None or (kind.verifier is not None and instance.secrets):
                 routes[name.text] = kind.build(instance)
         except ValueError as error:
-            whole.problems.error(
-                name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"
-            )
+            whole.problems.error(name.place, f"{name.text}: {error}", _way_out(kind))
     whole.check()
     return ConnectorSetup(routes, whole.accounts, tuple(sources), tuple(listeners))
+
+
+def _way_out(kind: ConnectorKind) -> str:
+    if kind.puller is None and kind.listener is None:
+        return "list them under secrets: by the names of environment variables"
+    return "options of " + kind.id + ": " + ", ".join(kind.options)
 
 
 def read_instances(path: Path, kinds: Mapping[str, ConnectorKind]) -> ConfiguredInstances:

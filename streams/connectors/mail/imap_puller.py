@@ -10,14 +10,14 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from streams.connectors.connector_contract import Deliver, Fetched, Instance, PullTrouble
 from streams.connectors.mail.imap_login import MailboxSettings, opened, read_settings
 from streams.connectors.mail.imap_progress import MailboxPlace, ReadingProgress, read_progress
-from streams.connectors.mail.imap_wire import Answer, ImapClosed, ImapConnection
+from streams.connectors.mail.imap_wire import BATCH_BYTES, Answer, ImapClosed, ImapConnection
 from streams.connectors.mail.mail_fields import mail_date
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ WINDOW_UIDS = 50_000
 """UIDs that are searched at once: the answer fits into a line of `imap_wire.LONGEST_LINE`."""
 MOST_AT_ONCE = 50
 """Mails that are asked for at once."""
-BATCH_BYTES = 2 * 1024 * 1024
-"""Of mails that are held until they are stored, besides the last of them."""
 HEADER_BYTES = 256 * 1024
 MOST_REFUSALS = 3
 """How often a single mail is asked for that the server refuses to give. Then a dead letter says so, and the mails
@@ -206,24 +204,28 @@ class _MailboxReader:
         for start in range(0, len(uids), MOST_AT_ONCE):
             piece = uids[start : start + MOST_AT_ONCE]
             facts = await self._facts(piece)
-            there = [uid for uid in piece if uid in facts]
-            tags = self._imap.send_all(self._fetch_line(uid, facts[uid]) for uid in there)
-            held: list[Fetched] = []
-            for uid, tag in zip(there, tags, strict=True):
-                mail = self._mail(uid, facts[uid], await self._imap.answer(tag))
-                held += [mail] if mail is not None else []
-                if sum(len(each.body) for each in held) >= BATCH_BYTES:
-                    await self._store(held, uid)
-                    held = []
-            await self._store(held, piece[-1])
-            if self._settings.mark_seen and there:
-                named = ",".join(str(uid) for uid in there)
-                await self._imap.command(rf"UID STORE {named} +FLAGS.SILENT (\Seen)")
+            for group in self._groups([uid for uid in piece if uid in facts], facts):
+                await self._store(await self._fetch(group, facts), group[-1])
+                if self._settings.mark_seen:
+                    await self._imap.command(rf"UID STORE {_named(group)} +FLAGS.SILENT (\Seen)")
+            self._place = replace(self._place, uid=piece[-1])
+
+    def _groups(self, uids: Sequence[int], facts: Mapping[int, MailFacts]) -> Iterator[list[int]]:
+        """Mails that are asked for at once: so many that they fit into a batch, and a huge one alone."""
+        group: list[int] = []
+        size = 0
+        for uid in uids:
+            if group and size + facts[uid].size_bytes > BATCH_BYTES:
+                yield group
+                group, size = [], 0
+            group.append(uid)
+            size += facts[uid].size_bytes
+        if group:
+            yield group
 
     async def _facts(self, uids: Sequence[int]) -> dict[int, MailFacts]:
         """Sizes and receiving times; a mail that somebody has deleted since is missing."""
-        named = ",".join(str(uid) for uid in uids)
-        answer = self._checked(await self._imap.command(f"UID FETCH {named} (UID RFC822.SIZE INTERNALDATE)"))
+        answer = self._checked(await self._imap.command(f"UID FETCH {_named(uids)} (UID RFC822.SIZE INTERNALDATE)"))
         found: dict[int, MailFacts] = {}
         for response in answer.untagged:
             uid, size, date_said = (pattern.search(response.text) for pattern in (_UID, _SIZE, _DATE))
@@ -232,19 +234,23 @@ class _MailboxReader:
                 found[int(uid[1])] = MailFacts(int(size[1]), received_at)
         return found
 
-    def _fetch_line(self, uid: int, facts: MailFacts) -> str:
+    async def _fetch(self, uids: Sequence[int], facts: Mapping[int, MailFacts]) -> list[Fetched]:
+        """The mails with these UIDs; one that is gone is missing."""
         most = self._settings.largest_bytes
-        if facts.size_bytes > most:
-            return f"UID FETCH {uid} (UID BODY.PEEK[HEADER]<0.{min(HEADER_BYTES, most)}>)"
-        return f"UID FETCH {uid} (UID BODY.PEEK[]<0.{most + 1}>)"
-
-    def _mail(self, uid: int, facts: MailFacts, answer: Answer) -> Fetched | None:
-        """A fetched mail, with what the server knows of it; null where it is gone."""
+        is_huge = facts[uids[0]].size_bytes > most  # then it is alone
+        what = f"BODY.PEEK[HEADER]<0.{min(HEADER_BYTES, most)}>" if is_huge else f"BODY.PEEK[]<0.{most + 1}>"
+        answer = await self._imap.command(f"UID FETCH {_named(uids)} (UID {what})")
+        if not answer.fine and len(uids) > 1:
+            return [mail for uid in uids for mail in await self._fetch([uid], facts)]
         if not answer.fine:
-            return self._refused(uid, answer)
-        content = next(_contents(answer, uid), None)
-        if content is None:
-            return None
+            return [self._refused(uids[0], answer)]
+        contents = dict(_contents(answer))
+        if gone := [uid for uid in uids if uid not in contents]:
+            log.warning("%s: UID %s is gone, deleted before it was read", self._mailbox, _named(gone))
+        return [self._mail(uid, facts[uid], contents[uid]) for uid in uids if uid in contents]
+
+    def _mail(self, uid: int, facts: MailFacts, content: bytes) -> Fetched:
+        """A fetched mail, with what the server knows of it."""
         size = max(facts.size_bytes, len(content))
         if size <= self._settings.largest_bytes:
             return Fetched(content, facts.received_at)
@@ -284,16 +290,18 @@ class _MailboxReader:
             self._checked(await self._imap.command("NOOP"))
 
 
-def _contents(answer: Answer, uid: int) -> Iterator[bytes]:
-    """The content of a mail in the answer to its FETCH, which may tell of others by the way."""
+def _contents(answer: Answer) -> Iterator[tuple[int, bytes]]:
+    """UID and content of every mail in the answer to a FETCH."""
     for response in answer.untagged:
         said = _UID.search(response.text)
-        if said is None or int(said[1]) != uid:
-            continue
-        if response.literals:
-            yield response.literals[0]
-        elif (short := _SHORT.search(response.text)) is not None:
-            yield re.sub(rb"\\(.)", rb"\1", short[1])
+        if said is not None and response.literals:
+            yield int(said[1]), response.literals[0]
+        elif said is not None and (short := _SHORT.search(response.text)) is not None:
+            yield int(said[1]), re.sub(rb"\\(.)", rb"\1", short[1])
+
+
+def _named(uids: Sequence[int]) -> str:
+    return ",".join(str(uid) for uid in uids)
 
 
 def _imap_day(day: date) -> str:

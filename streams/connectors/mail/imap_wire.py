@@ -9,12 +9,13 @@ import asyncio
 import base64
 import re
 import ssl
-from collections.abc import Iterable
 from itertools import groupby
 from typing import NamedTuple
 
 LONGEST_LINE = 1024 * 1024
 """Bytes of one line of a response. The longest are answers to searches, which are asked for in pieces."""
+BATCH_BYTES = 2 * 1024 * 1024
+"""Of mails in one answer, beside a single large one."""
 MOST_TEXT = 4 * 1024 * 1024
 """Bytes of all untagged lines of one answer."""
 ANSWER_SECONDS = 60.0
@@ -54,7 +55,7 @@ class Answer(NamedTuple):
 
 
 class ImapConnection:
-    """One connection. Commands one after the other, or several sent at once and answered in their order."""
+    """One connection. A command is said once the one before is answered: servers work on several at once otherwise."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most_literal_bytes: int) -> None:
         """`most_literal_bytes` is how much of a mail is asked for at most; a server that sends more is left."""
@@ -136,7 +137,7 @@ class ImapConnection:
         Raises:
             ImapClosed: the connection is lost.
         """
-        return await self.answer(self._send(line))
+        return await self._answer(self._send(line))
 
     async def select(self, mailbox: str, *, read_only: bool) -> Answer:
         """Open a mailbox; `uid_validity` and `uid_next` are its own then.
@@ -146,29 +147,6 @@ class ImapConnection:
         """
         self.uid_validity = self.uid_next = None
         return await self.command(f"{'EXAMINE' if read_only else 'SELECT'} {mailbox_name(mailbox)}")
-
-    def send_all(self, lines: Iterable[str]) -> list[bytes]:
-        """Say several commands at once; `answer` hears the answer of each, in their order."""
-        return [self._send(line) for line in lines]
-
-    async def answer(self, tag: bytes) -> Answer:
-        """The answer of a command that was sent before.
-
-        Raises:
-            ImapClosed: the connection is lost.
-        """
-        untagged: list[Untagged] = []
-        size = 0
-        while True:
-            response = await self._response(await self._line())
-            found = _TAGGED.fullmatch(response.text)
-            if found and found[1] == tag:
-                self._learn(response.text)
-                return Answer(found[2].decode().upper(), found[3].decode("utf-8", "replace"), tuple(untagged))
-            untagged.append(response)
-            size += len(response.text)
-            if size > MOST_TEXT:
-                raise ImapClosed("the server answers without end")
 
     async def authenticate(self, mechanism: str, proof: bytes) -> Answer:
         """Say who we are, by a mechanism whose whole proof is one message (RFC 4616, XOAUTH2).
@@ -211,10 +189,24 @@ class ImapConnection:
             pass
         finally:
             self._writer.write(b"DONE\r\n")
-        await self.answer(tag)
+        await self._answer(tag)
         return news
 
     # bytes
+
+    async def _answer(self, tag: bytes) -> Answer:
+        untagged: list[Untagged] = []
+        text_bytes = literal_bytes = 0
+        while True:
+            response = await self._response(await self._line())
+            found = _TAGGED.fullmatch(response.text)
+            if found and found[1] == tag:
+                return Answer(found[2].decode().upper(), found[3].decode("utf-8", "replace"), tuple(untagged))
+            untagged.append(response)
+            text_bytes += len(response.text)
+            literal_bytes += sum(len(literal) for literal in response.literals)
+            if text_bytes > MOST_TEXT or literal_bytes > self._most_literal_bytes + BATCH_BYTES:
+                raise ImapClosed("the server sends far more than was asked for")
 
     def _send(self, line: str) -> bytes:
         self._count += 1
