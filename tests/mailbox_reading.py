@@ -1,7 +1,7 @@
 """A mailbox of `imap_house` read by the real puller and runner, with a list where Kafka would be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -93,10 +93,6 @@ class Reading:
         async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - asks whatever a test wants to know
                 await asyncio.sleep(0.005)
-
-
-def play(scene: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 async def nothing_delivered(

@@ -1,6 +1,5 @@
 """The SMTP side with its runner, real clients for it, and a list where Kafka would be."""
 
-import asyncio
 import smtplib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from streams.connectors.listen_runner import ListeningSource, ListenRunner
 from streams.connectors.mail.email_messages import RawMessages
 from streams.connectors.mail.smtp_listener import SmtpListener
 from tests.connect_bench import CountingRecorder, ListPublisher
+from tests.event_loops import on_every_loop
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 MAIL = (
@@ -69,7 +69,7 @@ class Desk:
 
 def play(scene: Callable[[Desk], Awaitable[None]], *secrets: str, unready: str | None = None, **options: str) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(60), Desk(secrets, unready, **options).open() as desk:
+        async with Desk(secrets, unready, **options).open() as desk:
             await scene(desk)
 
-    asyncio.run(whole())
+    on_every_loop(whole)

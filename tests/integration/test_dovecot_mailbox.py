@@ -17,7 +17,7 @@ import pytest
 
 from streams.embedded_kafka.broker_probe import find_free_port
 from tests.imap_house import ImapHouse
-from tests.mailbox_reading import Reading, mail, play
+from tests.mailbox_reading import Reading, mail
 from tests.tls_certificate import CertificateFiles, write_certificate
 
 pytestmark = pytest.mark.tools
@@ -165,7 +165,7 @@ def test_a_mailbox_of_dovecot(dovecot: Dovecot) -> None:
         (huge,) = [event for event in reading.events() if event.attachments]
         assert (huge.id, huge.attachments[0].size_bytes) == ("m-61@acme.example", len(mail(61, b"x" * 50_000)))
 
-    play(scene)
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 def test_dovecot_is_restarted_and_forgets_its_uids(dovecot: Dovecot) -> None:
@@ -185,7 +185,7 @@ def test_dovecot_is_restarted_and_forgets_its_uids(dovecot: Dovecot) -> None:
         assert sorted(set(reading.ids())) == ["m-1", "m-2", "m-3"]
         assert reading.cursors()[-1].position.partition(",")[0] != validity.partition(",")[0]
 
-    play(scene)
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 def test_dovecot_refuses_a_wrong_password(dovecot: Dovecot) -> None:
@@ -196,4 +196,4 @@ def test_dovecot_refuses_a_wrong_password(dovecot: Dovecot) -> None:
             async with reading.running():
                 await reading.until(lambda: reading.recorder.answers["mail", 0, "hopeless"])
 
-    play(scene)
+    asyncio.run(asyncio.wait_for(scene(), 60))

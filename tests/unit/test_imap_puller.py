@@ -11,8 +11,9 @@ from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Instance, PullTrouble
 from streams.connectors.mail.imap_puller import ImapPuller
 from streams.connectors.mail.imap_wire import mailbox_name
+from tests.event_loops import on_every_loop
 from tests.imap_house import RECEIVED, ImapHouse
-from tests.mailbox_reading import NOW, OPTIONS, Reading, anything_delivered, mail, nothing_delivered, play
+from tests.mailbox_reading import NOW, OPTIONS, Reading, anything_delivered, mail, nothing_delivered
 
 
 def test_mails_that_are_there_and_mails_that_come() -> None:
@@ -34,7 +35,7 @@ def test_mails_that_are_there_and_mails_that_come() -> None:
         assert not any(command.startswith(("SELECT", "UID STORE")) for command in house.commands)
         assert all(not stored.flags for stored in house.inbox.mails)
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_without_idle_it_asks_again() -> None:
@@ -48,7 +49,7 @@ def test_without_idle_it_asks_again() -> None:
         assert "IDLE" not in house.commands
         assert house.connections == 1
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_a_restart_goes_on_behind_the_last_mail() -> None:
@@ -62,7 +63,7 @@ def test_a_restart_goes_on_behind_the_last_mail() -> None:
                     await reading.until(lambda: len(reading.ids()) == number + 1)  # noqa: B023 - awaited here
         assert reading.ids() == ["m-0", "m-1", "m-2"]
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_by_default_it_begins_now() -> None:
@@ -78,7 +79,7 @@ def test_by_default_it_begins_now() -> None:
                 await reading.until(reading.ids)
         assert reading.ids() == ["m-2"]
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_it_begins_on_a_day_and_reads_old_mail_that_is_moved_in_later() -> None:
@@ -93,7 +94,7 @@ def test_it_begins_on_a_day_and_reads_old_mail_that_is_moved_in_later() -> None:
             house.deliver(mail(3), received_at=old)
             await reading.until(lambda: reading.ids() == ["m-2", "m-3"])
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_a_connection_lost_in_the_middle_of_a_mail_loses_and_doubles_nothing() -> None:
@@ -111,7 +112,7 @@ def test_a_connection_lost_in_the_middle_of_a_mail_loses_and_doubles_nothing() -
             await reading.until(lambda: len(reading.ids()) == 10)
         assert reading.recorder.answers["mail", 0, "failed"] == 2
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_new_uids_are_read_again_and_nothing_counts_twice() -> None:
@@ -128,7 +129,7 @@ def test_new_uids_are_read_again_and_nothing_counts_twice() -> None:
         assert reading.ids() == ["m-0", "m-1", "m-2", "m-3", "m-4"]
         assert '"INBOX": [8, 5,' in reading.cursors()[-1].position
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_while_kafka_is_away_mails_wait_in_the_mailbox() -> None:
@@ -146,7 +147,7 @@ def test_while_kafka_is_away_mails_wait_in_the_mailbox() -> None:
         assert reading.ids() == [f"m-{number}" for number in range(60)]
         assert house.connections == 1
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_two_mailboxes_are_one_source() -> None:
@@ -163,7 +164,7 @@ def test_two_mailboxes_are_one_source() -> None:
         assert (events["m-1"].author.kind, events["m-2"].author.kind) == ("customer", "agent")
         assert {"INBOX", "Sent"} == set(json.loads(reading.cursors()[-1].position))
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_marking_is_asked_for() -> None:
@@ -175,7 +176,7 @@ def test_marking_is_asked_for() -> None:
             assert reading.ids() == ["m-1"]
         assert house.inbox.mails[0].flags == {r"\Seen"}
 
-    play(scene)
+    on_every_loop(scene)
 
 
 @pytest.mark.parametrize("lies", [False, True])
@@ -199,7 +200,7 @@ def test_of_a_huge_mail_only_the_header_is_read_and_that_is_said(lies: bool) -> 
         if lies:  # else the server alone fills more
             assert peak < 8_000_000
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_a_mail_that_the_servernothing_delivered_gives_becomes_a_dead_letter() -> None:
@@ -214,7 +215,7 @@ def test_a_mail_that_the_servernothing_delivered_gives_becomes_a_dead_letter() -
         (letter,) = reading.published.rejections
         assert letter.value == b"UID 1 of INBOX cannot be fetched: this one is broken"
 
-    play(scene)
+    on_every_loop(scene)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_a_wrong_password(answer: str, hopeless: bool) -> None:
         assert "wrong-" not in str(trouble.value)
         assert house.commands.count("AUTHENTICATE") == 2
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_tokens_come_from_their_file_at_every_login(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_tokens_come_from_their_file_at_every_login(tmp_path: Path) -> None:
             async with reading.running():
                 await reading.until(reading.ids)
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_a_mailbox_that_is_not_there() -> None:
@@ -263,7 +264,7 @@ def test_a_mailbox_that_is_not_there() -> None:
                 await Reading(house, mailbox="INBOX,Nowhere").puller().run(None, anything_delivered)
         assert trouble.value.hopeless
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_nobody_there() -> None:
@@ -275,7 +276,7 @@ def test_nobody_there() -> None:
             await Reading(house).puller().run(None, nothing_delivered)
         assert not trouble.value.hopeless
 
-    play(scene)
+    on_every_loop(scene)
 
 
 @pytest.mark.parametrize("position", ["7", "[]", '{"INBOX": [1]}', '{"INBOX": ["x", 1, null, 1]}'])
@@ -285,7 +286,7 @@ def test_a_position_of_something_else_isnothing_delivered_guessed_at(position: s
             with pytest.raises(PullTrouble, match="not one of a mailbox"):
                 await Reading(house).puller().run(position, nothing_delivered)
 
-    play(scene)
+    on_every_loop(scene)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from streams.connectors.connector_contract import PullTrouble
+from tests.event_loops import on_every_loop
 from tests.imap_house import ImapHouse
-from tests.mailbox_reading import Reading, mail, nothing_delivered, play
+from tests.mailbox_reading import Reading, mail, nothing_delivered
 from tests.tls_certificate import write_certificate
 
 
@@ -32,7 +33,7 @@ def test_mail_comes_over_tls(way: str, server_tls: ssl.SSLContext) -> None:
             await reading.until(reading.ids)
         assert ("STARTTLS" in house.commands) == (way == "starttls")
 
-    play(scene)
+    on_every_loop(scene)
 
 
 @pytest.mark.parametrize("way", ["implicit", "starttls"])
@@ -49,7 +50,7 @@ def test_a_certificate_of_somebody_else_gets_no_password(
                 await Reading(house, host="localhost", tls=way).puller().run(None, nothing_delivered)
         assert not {"LOGIN", "AUTHENTICATE"} & set(house.commands)
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_a_server_without_tls_gets_no_password() -> None:
@@ -60,7 +61,7 @@ def test_a_server_without_tls_gets_no_password() -> None:
                 await Reading(house, host="localhost", tls="starttls").puller().run(None, nothing_delivered)
         assert house.commands == ["STARTTLS", "LOGOUT"]
 
-    play(scene)
+    on_every_loop(scene)
 
 
 def test_words_put_in_before_tls_are_not_believed(server_tls: ssl.SSLContext) -> None:
@@ -72,4 +73,4 @@ def test_words_put_in_before_tls_are_not_believed(server_tls: ssl.SSLContext) ->
             with pytest.raises(PullTrouble, match="does not begin TLS"):
                 await Reading(house, host="localhost", tls="starttls").puller().run(None, nothing_delivered)
 
-    play(scene)
+    on_every_loop(scene)

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
@@ -72,10 +72,11 @@ class MailSession(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self not in self._listener.sessions:
             refusal = self._refusal(transport)
-            if refusal is not None and isinstance(transport, asyncio.Transport):
-                transport.write(f"{refusal}\r\n".encode())
-                transport.set_protocol(asyncio.Protocol())
-                transport.close()
+            if refusal is not None:
+                stream = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+                stream.write(f"{refusal}\r\n".encode())
+                stream.set_protocol(asyncio.Protocol())
+                stream.close()
                 return
             self._listener.sessions.add(self)
         super().connection_made(transport)
@@ -100,15 +101,15 @@ class MailSession(SMTP):
 
     def leave(self) -> None:
         """End it: at once, or once the mail in progress has its answer."""
-        if not self._busy and isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
-            self.transport.write(b"421 4.3.2 Shutting down; come again\r\n")
+        if not self._busy and self.transport is not None and not self.transport.is_closing():
+            cast("asyncio.Transport", self.transport).write(b"421 4.3.2 Shutting down; come again\r\n")
             self.transport.close()
 
     def abort(self) -> None:
         """End it now."""
         for transport in (self.transport, self._original_transport):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+            if transport is not None:
+                cast("asyncio.Transport", transport).abort()
 
     # mails
 
