@@ -52,6 +52,9 @@ class ImapHouse:
         self.token: str | None = None
         self.can_idle = True
         self.can_plain = True
+        self.refuses_idle = False
+        self.falls_silent = False
+        """Hears nothing any more once a client waits: a machine that is gone without a word."""
         self.tls: ssl.SSLContext | None = None
         self.refuses_uids: set[int] = set()
         self.cut_after_bytes: int | None = None
@@ -239,7 +242,14 @@ class _Guest:
         self._say(f"{tag} OK done")
 
     async def _on_idle(self, tag: str, _: str) -> None:
+        if self._house.refuses_idle:
+            self._say(f"{tag} BAD not now")
+            return
         self._say("+ idling")
+        if self._house.falls_silent:
+            self._house.falls_silent = False
+            await self._reader.read()
+            return
         await self._writer.drain()
         done = asyncio.ensure_future(self._reader.readuntil(b"\r\n"))
         try:

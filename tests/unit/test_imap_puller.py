@@ -9,6 +9,7 @@ import pytest
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Instance, PullTrouble
+from streams.connectors.mail import imap_wire
 from streams.connectors.mail.imap_puller import ImapPuller
 from streams.connectors.mail.imap_wire import mailbox_name
 from tests.event_loops import on_every_loop
@@ -38,15 +39,17 @@ def test_mails_that_are_there_and_mails_that_come() -> None:
     on_every_loop(scene)
 
 
-def test_without_idle_it_asks_again() -> None:
+@pytest.mark.parametrize("offers", [True, False])
+def test_without_idle_it_asks_again(offers: bool) -> None:
     async def scene() -> None:
         house = ImapHouse()
-        house.can_idle = house.can_plain = False
+        house.can_plain = False
+        house.can_idle = house.refuses_idle = offers
         async with house.open(), Reading(house).running() as reading:
             await reading.until(lambda: house.commands.count("NOOP") >= 3)
             house.deliver(mail(1))
             await reading.until(lambda: reading.ids() == ["m-1"])
-        assert "IDLE" not in house.commands
+        assert house.commands.count("IDLE") == offers
         assert house.connections == 1
 
     on_every_loop(scene)
@@ -111,6 +114,32 @@ def test_a_connection_lost_in_the_middle_of_a_mail_loses_and_doubles_nothing() -
             house.deliver(mail(9))
             await reading.until(lambda: len(reading.ids()) == 10)
         assert reading.recorder.answers["mail", 0, "failed"] == 2
+
+    on_every_loop(scene)
+
+
+def test_a_server_that_falls_silent_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_wire, "ANSWER_SECONDS", 0.5)
+
+    async def scene() -> None:
+        house = ImapHouse()
+        house.falls_silent = True
+        async with house.open(), Reading(house).running() as reading:
+            await reading.until(lambda: house.connections == 1 and not house.falls_silent)
+            house.deliver(mail(1))
+            await reading.until(reading.ids)
+            assert house.connections == 2
+
+    on_every_loop(scene)
+
+
+def test_a_server_whose_clock_is_ahead_has_received_nothing_in_the_future() -> None:
+    async def scene() -> None:
+        house = ImapHouse()
+        house.inbox.add(mail(1), NOW + timedelta(hours=1))
+        async with house.open(), Reading(house).running() as reading:
+            await reading.until(reading.ids)
+            assert reading.events()[0].received_at == NOW
 
     on_every_loop(scene)
 

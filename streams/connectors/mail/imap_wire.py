@@ -179,12 +179,13 @@ class ImapConnection:
         tag = self._send("IDLE")
         while not (line := await self._line()).startswith(b"+"):
             if _TAGGED.fullmatch(line):
-                raise ImapClosed("the server offers IDLE and refuses it")
+                self.capabilities -= {"IDLE"}  # it offers what it refuses; then it is asked again and again
+                return False
         news = False
         try:
             async with asyncio.timeout(seconds):
                 while not news:
-                    news = _NEWS.match(await self._line(within=None)) is not None
+                    news = _NEWS.match(await self._next_line()) is not None
         except TimeoutError:
             pass
         finally:
@@ -214,12 +215,16 @@ class ImapConnection:
         self._writer.write(tag + b" " + line.encode() + b"\r\n")
         return tag
 
-    async def _line(self, within: float | None = ANSWER_SECONDS) -> bytes:
+    async def _line(self) -> bytes:
         try:
-            async with asyncio.timeout(within):
-                line = (await self._reader.readuntil(b"\n")).rstrip(b"\r\n")
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._next_line()
         except TimeoutError:
             raise ImapClosed("the server has said nothing for a minute") from None
+
+    async def _next_line(self) -> bytes:
+        try:
+            line = (await self._reader.readuntil(b"\n")).rstrip(b"\r\n")
         except (asyncio.IncompleteReadError, OSError):
             raise ImapClosed("the connection was lost") from None
         except asyncio.LimitOverrunError:

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, sy
 from typing_extensions import override
 
 from streams.connectors.connector_contract import Outcome, Reception
+from streams.connectors.mail.smtp_data import MailData
 from streams.connectors.mail.smtp_listener import MOST_CONNECTIONS, SmtpListener
 from streams.connectors.signatures import any_matches
 
@@ -28,8 +29,6 @@ LONGEST_COMMAND = 64 * 1024
 """Bytes in the buffer of a connection, which must hold a line; in a mail lines may be of any length."""
 PIECE_BYTES = 1024 * 1024
 """More than the buffer ever holds: twice `LONGEST_COMMAND` and what the network brings at once."""
-END_OF_MAIL = b"\r\n.\r\n"
-"""Nothing else ends a mail: bare line feeds would let one mail pass for two (CVE-2023-51764)."""
 MOST_RECIPIENTS = 1_000
 MOST_NAMED = 50
 """Recipients that are written on top of the mail: its own header has to fit below (`mime_tree.LONGEST_HEADER`)."""
@@ -162,22 +161,14 @@ class MailSession(SMTP):
         It is read in large pieces: a mail may have millions of lines, and others wait.
         """
         refusal: tuple[str, str] | None = None
-        pending, surplus = b"\r\n", 2  # as if a line had ended: the dot may come at once
-        while True:
-            pending += await self._reader.read(PIECE_BYTES)
-            end = pending.find(END_OF_MAIL)
-            # A line end that is not yet whole, or whose dot has not come, waits for the next piece.
-            begun = pending.find(b"\r", max(0, len(pending) - len(END_OF_MAIL) + 1))
-            cut = end + 2 if end >= 0 else begun if begun >= 0 else len(pending)
-            piece = pending[:cut].replace(b"\r\n.", b"\r\n")  # RFC 5321, 4.5.2
+        data = MailData()
+        while data.behind is None:
+            piece = data.feed(await self._reader.read(PIECE_BYTES))
             if refusal is None:
-                refusal = self._keep(content, piece[surplus:])
-            surplus = max(0, surplus - len(piece))
-            if end >= 0:
-                # Whatever was sent behind it is the next command. Nothing else is in the buffer: it was read whole.
-                self._reader.feed_data(pending[end + len(END_OF_MAIL) :])
-                return refusal
-            pending = pending[cut:]
+                refusal = self._keep(content, piece)
+        # What was sent behind it is the next command. Nothing else is in the buffer: it was read whole.
+        self._reader.feed_data(data.behind)
+        return refusal
 
     def _keep(self, content: bytearray, piece: bytes) -> tuple[str, str] | None:
         listener = self._listener
