@@ -43,6 +43,26 @@ def test_while_kafka_is_away_the_sender_keeps_it() -> None:
     play(scene)
 
 
+def test_the_address_for_copies_is_no_recipient() -> None:
+    among_us = MAIL.replace(b"ada@acme.example", b"bob@ours.example").replace(b"Undisclosed:;", b"sales@ours.example")
+
+    async def scene(desk: Desk) -> None:
+        await asyncio.to_thread(desk.send, among_us, "careline@careline.invalid")
+        (event,) = desk.published.interactions
+        assert (event.author.kind, event.visibility, event.account_hint) == ("agent", "internal", None)
+
+    play(scene)
+
+
+def test_a_blind_copy_is_known_by_its_envelope() -> None:
+    async def scene(desk: Desk) -> None:
+        await asyncio.to_thread(desk.send, MAIL, "help+7@ours.example", OTHER)
+        (event,) = desk.published.interactions
+        assert event.inbox == "help+7@ours.example"
+
+    play(scene)
+
+
 def test_until_the_accounts_are_read_the_sender_keeps_it() -> None:
     async def scene(desk: Desk) -> None:
         with pytest.raises(smtplib.SMTPDataError):
@@ -52,10 +72,12 @@ def test_until_the_accounts_are_read_the_sender_keeps_it() -> None:
     play(scene, unready="accounts_not_read")
 
 
-def test_what_is_no_mail_goes_to_the_dead_letters() -> None:
+def test_a_mail_without_a_header_is_known_by_its_envelope() -> None:
     async def scene(desk: Desk) -> None:
-        await asyncio.to_thread(desk.send, b"\xd0\xcf\x11\xe0 nothing that anybody could read")
-        assert desk.counted == {(250, "accepted"): 1}  # the envelope makes it one
+        await asyncio.to_thread(desk.send, b"It is broken\r\nagain")
+        (event,) = desk.published.interactions
+        assert (event.author.id, event.inbox, event.text) == (SENDER, OURS, "It is broken\nagain")
+        assert event.occurred_at <= NOW
 
     play(scene)
 

@@ -20,7 +20,8 @@ from streams.connectors.mail.smtp_listener import MOST_CONNECTIONS, SmtpListener
 from streams.connectors.signatures import any_matches
 
 HOST_NAME = "careline.invalid"
-"""What we call ourselves: a name that nobody has (RFC 2606), as nobody writes to us by name."""
+"""What we call ourselves: a name that nobody has (RFC 2606). An address there is a mail server's way to copies for us
+and nobody's address, so it is no recipient."""
 IDLE_SECONDS = 300.0
 """For the next command (RFC 5321, 4.5.3.2.7)."""
 DATA_SECONDS = 600.0
@@ -163,9 +164,12 @@ class MailSession(SMTP):
         refusal: tuple[str, str] | None = None
         data = MailData()
         while data.behind is None:
-            piece = data.feed(await self._reader.read(PIECE_BYTES))
+            piece = await self._reader.read(PIECE_BYTES)
+            if not piece:
+                raise ConnectionResetError("hung up in the middle of a mail")
+            certain = data.feed(piece)
             if refusal is None:
-                refusal = self._keep(content, piece)
+                refusal = self._keep(content, certain)
         # What was sent behind it is the next command. Nothing else is in the buffer: it was read whole.
         self._reader.feed_data(data.behind)
         return refusal
@@ -259,10 +263,15 @@ def _trace(protocol: str, session: Session, envelope: Envelope) -> bytes:
     received = f"from {_tidy(session.host_name)} ([{_tidy(peer)}]) by {HOST_NAME} with {word}{secure}"
     lines = [
         f"Return-Path: <{_tidy(envelope.mail_from).strip('<>')}>",
-        *(f"Delivered-To: {_tidy(recipient)}" for recipient in dict.fromkeys(envelope.rcpt_tos[:MOST_NAMED])),
+        *(f"Delivered-To: {recipient}" for recipient in _recipients(envelope)),
         f"Received: {received}; {format_datetime(datetime.now(UTC))}",
     ]
     return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def _recipients(envelope: Envelope) -> list[str]:
+    tidied = dict.fromkeys(_tidy(recipient) for recipient in envelope.rcpt_tos)
+    return [each for each in tidied if each.rpartition("@")[2].lower() != HOST_NAME][:MOST_NAMED]
 
 
 def _tidy(text: object) -> str:
