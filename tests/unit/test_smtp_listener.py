@@ -4,12 +4,14 @@ import asyncio
 import smtplib
 import socket
 import ssl
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streams.connectors.connector_contract import Instance
+from streams.connectors import mail as mail_room
 from streams.connectors.mail import smtp_session
 from streams.connectors.mail.smtp_listener import SmtpListener
 from tests.smtp_desk import MAIL, NOW, OTHER, OURS, SENDER, Desk, play
@@ -317,6 +319,14 @@ def test_a_password_never_crosses_a_network_in_the_clear() -> None:
     options = {"listen": "0.0.0.0:2525", "user": "postfix"}
     with pytest.raises(ValueError, match="AUTH needs a certificate"):
         SmtpListener(Instance("mail", "email-smtp", secrets=("sesame",), options=options))
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiosmtpd.lmtp", None)
+    monkeypatch.delitem(sys.modules, "streams.connectors.mail.smtp_session")
+    monkeypatch.delattr(mail_room, "smtp_session")
+    with pytest.raises(ValueError, match=r"pip install 'careline\[mail\]'"):
+        Desk()
 
 
 def test_an_address_in_use() -> None:
