@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from streams.connectors.connector_contract import Instance
 from streams.connectors import mail as mail_room
+from streams.connectors.connector_contract import Instance
 from streams.connectors.mail import smtp_session
 from streams.connectors.mail.smtp_listener import SmtpListener
 from tests.smtp_desk import MAIL, NOW, OTHER, OURS, SENDER, Desk, play
