@@ -30,6 +30,7 @@ from schemas.interaction import Interaction
 from schemas.rejection import RejectionReason
 from schemas.signal import Signal
 from streams.connectors.redaction import NOTHING_REDACTED, Redaction
+from streams.connectors.source_contract import Listener, Puller
 
 Refusal = Literal[
     "missing_signature",
@@ -271,46 +272,6 @@ class Connector:
         return self.receipt(self.instance, request) if self.receipt is not None else None
 
 
-class PullTrouble(Exception):  # noqa: N818 - the condition; the runner waits and begins again
-    """The source cannot be fetched from now. The message says why and shows no secret.
-
-    `retry_after_seconds` is what the source asks to wait, where it says so. `hopeless`: waiting will not help
-    (a wrong password), so it is said loudly and tried rarely.
-    """
-
-    def __init__(self, reason: str, *, retry_after_seconds: float | None = None, hopeless: bool = False) -> None:
-        super().__init__(reason)
-        self.retry_after_seconds = retry_after_seconds
-        self.hopeless = hopeless
-
-
-class Deliver(Protocol):
-    """Stores what was fetched; returns once Kafka has it and the position with it."""
-
-    async def __call__(
-        self, payloads: Sequence[bytes], position: str | None = None, delivered_until: datetime | None = None
-    ) -> None:
-        """Store payloads, as if each had been sent to us, and then the position behind them.
-
-        `position` null leaves the position where it is. `delivered_until` is the source's time up to which nothing is
-        missing: conversations of this source are judged until there and no further.
-        """
-
-
-class Puller(Protocol):
-    """Fetches from a source that sends nothing by itself, or over a connection that it keeps."""
-
-    async def run(self, position: str | None, deliver: Deliver) -> None:
-        """Go on behind a position (null: from now, or from where the instance is configured to begin), until cancelled.
-
-        Whoever is told of a payload at the source may forget it once `deliver` has returned, never before. Returns
-        when the source has closed the connection in order; it is begun again.
-
-        Raises:
-            PullTrouble: it cannot go on for now.
-        """
-
-
 @runtime_checkable
 class CompletingPuller(Puller, CompletesRequests, Protocol):
     """A puller whose source also calls, with requests that point to what happened: its instance has a route as well."""
@@ -322,9 +283,9 @@ class ConnectorKind:
 
     `normaliser` and `verifier` build the two halves; `verifier` raises `ValueError`, with a message that shows no
     secret, when an instance lacks something; it is null where nothing comes in by HTTP. `puller` builds what fetches,
-    for an instance that is configured for it, and null for one that is not; it raises like `verifier`. `options` names
-    the settings that an instance may have, each with a line on its meaning. `setup` says in a few lines what to do on
-    the provider's side.
+    for an instance that is configured for it, and null for one that is not; it raises like `verifier`, and so does
+    `listener`, which builds what receives over another protocol than HTTP. `options` names the settings that an
+    instance may have, each with a line on its meaning. `setup` says in a few lines what to do on the provider's side.
     """
 
     id: str
@@ -334,6 +295,7 @@ class ConnectorKind:
     handshake: Handshake | None = None
     receipt: Receipt | None = None
     puller: Callable[[Instance], Puller | None] | None = None
+    listener: Callable[[Instance], Listener] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     setup: str
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streams.connectors.connector_contract import Connector, ProviderAnswer, PullTrouble, WebhookRequest
+from streams.connectors.connector_contract import Connector, ProviderAnswer, WebhookRequest
 from streams.connectors.event_store import EventStore
 from streams.connectors.publisher import KafkaNotTaking, RecordTooLarge
+from streams.connectors.source_contract import PullTrouble
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from streams.connectors.connector_contract import PullTrouble
 from streams.connectors.listed_fetch import LOOPBACK_HOSTS
+from streams.connectors.source_contract import PullTrouble
 
 CLOSE_SECONDS = 2.0
 """How long the other side has to close as well; by then we know that it is gone."""

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from streams.connectors.connector_contract import PullTrouble, Refused
+from streams.connectors.connector_contract import Refused
 from streams.connectors.listed_fetch import LOOPBACK_HOSTS, PublicResolver, listed_host
 from streams.connectors.payload_reading import Json, number, read_json
+from streams.connectors.source_contract import PullTrouble
 
 CALL_SECONDS = 15.0
 """For one call: nobody waits at a screen, but a dead line should not go unnoticed for minutes."""

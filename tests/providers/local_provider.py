@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from streams.connectors.connector_contract import Puller
+from streams.connectors.source_contract import Fetched, Puller
 
 PATIENCE_SECONDS = 10.0
 
@@ -31,10 +31,11 @@ class Shelf:
         self._open.set()
 
     async def __call__(
-        self, payloads: Sequence[bytes], position: str | None = None, delivered_until: datetime | None = None
+        self, payloads: Sequence[bytes | Fetched], position: str | None = None, delivered_until: datetime | None = None
     ) -> None:
         await self._open.wait()
-        self.payloads += [json.loads(payload) for payload in payloads]
+        bodies = [each.body if isinstance(each, Fetched) else each for each in payloads]
+        self.payloads += [json.loads(body) for body in bodies]
         self.position = position if position is not None else self.position
         self.until += [delivered_until] if delivered_until is not None else []
 

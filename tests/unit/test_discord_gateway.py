@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from streams.connectors.connector_contract import Instance, PullTrouble
+from streams.connectors.connector_contract import Instance
 from streams.connectors.messengers.discord_gateway import (
     COMING_BACK,
     HOPELESS,
@@ -19,6 +19,7 @@ from streams.connectors.messengers.discord_gateway import (
     gateway_of,
 )
 from streams.connectors.messengers.discord_position import GatewayPosition
+from streams.connectors.source_contract import PullTrouble
 from tests.providers.discord_scene import NOW, Scene, played
 from tests.providers.local_discord import TOKEN
 from tests.providers.local_provider import Shelf, outcome, pulling, until

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from streams.connectors.connector_contract import Deliver, Draft, Headers, Instance, PullTrouble, WebhookRequest
+from streams.connectors.connector_contract import Draft, Headers, Instance, WebhookRequest
 from streams.connectors.messengers.discord_channel import DiscordEvents
 from streams.connectors.messengers.discord_gateway import IDENTIFY
 from streams.connectors.messengers.discord_position import GatewayPosition
+from streams.connectors.source_contract import Deliver, PullTrouble
 from tests.providers.discord_scene import NOW, Scene, played
 from tests.providers.local_provider import Shelf, outcome, pulling, until
 from tests.senders.messengers_senders import discord_message, snowflake

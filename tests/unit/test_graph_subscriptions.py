@@ -14,7 +14,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from streams.connectors.accounts_directory import AccountsDirectory
-from streams.connectors.connector_contract import Headers, Instance, PullTrouble, WebhookRequest
+from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.connector_registry import known_connectors
 from streams.connectors.connectors_file import ConnectorsMistake, read_connectors
 from streams.connectors.event_store import EventStore
@@ -22,6 +22,7 @@ from streams.connectors.intake import Intake
 from streams.connectors.messengers.teams_channel import TEAMS
 from streams.connectors.messengers.teams_proof import client_states
 from streams.connectors.messengers.teams_subscriptions import GraphSubscriptions, message_path
+from streams.connectors.source_contract import PullTrouble
 from streams.connectors.web_server import ConnectServer
 from tests.connect_bench import CountingRecorder, ListPublisher
 from tests.providers.local_graph import CLIENT_ID, CLIENT_SECRET, TENANT, LocalGraph
@@ -377,10 +378,8 @@ def test_the_whole_way_from_a_subscription_to_an_event_without_a_word_of_secrets
 
 
 async def notify(scene: Scene, content: dict[str, Any], status: int) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(scene.held[0]["notificationUrl"], json=content) as answer,
-    ):
+    url = scene.held[0]["notificationUrl"]
+    async with aiohttp.ClientSession() as session, session.post(url, json=content) as answer:
         assert answer.status == status
 
 

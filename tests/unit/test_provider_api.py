@@ -11,9 +11,9 @@ from aiohttp.test_utils import unused_port
 from typing_extensions import override
 
 from streams.connectors import provider_api
-from streams.connectors.connector_contract import PullTrouble
 from streams.connectors.kept_socket import SocketEnded, may_be_kept, open_socket
 from streams.connectors.provider_api import ApiAnswer, ask, provider_address, provider_session
+from streams.connectors.source_contract import PullTrouble
 from tests.providers.local_provider import LocalProvider
 
 SECRET = "a-secret"

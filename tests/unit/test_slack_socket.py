@@ -17,12 +17,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from streams.connectors import provider_api
 from streams.connectors.accounts_directory import AccountsDirectory
-from streams.connectors.connector_contract import Connector, Headers, Instance, PullTrouble, WebhookRequest
+from streams.connectors.connector_contract import Connector, Headers, Instance, WebhookRequest
 from streams.connectors.event_store import EventStore
 from streams.connectors.messengers import slack_socket
 from streams.connectors.messengers.slack_channel import SLACK, SlackEvents
 from streams.connectors.messengers.slack_socket import SocketMode, socket_mode_of
 from streams.connectors.pull_runner import PulledSource, PullRunner
+from streams.connectors.source_contract import PullTrouble
 from tests.connect_bench import CountingRecorder, ListPublisher
 from tests.providers.local_provider import Shelf, outcome, pulling, until
 from tests.providers.local_slack import TICKET, LocalSlack

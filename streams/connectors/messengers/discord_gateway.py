@@ -21,12 +21,13 @@ from urllib.parse import urlsplit
 import aiohttp
 from msgspec.structs import replace
 
-from streams.connectors.connector_contract import Deliver, Instance, PullTrouble, Refused
+from streams.connectors.connector_contract import Instance, Refused
 from streams.connectors.kept_socket import KeptSocket, SocketEnded, may_be_kept, open_socket
 from streams.connectors.messengers.discord_missed import MissedMessages
 from streams.connectors.messengers.discord_position import GatewayPosition
 from streams.connectors.payload_reading import Json, id_text, number, read_json, table, tables, text
 from streams.connectors.provider_api import ApiAnswer, ask, is_loopback, provider_address, provider_session
+from streams.connectors.source_contract import Deliver, PullTrouble
 
 log = logging.getLogger(__name__)
 

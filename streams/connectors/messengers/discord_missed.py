@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 
 import aiohttp
 
-from streams.connectors.connector_contract import Deliver
 from streams.connectors.messengers.discord_payload import DISCORD_EPOCH_MILLISECONDS
 from streams.connectors.payload_reading import EPOCH, Json, flag, id_text, items, table, tables
 from streams.connectors.provider_api import ApiAnswer
+from streams.connectors.source_contract import Deliver
 
 log = logging.getLogger(__name__)
 

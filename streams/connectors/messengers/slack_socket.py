@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from streams.connectors.connector_contract import Deliver, Instance, PullTrouble, Refused
+from streams.connectors.connector_contract import Instance, Refused
 from streams.connectors.kept_socket import KeptSocket, SocketEnded, may_be_kept, open_socket
 from streams.connectors.payload_reading import id_text, read_json, text, word
 from streams.connectors.provider_api import ask, is_loopback, provider_address, provider_session
+from streams.connectors.source_contract import Deliver, PullTrouble
 
 log = logging.getLogger(__name__)
 

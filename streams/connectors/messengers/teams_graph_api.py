@@ -11,9 +11,10 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 
-from streams.connectors.connector_contract import Instance, PullTrouble
+from streams.connectors.connector_contract import Instance
 from streams.connectors.payload_reading import Json, items, number, text, word
 from streams.connectors.provider_api import ApiAnswer, ask, provider_address
+from streams.connectors.source_contract import PullTrouble
 
 GRAPH_URL = "https://graph.microsoft.com"
 LOGIN_URL = "https://login.microsoftonline.com"

@@ -19,12 +19,13 @@ from urllib.parse import quote
 
 import aiohttp
 
-from streams.connectors.connector_contract import Deliver, Instance, PullTrouble, Refused, WebhookRequest
+from streams.connectors.connector_contract import Instance, Refused, WebhookRequest
 from streams.connectors.messengers.teams_graph import LIFECYCLE, reason_without_message
 from streams.connectors.messengers.teams_graph_api import GraphApi, graph_trouble
 from streams.connectors.messengers.teams_proof import client_states, notifications_in
 from streams.connectors.payload_reading import Json, Malformed, as_json, instant, read_json, table, tables, text, word
 from streams.connectors.provider_api import provider_session
+from streams.connectors.source_contract import Deliver, PullTrouble
 
 log = logging.getLogger(__name__)
 
