@@ -18,6 +18,7 @@ from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
 from streams.cli.import_command import import_history
+from streams.cli.issues_commands import issues_app
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_diff_command import diff
 from streams.cli.policy_explain_command import explain
@@ -66,6 +67,7 @@ policy_app.command("run")(policy_run)
 policy_app.command("explain")(explain)
 policy_app.command("diff")(diff)
 policy_app.command("publish")(publish)
+app.add_typer(issues_app, rich_help_panel="Ask")
 app.add_typer(accounts_app, rich_help_panel="Look after")
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)

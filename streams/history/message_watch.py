@@ -1,0 +1,83 @@
+"""Messages out of history, watched for surges as if they came in now; and a surge as a line of JSON.
+
+`careline issues run` prints the lines; the detector is `agents.domain.topic_surge`. The format of a line is public
+(docs/issues.md): fields are never renamed.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from agents.domain.instant import from_datetime, to_datetime
+from agents.domain.topic_surge import Sensitivity, TopicSurges
+from schemas.interaction import Interaction
+from schemas.issue_state import CustomerMessage, SurgeState
+from streams.history.conversations import History
+from streams.policy_files.clock_columns import instant_text
+
+_TOLD_EVERY = 500
+"""Messages between two reports of progress."""
+
+
+class SurgeLine(Struct, frozen=True):
+    """One line. `at` is when the surge was noticed; `accounts` and `messages` are in the order in which they came."""
+
+    at: datetime | str
+    topic: str
+    growth: float
+    accounts: list[str]
+    messages: list[str]
+
+
+_encode = Encoder().encode
+
+
+def surge_line(surge: SurgeState) -> bytes:
+    """A surge as a line of JSON, with its end of line."""
+    at = to_datetime(surge.raised_at)
+    told = at if not at.microsecond else instant_text(at)
+    return _encode(SurgeLine(told, surge.topic, round(surge.growth, 2), surge.accounts, surge.messages)) + b"\n"
+
+
+def messages_of(history: History) -> list[CustomerMessage]:
+    """What customers wrote, in the order of time: public messages with text that no machine has sent, each once.
+
+    Where the rows name no account, every conversation is one of its own.
+    """
+    found: dict[tuple[str, str], CustomerMessage] = {}
+    for conversation, interactions in history.conversations("issues"):
+        for event in interactions:
+            if _counts(event) and event.text is not None:
+                found[conversation, event.id] = CustomerMessage(
+                    id=event.id,
+                    at=from_datetime(event.occurred_at),
+                    account=event.account_id or conversation,
+                    text=event.text,
+                )
+    return sorted(found.values(), key=lambda message: (message.at, message.id))
+
+
+def _counts(event: Interaction) -> bool:
+    return (
+        event.type == "message"
+        and event.author.kind == "customer"
+        and event.visibility == "public"
+        and event.automated is None
+    )
+
+
+def surges_in(
+    messages: Sequence[CustomerMessage], sensitivity: Sensitivity, progress: Callable[[int], None] | None = None
+) -> list[SurgeState]:
+    """All surges of messages in the order of time; the first noticed comes first, each as it was at its end."""
+    watch = TopicSurges(sensitivity=sensitivity)
+    raised: list[SurgeState] = []
+    for done, message in enumerate(messages):
+        raised += [news.surge for news in watch.take(message) if news.kind == "raised"]
+        if progress is not None and done % _TOLD_EVERY == 0:
+            progress(done)
+    if messages:
+        raised += [news.surge for news in watch.pass_time(messages[-1].at + 1) if news.kind == "raised"]
+    return raised
