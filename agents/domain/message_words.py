@@ -29,6 +29,8 @@ _NOT_WORDS = re.compile(
     r"|(?<!\w)@\w+"  # handles
 )
 _WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W\d_]+)*")
+_ELIDED = re.compile(r"^(?:[cdjlmnst]|qu|dell|nell|sull|all|un)'(?=\w{2})")
+"""French and Italian articles: `l'application` is `application`."""
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{2,}")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 
@@ -68,8 +70,8 @@ def _word(written: str) -> Word | None:
         return None
     if sum(letter.isdigit() for letter in written) * 2 > len(written):  # a number of an order or a telephone
         return None
-    bare = written.split("'", maxsplit=1)[0] if written.endswith("'s") else written
-    if bare in STOP_WORDS:
+    bare = _ELIDED.sub("", written).removesuffix("'s")
+    if bare in STOP_WORDS or len(bare) < 2:
         return None
     return Word(bare, stem(bare))
 

@@ -8,7 +8,7 @@ belongs to the surge when its own telling marks weigh at least half of what they
 
 from collections import Counter
 from collections.abc import Sequence
-from math import log, sqrt
+from math import log
 
 from agents.domain.message_words import stem
 from agents.domain.theme_marks import ThemeMarks
@@ -17,14 +17,18 @@ from schemas.issue_state import IssueState, SurgeState
 MOST_ACCOUNTS = 1_000
 """Of one surge that are listed; it is then large enough for everybody to know."""
 TOLD_MESSAGES = 5
+_MOST_MEMBERS = 2_000
+"""Of one surge that are remembered, the latest: more than any rise is measured by."""
 _TELLING_MARKS = 24
 _WORDS_OF_NAME = 4
 _LEAST_GROWTH = 2.0
 _LEAST_SHARE = 0.2
 """What only every sixth message has is chance, or another theme."""
 _BELONGS = 0.5
-_LINKED = 0.1
-"""Cosine of two themes from which on they are one."""
+_NEAR = 0.3
+"""So much of what is enough is near."""
+_NEAR_SHARE = 3
+"""Every third."""
 
 
 def telling_marks(state: IssueState, marks: ThemeMarks, numbers: Sequence[int]) -> dict[str, float]:
@@ -39,7 +43,12 @@ def telling_marks(state: IssueState, marks: ThemeMarks, numbers: Sequence[int]) 
         expected = marks.expected(marks.past(state.marks[mark], numbers[0]), numbers[0], numbers[-1])
         if expected is not None and occurrences > _LEAST_GROWTH * expected:
             weights[mark] = log(occurrences / expected) * occurrences / len(numbers)
-    return dict(sorted(weights.items(), key=lambda one: (-one[1], one[0]))[:_TELLING_MARKS])
+    return strongest(weights, _TELLING_MARKS)
+
+
+def strongest(weights: dict[str, float], most: int = 2 * _TELLING_MARKS) -> dict[str, float]:
+    """The most telling marks, in that order."""
+    return dict(sorted(weights.items(), key=lambda one: (-one[1], one[0]))[:most])
 
 
 def enough(state: IssueState, weights: dict[str, float], numbers: Sequence[int]) -> float:
@@ -69,22 +78,23 @@ def admit(state: IssueState, surge: SurgeState, number: int, *, certainly: bool 
         return
     message = state.messages[number]
     surge.members.append(number)
+    if len(surge.members) > 2 * _MOST_MEMBERS:
+        del surge.members[:_MOST_MEMBERS]
     if len(surge.accounts) < MOST_ACCOUNTS and message.account not in surge.accounts:
         surge.accounts.append(message.account)
     if len(surge.messages) < TOLD_MESSAGES:
         surge.messages.append(message.text)
 
 
-def are_one(surge: SurgeState, weights: dict[str, float]) -> bool:
-    """Whether a theme that rises while a surge has just begun is that surge in other words.
+def are_one(state: IssueState, surge: SurgeState, numbers: Sequence[int], weights: dict[str, float]) -> bool:
+    """Whether a theme that rises soon after a surge began is that surge in other words.
 
-    Surges are rare, so two at a time that share a telling word have one cause.
+    Surges are rare, so two at a time that share a telling word, or many of whose messages come near, have one cause.
     """
     if any(" " not in mark and mark in surge.weights for mark in weights):
         return True
-    product = sum(weight * surge.weights.get(mark, 0.0) for mark, weight in weights.items())
-    lengths = sqrt(sum(one * one for one in weights.values()) * sum(one * one for one in surge.weights.values()))
-    return product >= _LINKED * lengths
+    near = sum(_weight_of(state, surge.weights, number) >= _NEAR * surge.enough for number in numbers)
+    return near * _NEAR_SHARE >= len(numbers)
 
 
 def _weight_of(state: IssueState, weights: dict[str, float], number: int) -> float:

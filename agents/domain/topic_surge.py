@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from agents.domain.instant import DAY_US, HOUR_US, Instant
-from agents.domain.surge_members import admit, are_one, enough, name_of, telling_marks
+from agents.domain.surge_members import admit, are_one, enough, name_of, strongest, telling_marks
 from agents.domain.theme_marks import Rise, ThemeMarks
 from schemas.issue_state import CustomerMessage, IssueState, SurgeState
 
@@ -116,23 +116,25 @@ class TopicSurges:
         return [SurgeNews("raised", surge) for surge in raised if surge is not None]
 
     def _surge_of(self, mark: str, rise: Rise, at: Instant) -> SurgeState | None:
-        """A new surge, if the rise begins one and does not belong to one that is known."""
+        """A new surge, if the rise is clear enough to begin one and does not belong to one that is known."""
         state, wanted = self.state, self._sensitivity
+        is_clear = rise.growth >= wanted.growth and rise.level >= wanted.clarity
+        weights = telling_marks(state, self._marks, rise.numbers) if is_clear else {}
         for surge in state.surges:
-            if mark in surge.weights or _shared(surge, rise) * _SHARED >= len(rise.numbers):
+            is_young = at - surge.raised_at <= _SPREADS_US
+            if (
+                mark in surge.weights
+                or _shared(surge, rise) * _SHARED >= len(rise.numbers)
+                or (is_young and are_one(state, surge, rise.numbers, weights))
+            ):
                 surge.confirmed_at = at
                 if mark in surge.weights:
                     surge.growth = max(surge.growth, rise.growth)
+                if is_young:
+                    self._widen(surge, weights, rise)
                 return None
-        if rise.growth < wanted.growth or rise.level < wanted.clarity or len(state.surges) >= MOST_SURGES:
+        if not weights or len(state.surges) >= MOST_SURGES:
             return None
-        weights = telling_marks(state, self._marks, rise.numbers)
-        if not weights:
-            return None
-        for surge in state.surges:
-            if at - surge.raised_at <= _SPREADS_US and are_one(surge, weights):
-                self._widen(surge, weights, rise, at)
-                return None
         return self._raise(mark, rise, weights, at)
 
     def _raise(self, mark: str, rise: Rise, weights: dict[str, float], at: Instant) -> SurgeState:
@@ -153,15 +155,16 @@ class TopicSurges:
         state.surges.append(surge)
         return surge
 
-    def _widen(self, surge: SurgeState, weights: dict[str, float], rise: Rise, at: Instant) -> None:
-        """The same issue in other words: from now on these are its words too."""
-        surge.confirmed_at = at
-        for mark, weight in weights.items():
-            surge.weights[mark] = max(weight, surge.weights.get(mark, 0.0))
+    def _widen(self, surge: SurgeState, weights: dict[str, float], rise: Rise) -> None:
+        """The same issue, also in other words: from now on these are its words too."""
+        if not weights:
+            return
+        both = {mark: max(weight, surge.weights.get(mark, 0.0)) for mark, weight in weights.items()}
+        surge.weights = strongest(surge.weights | both)
         known = set(surge.members)
         for number in rise.numbers:
             if number not in known:
-                admit(self.state, surge, number, certainly=True)
+                admit(self.state, surge, number)
 
 
 def _shared(surge: SurgeState, rise: Rise) -> int:
