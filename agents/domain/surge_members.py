@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import log
 
+from agents.domain.instant import HOUR_US
 from agents.domain.message_words import stem
 from agents.domain.theme_marks import ThemeMarks
 from schemas.issue_state import IssueState, SurgeState
@@ -25,6 +26,7 @@ _LEAST_GROWTH = 2.0
 _LEAST_SHARE = 0.2
 """What only every sixth message has is chance, or another theme."""
 _BELONGS = 0.5
+_TOGETHER_US = 2 * HOUR_US
 _NEAR = 0.3
 """So much of what is enough is near."""
 _NEAR_SHARE = 3
@@ -90,10 +92,14 @@ def are_one(state: IssueState, surge: SurgeState, numbers: Sequence[int], weight
     """Whether a theme that rises soon after a surge began is that surge in other words.
 
     Surges are rare, so two at a time that share a telling word, or many of whose messages come near, have one cause.
+    Of two that began together, one message in common says as much.
     """
     if any(" " not in mark and mark in surge.weights for mark in weights):
         return True
-    near = sum(_weight_of(state, surge.weights, number) >= _NEAR * surge.enough for number in numbers)
+    reached = [_weight_of(state, surge.weights, number) for number in numbers]
+    if abs(state.messages[numbers[0]].at - surge.began_at) <= _TOGETHER_US and any(reached):
+        return True
+    near = sum(weight >= _NEAR * surge.enough for weight in reached)
     return near * _NEAR_SHARE >= len(numbers)
 
 

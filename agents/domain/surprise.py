@@ -8,8 +8,8 @@ et al., *Bayesian Data Analysis*, section 2.6.) `topic_surge` has it next.
 
 from math import lgamma, log, log1p
 
-_MOST_SHAPE = 30.0
-"""Caps what is believed to be known: rates of real themes differ from day to day by a fifth (1 / sqrt(30)) or so."""
+_MOST_SHAPE = 80.0
+"""Caps what is believed to be known: rates of real themes differ from day to day by a ninth (1 / sqrt(80)) or more."""
 _LN_10 = log(10.0)
 _NEGLIGIBLE = 1e-12
 

@@ -1,12 +1,12 @@
-"""`careline issues run`: which themes many customers suddenly wrote about, in a file of history.
+"""`careline issues`: what many customers suddenly wrote about, and who has stopped writing, in files of history.
 
-The messages come from `streams.history.message_watch`, the judgement from `agents.domain.topic_surge`, which the docs
-(`docs/issues.md`) explain.
+The messages come from `streams.history.message_watch`, the judgement from `agents.domain.topic_surge` and
+`agents.domain.silent_accounts`; `docs/issues.md` explains it.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +16,13 @@ from streams.cli.history_files import load_history, load_mapping, tell
 from streams.cli.policy_run_command import FAILED
 
 if TYPE_CHECKING:
-    from schemas.issue_state import SurgeState
+    from schemas.issue_state import CustomerMessage, SurgeState
 
-issues_app = typer.Typer(name="issues", help="Issues: what many customers suddenly write about.", no_args_is_help=True)
+issues_app = typer.Typer(
+    name="issues",
+    help="Issues: what many customers suddenly write about, and who has stopped writing.",
+    no_args_is_help=True,
+)
 _HOURS_OF_TABLE = "%Y-%m-%d %H:%M"
 _WIDEST_TOPIC = 40
 
@@ -44,15 +48,10 @@ _Clarity = Annotated[
 _Rest = Annotated[
     float, typer.Option("--rest-hours", min=0.1, help="A surge is over after so long without a further rise.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Only the lines of JSON, no table beside them.")]
+_Json = Annotated[bool, typer.Option("--json", help="Only the lines of JSON, nothing beside them.")]
 _Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first row that cannot be used, with exit status 2.")
 ]
-
-
-@issues_app.callback()
-def issues() -> None:
-    """Issues: what many customers suddenly write about."""
 
 
 @issues_app.command("run")
@@ -81,35 +80,74 @@ def issues_run(
     from agents.domain.instant import HOUR_US
     from agents.domain.topic_surge import Sensitivity
     from streams.cli.history_progress import counting
-    from streams.history.message_watch import messages_of, surge_line, surges_in
+    from streams.history.message_watch import surge_line, surges_in
 
     wanted = Sensitivity(accounts=accounts, growth=growth, clarity=clarity, rest_us=round(rest_hours * HOUR_US))
-    history = load_history(load_mapping(mapping), files, strict=strict)
-    messages = messages_of(history)
+    messages = _messages(mapping, files, strict=strict, is_quiet=as_json)
     with counting("watching", len(messages)) as progress:
         surges = surges_in(messages, wanted, progress)
+    _print(map(surge_line, surges))
+    if not as_json:
+        _tell_surges(surges)
+
+
+@issues_app.command("silent")
+def issues_silent(mapping: _Mapping, files: _Files, as_json: _Json = False, strict: _Strict = False) -> None:
+    """Which customers used to write, and have stopped?
+
+    Every account is compared with its own rhythm, on a clock that hardly
+    moves when all customers are quiet. Prints one silence per line of JSON:
+    when it was noticed, the account, when it last wrote, and how many
+    contacts should have come since.
+
+    Example: careline issues silent --mapping examples/messages/mapping.yaml
+    examples/messages/messages.csv
+
+    Exit status: 0, or 2 when a file is wrong (every mistake with its place).
+    """
+    from streams.cli.history_progress import counting
+    from streams.history.message_watch import silence_line, silences_in
+
+    messages = _messages(mapping, files, strict=strict, is_quiet=as_json)
+    with counting("watching", len(messages)) as progress:
+        silences = silences_in(messages, progress)
+    _print(map(silence_line, silences))
+    if not as_json:
+        tell(f"{len(silences):,} silences")
+
+
+def _messages(mapping: Path, files: Sequence[Path], *, strict: bool, is_quiet: bool) -> "list[CustomerMessage]":
+    from streams.history.history_summary import row_lines
+    from streams.history.message_watch import messages_of
+
+    history = load_history(load_mapping(mapping), files, strict=strict)
+    messages = messages_of(history)
+    if not messages:
+        tell(f"{mapping}: warning: no message of a customer has a text: give an event `from: customer` and `text`")
+    if not is_quiet:
+        for line in row_lines(history.counts, len(history), history.counts.events):
+            tell(line)
+        accounts = len({message.account for message in messages})
+        tell(f"{len(messages):,} messages of customers from {accounts:,} accounts")
+    return messages
+
+
+def _print(lines: Iterable[bytes]) -> None:
     try:
-        for surge in surges:
-            sys.stdout.buffer.write(surge_line(surge))
+        for line in lines:
+            sys.stdout.buffer.write(line)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
     except OSError as error:
-        tell(f"error: the surges cannot be written: {error.strerror or error}")
+        tell(f"error: the lines cannot be written: {error.strerror or error}")
         raise typer.Exit(FAILED) from None
-    if not as_json:
-        from streams.history.history_summary import row_lines
-
-        for line in row_lines(history.counts, len(history), history.counts.events):
-            tell(line)
-        _tell_surges(surges, len(messages), len({message.account for message in messages}))
 
 
-def _tell_surges(surges: "Sequence[SurgeState]", messages: int, accounts: int) -> None:
+def _tell_surges(surges: "Sequence[SurgeState]") -> None:
     from agents.domain.instant import to_datetime
 
-    tell(f"{messages:,} messages of customers from {accounts:,} accounts, {len(surges):,} surges")
+    tell(f"{len(surges):,} surges")
     if surges:
         tell(f"{'noticed (UTC)':<17} {'topic':<{_WIDEST_TOPIC}} {'growth':>9} {'accounts':>8}")
     for surge in surges:

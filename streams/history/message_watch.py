@@ -1,7 +1,7 @@
-"""Messages out of history, watched for surges as if they came in now; and a surge as a line of JSON.
+"""Messages out of history, watched as if they came in now: for surges and for silence; and both as lines of JSON.
 
-`careline issues run` prints the lines; the detector is `agents.domain.topic_surge`. The format of a line is public
-(docs/issues.md): fields are never renamed.
+`careline issues run` and `careline issues silent` print the lines; `agents.domain.topic_surge` and `silent_accounts`
+judge. The format of the lines is public (docs/issues.md): fields are never renamed.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from agents.domain.instant import from_datetime, to_datetime
+from agents.domain.instant import Instant, from_datetime, to_datetime
+from agents.domain.silent_accounts import Silence, SilentAccounts
 from agents.domain.topic_surge import Sensitivity, TopicSurges
 from schemas.interaction import Interaction
 from schemas.issue_state import CustomerMessage, SurgeState
@@ -31,14 +32,33 @@ class SurgeLine(Struct, frozen=True):
     messages: list[str]
 
 
+class SilenceLine(Struct, frozen=True):
+    """One line. `missing` is how many contacts should have come since `last_at`."""
+
+    at: datetime | str
+    account: str
+    last_at: datetime | str
+    missing: float
+
+
 _encode = Encoder().encode
 
 
 def surge_line(surge: SurgeState) -> bytes:
     """A surge as a line of JSON, with its end of line."""
-    at = to_datetime(surge.raised_at)
-    told = at if not at.microsecond else instant_text(at)
-    return _encode(SurgeLine(told, surge.topic, round(surge.growth, 2), surge.accounts, surge.messages)) + b"\n"
+    line = SurgeLine(_told(surge.raised_at), surge.topic, round(surge.growth, 2), surge.accounts, surge.messages)
+    return _encode(line) + b"\n"
+
+
+def silence_line(silence: Silence) -> bytes:
+    """A silence as a line of JSON, with its end of line."""
+    line = SilenceLine(_told(silence.at), silence.account, _told(silence.last_at), round(silence.missing, 1))
+    return _encode(line) + b"\n"
+
+
+def _told(at: Instant) -> datetime | str:
+    moment = to_datetime(at)
+    return moment if not moment.microsecond else instant_text(moment)
 
 
 def messages_of(history: History) -> list[CustomerMessage]:
@@ -81,3 +101,14 @@ def surges_in(
     if messages:
         raised += [news.surge for news in watch.pass_time(messages[-1].at + 1) if news.kind == "raised"]
     return raised
+
+
+def silences_in(messages: Sequence[CustomerMessage], progress: Callable[[int], None] | None = None) -> list[Silence]:
+    """All silences of messages in the order of time; who is silent when the messages end counts to there."""
+    watch = SilentAccounts()
+    found: list[Silence] = []
+    for done, message in enumerate(messages):
+        found += watch.heard(message.account, message.at)
+        if progress is not None and done % _TOLD_EVERY == 0:
+            progress(done)
+    return found
