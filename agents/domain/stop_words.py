@@ -93,3 +93,15 @@ STOP_WORDS = frozenset(
     f"{_ENGLISH} {_GERMAN} {_FRENCH} {_SPANISH} {_ITALIAN} {_PORTUGUESE} {_DUTCH} {_POLISH} {_TURKISH}".split()
 )
 """Of all languages at once: a message is read without asking in which language it is."""
+BY_LANGUAGE = {
+    "en": frozenset(_ENGLISH.split()),
+    "de": frozenset(_GERMAN.split()),
+    "fr": frozenset(_FRENCH.split()),
+    "es": frozenset(_SPANISH.split()),
+    "it": frozenset(_ITALIAN.split()),
+    "pt": frozenset(_PORTUGUESE.split()),
+    "nl": frozenset(_DUTCH.split()),
+    "pl": frozenset(_POLISH.split()),
+    "tr": frozenset(_TURKISH.split()),
+}
+"""The same by language (ISO 639-1): `message_language` tells languages apart by them."""

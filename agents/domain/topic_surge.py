@@ -40,7 +40,7 @@ _LONGEST_US = 14 * DAY_US
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
-    """What counts as a surge. The defaults give about one false alarm a year on a quiet stream (docs/issues.md).
+    """What counts as a surge. The defaults give a false alarm in about eight quiet months (docs/issues.md).
 
     Attributes:
         accounts: at least so many accounts write about it within the span; one angry customer is no issue.

@@ -116,6 +116,26 @@ def issues_silent(mapping: _Mapping, files: _Files, as_json: _Json = False, stri
         tell(f"{len(silences):,} silences")
 
 
+@issues_app.command("sentiment")
+def issues_sentiment(mapping: _Mapping, files: _Files, as_json: _Json = False, strict: _Strict = False) -> None:
+    """How did customers feel when they wrote?
+
+    Prints one message per line of JSON: its language, how it feels from -1
+    (furious) to 1 (delighted), the words that decided it, and who judged.
+    Judged offline by rules.
+
+    Example: careline issues sentiment --mapping
+    examples/messages/mapping.yaml examples/messages/messages.csv
+
+    Exit status: 0, or 2 when a file is wrong (every mistake with its place).
+    """
+    from agents.domain.rule_sentiment import RuleSentiment
+    from streams.history.message_watch import mood_line
+
+    scorer = RuleSentiment()
+    _print(mood_line(message, scorer) for message in _messages(mapping, files, strict=strict, is_quiet=as_json))
+
+
 def _messages(mapping: Path, files: Sequence[Path], *, strict: bool, is_quiet: bool) -> "list[CustomerMessage]":
     from streams.history.history_summary import row_lines
     from streams.history.message_watch import messages_of

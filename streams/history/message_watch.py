@@ -1,6 +1,6 @@
-"""Messages out of history, watched as if they came in now: for surges and for silence; and both as lines of JSON.
+"""Messages out of history, watched as if they came in now: for surges, silence and moods; all as lines of JSON.
 
-`careline issues run` and `careline issues silent` print the lines; `agents.domain.topic_surge` and `silent_accounts`
+`careline issues run`, `silent` and `sentiment` print the lines; `agents.domain.topic_surge` and `silent_accounts`
 judge. The format of the lines is public (docs/issues.md): fields are never renamed.
 """
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from agents.domain.instant import Instant, from_datetime, to_datetime
+from agents.domain.rule_sentiment import SentimentScorer
 from agents.domain.silent_accounts import Silence, SilentAccounts
 from agents.domain.topic_surge import Sensitivity, TopicSurges
 from schemas.interaction import Interaction
@@ -41,6 +42,18 @@ class SilenceLine(Struct, frozen=True):
     missing: float
 
 
+class MoodLine(Struct, frozen=True):
+    """One line. `scorer` says who judged: the name and version of a `SentimentScorer`."""
+
+    at: datetime | str
+    id: str
+    account: str
+    language: str
+    sentiment: float | None
+    reasons: tuple[str, ...]
+    scorer: str
+
+
 _encode = Encoder().encode
 
 
@@ -53,6 +66,21 @@ def surge_line(surge: SurgeState) -> bytes:
 def silence_line(silence: Silence) -> bytes:
     """A silence as a line of JSON, with its end of line."""
     line = SilenceLine(_told(silence.at), silence.account, _told(silence.last_at), round(silence.missing, 1))
+    return _encode(line) + b"\n"
+
+
+def mood_line(message: CustomerMessage, scorer: SentimentScorer) -> bytes:
+    """How a message feels as a line of JSON, with its end of line."""
+    found = scorer.score(message.text)
+    line = MoodLine(
+        _told(message.at),
+        message.id,
+        message.account,
+        found.language,
+        found.score,
+        found.reasons,
+        f"{scorer.name}/{scorer.version}",
+    )
     return _encode(line) + b"\n"
 
 
