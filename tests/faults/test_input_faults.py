@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -224,3 +225,30 @@ def _base64(value: bytes | None) -> str | None:
     from base64 import b64encode
 
     return None if value is None else b64encode(value).decode()
+
+
+def test_f11_no_place_for_dead_letters(house: House, seed: int, now: int) -> None:
+    """Without their topic nothing is passed over: the batch is not committed, and goes on once the topic is there."""
+    story = invent(seed, 200, now)
+    conversations = list(story.conversations.values())
+    figures = Figures("F11 dead letters refused", seed)
+    bad = [poison(number, conversations[number]) for number in range(20)]
+    house.publish_policy()
+    house.send(story.records()[:50])
+    worker = house.worker()
+    wait_until_judged(house, 50)
+    house.drop(REJECTED)
+    house.send([*bad, *story.records()[50:], poison(21, conversations[0])])
+    time.sleep(10)
+    before = counted(house)["rejected"]
+    house.create_topics()
+    began = time.monotonic()
+    if worker.poll() is not None:
+        house.worker()  # it said what is missing and left, as its supervisor would see
+    wait_until_judged(house, story.events + len(bad) + 1)
+    figures.recover_seconds = time.monotonic() - began
+
+    compare(house, story, figures, now)
+    figures.notes["rejected while there was no place"] = before
+    assert_clean(figures)
+    assert +counted(house) == {"applied": story.events, "rejected": len(bad) + 1}
