@@ -128,11 +128,11 @@ def _created(ticket: ZendeskTicket) -> Reading:
     author = Author("agent", submitter) if filed_for_them else Author("customer", requester)
     if submitter == SYSTEM_USER:
         author = Author("system", submitter)
-    opening = ticket.message(author, public=detail.is_public is not False, text=detail.description)
+    opening = ticket.opening(author)
     status = word(detail.status)
     if status in {None, "new", "open"}:
         return [opening]
-    return [opening, ticket.status(status, event_id=f"{ticket.event.id}:status")]
+    return [opening, ticket.status(status)]
 
 
 def _comment_added(ticket: ZendeskTicket) -> Reading:
@@ -147,7 +147,7 @@ def _comment_added(ticket: ZendeskTicket) -> Reading:
     by_rule = author_id == SYSTEM_USER
     kind = "system" if by_rule else "agent" if staff else "customer"
     return [
-        ticket.message(
+        ticket.comment(
             Author(kind, author_id),  # type: ignore[arg-type]  # one of three words
             public=public,
             text=body if isinstance(body, str) else None,
@@ -167,7 +167,7 @@ def _messaging_message(ticket: ZendeskTicket) -> Reading:
     author = Author(kind, id_text(actor.get("id")))  # type: ignore[arg-type]  # one of four words
     automated = {"system": "trigger", "bot": "bot"}.get(kind)
     written = body if isinstance(body, str) else None
-    return [ticket.message(author, public=True, text=written, automated=automated, said_channel="chat")]
+    return [ticket.chat_message(author, written, automated)]
 
 
 def _status_changed(ticket: ZendeskTicket) -> Reading:
@@ -182,46 +182,54 @@ def _priority_changed(ticket: ZendeskTicket) -> Reading:
     priority = word(ticket.change.current) or word(ticket.detail.priority)
     if priority is None:
         return [Ignored("without_effect")]
-    return [ticket.interaction(type="priority_changed", priority=priority)]
+    return [ticket.changed("priority", priority, type="priority_changed", priority=priority)]
 
 
 def _agent_assigned(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="assigned", agent=id_text(ticket.change.current))]
+    agent = id_text(ticket.change.current)
+    return [ticket.changed("assignee_id", agent, type="assigned", agent=agent)]
 
 
 def _group_assigned(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="assigned", team=id_text(ticket.change.current))]
+    team = id_text(ticket.change.current)
+    return [ticket.changed("group_id", team, type="assigned", team=team)]
 
 
 def _tags_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="tagged")]
+    return [ticket.changed("tags", None, type="tagged")]
 
 
 def _organization_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="account_changed")]
+    current = id_text(ticket.change.current) or id_text(ticket.detail.organization_id)
+    return [ticket.changed("organization_id", current, type="account_changed")]
+
+
+def _requester_changed(ticket: ZendeskTicket) -> Reading:
+    current = id_text(ticket.change.current) or id_text(ticket.detail.requester_id)
+    return [ticket.changed("requester_id", current, type="account_changed")]
 
 
 def _merged(ticket: ZendeskTicket) -> Reading:
     target = id_text(ticket.change.target_ticket_id)
     if target is None:
         return [Refused("malformed_payload", "Object missing the surviving ticket - at `$.event.target_ticket_id`")]
-    return [ticket.interaction(type="merged", into=ticket.conversation(target))]
+    return [ticket.merged(target)]
 
 
 def _spam(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="status_changed", status="spam", source_status="spam")]
+    return [ticket.changed("status", "spam", type="status_changed", status="spam", source_status="spam")]
 
 
 def _deleted(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="status_changed", status="deleted", source_status="deleted")]
+    return [ticket.status("deleted")]
 
 
 def _made_private(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="edited", visibility="internal", **_comment_reference(ticket))]
+    return [ticket.edited("private", visibility="internal", **_comment_reference(ticket))]
 
 
 def _redacted(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="edited", **_comment_reference(ticket))]
+    return [ticket.edited("redacted", **_comment_reference(ticket))]
 
 
 def _comment_reference(ticket: ZendeskTicket) -> dict[str, str]:
@@ -236,7 +244,7 @@ def _csat_received(ticket: ZendeskTicket) -> Reading:
     marks = score_of(score)
     if marks is None:
         return [Refused("not_understood", f"the satisfaction score {str(score)[:40]!r} is not known")]
-    return [ticket.rating(*marks, comment if isinstance(comment, str) else None)]
+    return [ticket.rating(score, *marks, comment if isinstance(comment, str) else None)]
 
 
 _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
@@ -250,7 +258,7 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
     "ticket.group_assignment_changed": _group_assigned,
     "ticket.tags_changed": _tags_changed,
     "ticket.organization_changed": _organization_changed,
-    "ticket.requester_changed": _organization_changed,
+    "ticket.requester_changed": _requester_changed,
     "ticket.merged": _merged,
     "ticket.marked_as_spam": _spam,
     "ticket.soft_deleted": _deleted,

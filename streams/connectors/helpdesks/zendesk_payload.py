@@ -88,6 +88,7 @@ class TicketDetail(Struct):
     actor_id: ZendeskId = None
     assignee_id: ZendeskId = None
     brand_id: ZendeskId = None
+    created_at: Any = None
     description: str | None = None
     group_id: ZendeskId = None
     is_public: bool | None = None
@@ -98,6 +99,7 @@ class TicketDetail(Struct):
     submitter_id: ZendeskId = None
     tags: list[str] | str | None = None
     type: str | None = None
+    updated_at: Any = None
     via: Via | None = None
 
 

@@ -3,7 +3,7 @@
 `zendesk_channel` decides which of them an event means; `zendesk_payload` knows the shape.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,6 +11,15 @@ import msgspec
 from schemas.interaction import Author, Interaction
 from schemas.signal import Signal
 from streams.connectors.connector_contract import Draft, Instance, Refused
+from streams.connectors.helpdesks.zendesk_event_ids import (
+    change_id,
+    comment_id,
+    edit_id,
+    merge_id,
+    message_id,
+    opening_id,
+    rating_id,
+)
 from streams.connectors.helpdesks.zendesk_payload import (
     CHANNEL_OF,
     STATUSES,
@@ -20,8 +29,11 @@ from streams.connectors.helpdesks.zendesk_payload import (
     tags_of,
     word,
 )
+from streams.connectors.payload_reading import instant
 
 _DIRECTIONS = {"customer": "inbound", "agent": "outbound", "bot": "outbound"}
+_SOON = timedelta(seconds=5)
+"""Between an update of a ticket and the event that tells of it; beyond, the ticket was updated again meanwhile."""
 
 
 class ZendeskTicket:
@@ -38,6 +50,7 @@ class ZendeskTicket:
             raise msgspec.ValidationError("Expected a time with its zone - at `$.time`")
         self._instance = instance
         self._received_at = received_at.astimezone(UTC)
+        self.number = number
         self.conversation_id = self.conversation(number)
         organisation, requester = id_text(self.detail.organization_id), id_text(self.detail.requester_id)
         found = (organisation and f"zendesk_org:{organisation}", requester and f"zendesk_user:{requester}")
@@ -80,17 +93,39 @@ class ZendeskTicket:
         )
         return Draft(made, self.identities)
 
-    def message(self, author: Author, *, public: bool, text: str | None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
-        """A message in this ticket.
+    def opening(self, author: Author) -> Draft:
+        """The message that a ticket begins with."""
+        public = self.detail.is_public is not False
+        return self._message(opening_id(self.number), author, public=public, text=self.detail.description)
 
-        One action of Zendesk's is one message at most, but creating a ticket sends `created` as well as
-        `comment_added`: both get the id of their common action, so the message counts once whichever comes first.
+    def comment(self, author: Author, *, public: bool, text: str | None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
+        """A comment.
+
+        Creating a ticket sends `created` as well as `comment_added`: both get the id of the opening, so the message
+        counts once whichever comes first.
         """
-        meta = self.change.meta or {}
-        sequence = meta.get("sequence")
-        action = id_text(sequence.get("id")) if isinstance(sequence, dict) else None
+        comment = id_text((self.change.comment or {}).get("id"))
+        if self._is_opening(text):
+            event_id = opening_id(self.number)
+        else:
+            event_id = comment_id(comment) if comment else self.event.id
+        return self._message(event_id, author, public=public, text=text, **words)
+
+    def chat_message(self, author: Author, text: str | None, automated: str | None) -> Draft:
+        """A message of messaging."""
+        message = id_text((self.change.message or {}).get("id"))
+        event_id = message_id(message) if message else self.event.id
+        return self._message(event_id, author, public=True, text=text, automated=automated, said_channel="chat")
+
+    def _is_opening(self, text: str | None) -> bool:
+        created, opened_with = instant(self.detail.created_at), self.detail.description
+        if created is None or not timedelta(0) <= self.event.time - created < _SOON:
+            return False
+        return opened_with is None or text is None or opened_with.strip() == text.strip()
+
+    def _message(self, event_id: str, author: Author, *, public: bool, text: str | None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
         return self.interaction(
-            event_id=f"action:{action}:message" if action else None,
+            event_id=event_id,
             type="message",
             author=author,
             visibility="public" if public else "internal",
@@ -99,17 +134,36 @@ class ZendeskTicket:
             **words,
         )
 
-    def status(self, original: str | None, event_id: str | None = None) -> Draft | Refused:
+    def changed(self, field: str, value: object, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
+        """A change of a field of the ticket."""
+        return self.interaction(event_id=change_id(self.number, field, value, self._updated_at()), **words)
+
+    def edited(self, what: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
+        """A comment that is not what it was."""
+        comment = id_text((self.change.comment or {}).get("id"))
+        event_id = edit_id(comment, what, self._updated_at()) if comment else self.event.id
+        return self.interaction(event_id=event_id, type="edited", **words)
+
+    def merged(self, target: str) -> Draft:
+        """The end of this ticket in another one."""
+        return self.interaction(event_id=merge_id(self.number, target), type="merged", into=self.conversation(target))
+
+    def _updated_at(self) -> datetime:
+        """When the ticket was updated, as the audit of the update says it too."""
+        updated = instant(self.detail.updated_at)
+        return updated if updated is not None and abs(self.event.time - updated) < _SOON else self.event.time
+
+    def status(self, original: str | None) -> Draft | Refused:
         """A change of status, with Zendesk's own word beside ours."""
         status = STATUSES.get(original or "")
         if status is None:
             return Refused("not_understood", f"the status {original!r} is not known")
-        return self.interaction(event_id=event_id, type="status_changed", status=status, source_status=original)
+        return self.changed("status", original, type="status_changed", status=status, source_status=original)
 
-    def rating(self, value: float, scale: float, comment: str | None) -> Draft:
-        """A satisfaction rating as a survey signal."""
+    def rating(self, score: object, value: float, scale: float, comment: str | None) -> Draft:
+        """A satisfaction rating as a survey signal; `score` is Zendesk's word for it."""
         signal = Signal(
-            id=self.event.id,
+            id=rating_id(self.number, score, self._updated_at()),
             source=self._instance.name,
             account_id="",
             occurred_at=self.event.time.astimezone(UTC),
