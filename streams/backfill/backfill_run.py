@@ -63,16 +63,20 @@ class Backfill:
             ApiRefused: the provider does not give it; the position is kept.
             ImportFailed: Kafka does not take it; likewise.
         """
-        if not self.position.with_accounts:
-            companies = await self._or_stop(self.source.accounts())
-            self.counts.accounts = await asyncio.to_thread(self.learn_accounts, companies)
-            await self._remember(replace(self.position, with_accounts=True))
+        await self.learn()
         pages = self.source.pages(Span(self.position.since, self.position.until), self.position.at)
         while (page := await self._or_stop(anext(pages, None))) is not None:
             await self._take(page)
         await asyncio.to_thread(self.sink.close_story, self.position.clock, self.position.until)
         await self._remember(replace(self.position, finished=True))
         return self.counts
+
+    async def learn(self) -> None:
+        """The companies, once for all runs of the backfill. Raises like `run`."""
+        if not self.position.with_accounts:
+            companies = await self._or_stop(self.source.accounts())
+            self.counts.accounts = await asyncio.to_thread(self.learn_accounts, companies)
+            await self._remember(replace(self.position, with_accounts=True))
 
     async def _take(self, page: HistoryPage) -> None:
         records: list[Interaction | Signal | Rejection] = []

@@ -137,10 +137,10 @@ class ProviderApi:
             ValueError: the address may not be asked.
         """
         self._base = base_url.rstrip("/")
-        host = urlsplit(self._base).hostname or ""
-        if listed_host(self._base, (host,)) is None:
+        self.host = urlsplit(self._base).hostname or ""
+        if listed_host(self._base, (self.host,)) is None:
             raise ValueError(f"{base_url!r} is no address of an API: https://HOST, or http:// on this machine")
-        self._loopback = host in LOOPBACK_HOSTS
+        self._loopback = self.host in LOOPBACK_HOSTS
         self._headers = dict(headers)
         self._sleep = sleep
         self._told = told

@@ -19,6 +19,7 @@ from streams.connectors.helpdesks.zendesk_event_ids import (
     message_id,
     opening_id,
     rating_id,
+    second,
 )
 from streams.connectors.helpdesks.zendesk_payload import (
     CHANNEL_OF,
@@ -119,7 +120,7 @@ class ZendeskTicket:
 
     def _is_opening(self, text: str | None) -> bool:
         created, opened_with = instant(self.detail.created_at), self.detail.description
-        if created is None or not timedelta(0) <= self.event.time - created < _SOON:
+        if created is None or second(created) != second(self._updated_at()):
             return False
         return opened_with is None or text is None or opened_with.strip() == text.strip()
 
