@@ -1,4 +1,4 @@
-"""The same facts of a Zendesk, by webhook and by backfill: the same events under the same ids, and the same outcomes."""
+"""The same facts of a Zendesk, by webhook and by backfill: the same events, ids and outcomes."""
 
 import json
 from collections.abc import Iterable
