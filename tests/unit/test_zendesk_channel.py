@@ -147,7 +147,7 @@ def test_a_ticket_that_is_pending_from_the_start_says_so() -> None:
 
 def test_the_first_comment_counts_once_however_it_is_told() -> None:
     """Creating a ticket sends `created` and `comment_added`; a comment with the same words later is another one."""
-    at_once = {"created_at": "2026-03-02T09:29:58Z", "description": "Try again"}
+    at_once: dict[str, Any] = {"created_at": "2026-03-02T09:29:58Z", "description": "Try again"}
     created = zendesk_event("ticket.created", **at_once)
     added = comment(staff=False, public=True, author="42")
     added["detail"] |= at_once
