@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.loopback_server import serving_app
 from tests.zendesk_facts import ORGANISATION, PEOPLE, TicketFacts
 
 TOKEN = "t0ken"
@@ -117,14 +118,5 @@ class FakeZendesk:
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
         """The address while it runs."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            host, port = runner.addresses[0][:2]
-            yield f"http://{host}:{port}"
-        finally:
-            await runner.cleanup()
+        async with serving_app(self.handle) as address:
+            yield address

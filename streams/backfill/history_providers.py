@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streams.backfill.history_source import HistorySource
+from streams.backfill.intercom_source import VERSION, IntercomSource
 from streams.backfill.provider_api import ProviderApi
 from streams.backfill.zendesk_source import ZendeskSource
 from streams.connectors.connector_contract import Instance
@@ -56,6 +57,14 @@ PROVIDERS: dict[str, HistoryProvider] = {
             access="an OAuth token with the scope read; or an API token of an admin, whose address goes to --user",
             source=ZendeskSource,
             headers={},
+        ),
+        HistoryProvider(
+            id="intercom",
+            host="api.intercom.io",
+            token_variable="INTERCOM_ACCESS_TOKEN",  # noqa: S106 - the name of a variable
+            access="the access token of an app that may read conversations, tickets, contacts and companies",
+            source=IntercomSource,
+            headers=VERSION,
         ),
     )
 }

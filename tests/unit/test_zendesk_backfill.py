@@ -1,30 +1,21 @@
 """A backfill from a Zendesk that pages, limits, fails and crashes: nothing lost, nothing doubled, nobody early."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from schemas.account_profile import AccountProfile
 from schemas.interaction import Interaction
-from schemas.rejection import Rejection
-from schemas.signal import Signal
 from streams.backfill.backfill_position import BackfillPosition, FilePositions, UnreadablePosition
-from streams.backfill.backfill_run import Backfill, Stopped
-from streams.backfill.directory_writing import DirectoryInMemory
-from streams.backfill.provider_api import ApiRefused, ProviderApi
-from streams.backfill.story_teller import StoryTeller
+from streams.backfill.backfill_run import Stopped
+from streams.backfill.provider_api import ApiRefused
 from streams.backfill.zendesk_source import ZendeskSource
-from streams.connectors.connector_contract import Instance
 from streams.history.history_sender import ImportFailed
-from tests.fake_zendesk import TOKEN, FakeZendesk, broken, dropped, too_many
+from tests.backfill_bench import SINCE, UNTIL, Scene
+from tests.fake_zendesk import FakeZendesk, broken, dropped, too_many
 from tests.zendesk_facts import AGENT, BEGINNING, REQUESTER, TicketFacts, Update
 
-SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-UNTIL = datetime(2026, 4, 1, tzinfo=UTC)
 GONE = {
     "id": 900,
     "url": "u",
@@ -53,80 +44,16 @@ def tickets(count: int) -> list[TicketFacts]:
     ]
 
 
-class ListSink:
-    """Keeps what it is given; fails as Kafka does at the page of one's choice."""
+class ZendeskScene(Scene):
+    """With what only this fake can tell."""
 
-    def __init__(self) -> None:
-        self.pages: list[list[Interaction | Signal | Rejection]] = []
-        self.closed: list[tuple[str, datetime]] = []
-        self.fail_at: int | None = None
-
-    def put(self, records: Iterable[Interaction | Signal | Rejection]) -> None:
-        if len(self.pages) == self.fail_at:
-            self.fail_at = None
-            raise ImportFailed("Kafka did not take an event", "again")
-        self.pages.append(list(records))
-
-    def close_story(self, clock: str, until: datetime) -> None:
-        self.closed.append((clock, until))
-
-    @property
-    def events(self) -> list[Interaction | Signal]:
-        return [each for page in self.pages for each in page if not isinstance(each, Rejection)]
-
-    @property
-    def keys(self) -> list[tuple[str | None, str]]:
-        return [(each.conversation_id, each.id) for each in self.events]
-
-
-class Scene:
-    """Runs of one backfill, one after the other, with one sink and one file of state."""
-
-    def __init__(self, tmp_path: Path, provider: FakeZendesk) -> None:
-        self.provider = provider
-        self.sink = ListSink()
-        self.store = FilePositions(tmp_path / "state.json")
-        self.directory = DirectoryInMemory()
-        self.learned: list[AccountProfile] = []
-        self.pauses: list[float] = []
-
-    def run(self, *, token: str = TOKEN, until: datetime = UNTIL, stop_when: bool = False) -> Backfill:
-        return asyncio.run(self._run(token, until, stop_when))
-
-    async def _run(self, token: str, until: datetime, stop_when: bool) -> Backfill:
-        async with (
-            self.provider.served() as address,
-            ProviderApi(address, {"Authorization": f"Bearer {token}"}, sleep=self._sleep) as api,
-        ):
-            position = self.store.load() or BackfillPosition(clock="import:backfill-1", since=SINCE, until=until)
-            instance = Instance("zendesk", "zendesk", clock=position.clock)
-            stop = asyncio.Event()
-            backfill = Backfill(
-                source=ZendeskSource(api, instance),
-                teller=StoryTeller(instance, self.directory.directory, position.until),
-                sink=self.sink,
-                positions=self.store,
-                position=position,
-                stop=stop,
-                learn_accounts=self._learn,
-            )
-            running = asyncio.ensure_future(backfill.run())
-            if stop_when:
-                await self.provider.reached.wait()
-                stop.set()
-            await running
-            return backfill
-
-    async def _sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-
-    def _learn(self, found: Sequence[AccountProfile]) -> int:
-        self.learned += found
-        return self.directory.learn(found)
+    def __init__(self, folder: Path, provider: FakeZendesk) -> None:
+        super().__init__(folder, provider, ZendeskSource, "zendesk")
+        self.zendesk = provider
 
 
 def test_all_of_it_in_order_stamped_and_closed_once(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(5), deleted=[GONE]))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(5), deleted=[GONE]))
     backfill = scene.run()
     assert (backfill.counts.threads, backfill.position.threads) == (6, 6)
     assert scene.sink.closed == [("import:backfill-1", UNTIL)]
@@ -155,7 +82,7 @@ def test_all_of_it_in_order_stamped_and_closed_once(tmp_path: Path) -> None:
 
 
 def test_what_happened_after_the_end_is_left_to_the_live_connector(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(1)))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(1)))
     backfill = scene.run(until=BEGINNING + timedelta(seconds=600))
     assert [event.id for event in scene.sink.events] == ["ticket:1:opening"]
     assert backfill.counts.later == 8
@@ -164,10 +91,9 @@ def test_what_happened_after_the_end_is_left_to_the_live_connector(tmp_path: Pat
 @pytest.mark.parametrize("trouble", [too_many(), broken(500), broken(503), dropped], ids=["429", "500", "503", "cut"])
 @pytest.mark.parametrize("number", [1, 3, 4, 8, 12])
 def test_a_trouble_anywhere_loses_and_doubles_nothing(tmp_path: Path, trouble: Any, number: int) -> None:
-    whole = Scene(tmp_path / "a", FakeZendesk(tickets(5)))
-    troubled = Scene(tmp_path / "b", FakeZendesk(tickets(5), troubles={number: trouble}))
-    for scene, folder in ((whole, "a"), (troubled, "b")):
-        (tmp_path / folder).mkdir()
+    whole = ZendeskScene(tmp_path / "a", FakeZendesk(tickets(5)))
+    troubled = ZendeskScene(tmp_path / "b", FakeZendesk(tickets(5), troubles={number: trouble}))
+    for scene in (whole, troubled):
         scene.run()
     assert sorted(map(str, troubled.sink.keys)) == sorted(map(str, whole.sink.keys))
     assert len(troubled.sink.keys) == len(set(troubled.sink.keys))
@@ -175,34 +101,34 @@ def test_a_trouble_anywhere_loses_and_doubles_nothing(tmp_path: Path, trouble: A
 
 
 def test_the_provider_says_how_long_to_wait(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(1), troubles={2: too_many("37")}))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(1), troubles={2: too_many("37")}))
     scene.run()
     assert scene.pauses == [37.0]
 
 
 def test_a_tenth_of_the_allowance_is_left_to_others(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(1), remaining=70))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(1), remaining=70))
     scene.run()
-    assert scene.pauses == [5.0] * scene.provider.requests
+    assert scene.pauses == [5.0] * scene.zendesk.requests
 
 
 def test_a_day_of_waiting_is_said_and_not_waited(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(1), troubles={1: too_many("86400")}))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(1), troubles={1: too_many("86400")}))
     with pytest.raises(ApiRefused, match=r"24\.0 hours"):
         scene.run()
 
 
 def test_a_wrong_token_is_said_at_once_and_not_shown(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(1)))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(1)))
     with pytest.raises(ApiRefused, match="does not let us in") as caught:
         scene.run(token="wr0ng")
     assert "wr0ng" not in str(caught.value)
-    assert scene.provider.requests == 1
+    assert scene.zendesk.requests == 1
 
 
 @pytest.mark.parametrize("page", [0, 1, 2])
 def test_a_crash_of_kafka_in_the_middle_goes_on_where_it_was(tmp_path: Path, page: int) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(5)))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(5)))
     scene.sink.fail_at = page
     with pytest.raises(ImportFailed):
         scene.run()
@@ -211,11 +137,11 @@ def test_a_crash_of_kafka_in_the_middle_goes_on_where_it_was(tmp_path: Path, pag
     assert len(scene.sink.keys) == len(set(scene.sink.keys)) == 5 * 9
     assert backfill.position.threads == 5
     assert len(scene.sink.closed) == 1
-    assert scene.provider.asked["/api/v2/incremental/organizations.json"] == 1
+    assert scene.zendesk.asked["/api/v2/incremental/organizations.json"] == 1
 
 
 def test_a_crash_before_the_position_was_kept_repeats_the_same_events(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(5)))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(5)))
     scene.run()
     before = scene.sink.keys
     scene.store.save(BackfillPosition(clock="import:backfill-1", since=SINCE, until=UNTIL, at="2", with_accounts=True))
@@ -224,9 +150,9 @@ def test_a_crash_before_the_position_was_kept_repeats_the_same_events(tmp_path: 
 
 
 def test_ctrl_c_stops_between_two_requests_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeZendesk(tickets(5), hold_at=9))
+    scene = ZendeskScene(tmp_path, FakeZendesk(tickets(5), hold_at=9))
     with pytest.raises(Stopped):
-        scene.run(stop_when=True)
+        scene.run(stop_when=scene.zendesk.reached)
     done = len(scene.sink.keys)
     assert 0 < done < 45
     scene.run()
@@ -236,8 +162,8 @@ def test_ctrl_c_stops_between_two_requests_and_the_next_run_goes_on(tmp_path: Pa
 def test_a_ticket_that_moves_while_it_is_exported_comes_twice_and_counts_once(tmp_path: Path) -> None:
     moved, *others = tickets(3)
     later = TicketFacts(1, [*moved.updates, Update(3000, REQUESTER, "Again", changes={"status": "open"})])
-    scene = Scene(tmp_path, FakeZendesk([moved, *others, later]))
-    scene.provider.tickets = [later, *others, later]
+    scene = ZendeskScene(tmp_path, FakeZendesk([moved, *others, later]))
+    scene.zendesk.tickets = [later, *others, later]
     scene.run()
     keys = set(scene.sink.keys)
     assert len(keys) == 3 * 9 + 2
