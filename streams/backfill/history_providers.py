@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streams.backfill.history_source import HistorySource
+from streams.backfill.hubspot_source import HubSpotSource
 from streams.backfill.intercom_source import VERSION, IntercomSource
 from streams.backfill.provider_api import ProviderApi
 from streams.backfill.zendesk_source import ZendeskSource
@@ -65,6 +66,14 @@ PROVIDERS: dict[str, HistoryProvider] = {
             access="the access token of an app that may read conversations, tickets, contacts and companies",
             source=IntercomSource,
             headers=VERSION,
+        ),
+        HistoryProvider(
+            id="hubspot",
+            host="api.hubapi.com",
+            token_variable="HUBSPOT_ACCESS_TOKEN",  # noqa: S106 - the name of a variable
+            access="the token of a private app that may read conversations, tickets, companies and contacts",
+            source=HubSpotSource,
+            headers={},
         ),
     )
 }

@@ -34,11 +34,12 @@ class IntercomSource:
 
     async def count(self, span: Span) -> int | None:
         """How many conversations and tickets moved since."""
-        counts = [
-            number(await self._api.post(f"/{name}/search", _query(_seconds(span.since), None, 1)), "total_count")
-            for name in ("conversations", "tickets")
-        ]
-        return int(sum(each or 0 for each in counts))
+        query = _query(_seconds(span.since), None, 1)
+        try:
+            found = [await self._api.post(f"/{name}/search", query) for name in ("conversations", "tickets")]
+        except ApiRefused:
+            return None
+        return int(sum(number(each, "total_count") or 0 for each in found))
 
     async def accounts(self) -> Sequence[AccountProfile]:
         """The companies, and the contacts that belong to one. Leads are left out: nobody vouches for them."""
