@@ -54,6 +54,8 @@ class FakeZendesk:
         {"id": 43, "role": "end-user", "email": "jo@home.example", "organization_id": ORGANISATION},
         {"id": 70, "role": "agent", "email": "andy@us.example", "organization_id": ORGANISATION},
     )
+    with_people: bool = True
+    """Whether audits bring their people along."""
     remaining: int | None = None
     requests: int = 0
     asked: Counter[str] = field(default_factory=Counter)
@@ -86,17 +88,22 @@ class FakeZendesk:
 
     def _answer(self, request: web.Request) -> dict[str, Any] | None:
         path = request.path.removeprefix("/api/v2/").removesuffix(".json")
-        if path == "incremental/tickets/cursor":
-            return self._tickets(request)
         if path.startswith("tickets/") and path.endswith("/audits"):
             return self._audits(path.split("/")[1], request)
-        if path == "incremental/users/cursor":
-            return {"users": list(self.users), "after_cursor": "u", "end_of_stream": True}
-        if path == "incremental/organizations":
-            return {"organizations": list(self.organisations), "end_time": 5, "end_of_stream": True}
-        if path == "search/count":
-            return {"count": len(self.all_tickets)}
-        return self.sla.get(path)
+        if path == "incremental/tickets/cursor":
+            return self._tickets(request)
+        if path == "users":
+            return {"users": [each for each in self.users if each["role"] == request.query["role"]]}
+        return {
+            "incremental/users/cursor": {"users": list(self.users), "after_cursor": "u", "end_of_stream": True},
+            "incremental/organizations": {
+                "organizations": list(self.organisations),
+                "end_time": 5,
+                "end_of_stream": True,
+            },
+            "search/count": {"count": len(self.all_tickets)},
+            **self.sla,
+        }.get(path)
 
     def _tickets(self, request: web.Request) -> dict[str, Any]:
         assert "start_time" in request.query or "cursor" in request.query
@@ -113,7 +120,7 @@ class FakeZendesk:
         audits = facts.audits()[begin : begin + 3]
         end = begin + len(audits)
         meta = {"has_more": end < len(facts.audits()), "after_cursor": str(end)}
-        return {"audits": audits, "users": PEOPLE, "meta": meta}
+        return {"audits": audits, "meta": meta} | ({"users": PEOPLE} if self.with_people else {})
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:

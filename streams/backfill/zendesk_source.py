@@ -23,6 +23,9 @@ TICKETS_A_PAGE = 100
 PEOPLE_A_PAGE = 1000
 AT_ONCE = 4
 """Tickets whose audits are asked for side by side: enough to be busy, few enough for the smallest plan's limit."""
+STAFF = ("agent", "admin")
+"""Roles whose people are asked for once: whoever is one of them is no customer, whether an audit brings its people or
+not."""
 FIRST_INSTANT = 1
 """Of the exports that are wanted whole."""
 
@@ -74,12 +77,13 @@ class ZendeskSource:
     async def pages(self, span: Span, position: str | None) -> AsyncIterator[HistoryPage]:
         """Tickets in the order in which they were last updated, each with all of its audits."""
         parameters: dict[str, str | int] = {"start_time": int(span.since.timestamp())}
+        staff = [{"id": id_text(each, "id"), "role": role} for role in STAFF async for each in self._of_role(role)]
         while True:
             if position is not None:
                 parameters = {"cursor": position}
             page = await self._api.get("/api/v2/incremental/tickets/cursor.json", per_page=TICKETS_A_PAGE, **parameters)
             cursor = text(page, "after_cursor")
-            threads = await self._threads(list(tables(page, "tickets")))
+            threads = await self._threads(list(tables(page, "tickets")), staff)
             if cursor is not None:
                 yield HistoryPage(threads, cursor)
             elif threads:
@@ -88,9 +92,21 @@ class ZendeskSource:
                 return
             position = cursor
 
-    async def _threads(self, tickets: Sequence[dict[str, Any]]) -> list[Thread]:
+    async def _of_role(self, role: str) -> AsyncIterator[dict[str, Any]]:
+        parameters: dict[str, str | int] = {"role": role, "page[size]": 100}
+        while True:
+            page = await self._api.get("/api/v2/users.json", **parameters)
+            for user in tables(page, "users"):
+                yield user
+            cursor = text(page, "meta", "after_cursor")
+            if at(page, "meta", "has_more") is not True or cursor is None:
+                return
+            parameters |= {"page[after]": cursor}
+
+    async def _threads(self, tickets: Sequence[dict[str, Any]], staff: Sequence[Json]) -> list[Thread]:
         async def thread(ticket: dict[str, Any]) -> Thread:
-            return self._thread(ticket, *await self._audits(ticket))
+            audits, people = await self._audits(ticket)
+            return self._thread(ticket, audits, [*people, *staff])
 
         return await side_by_side(thread, tickets, AT_ONCE)
 

@@ -188,7 +188,7 @@ def _carry_out(order: _Order) -> dict[str, Any]:
         raise stop(f"{refused}; the same command goes on where this one ended", FAILED) from None
     except ImportFailed as error:
         raise stop(f"{error.message} ({error.suggestion})", FAILED) from None
-    except (KafkaUnavailable, UnreadablePosition) as error:
+    except (KafkaUnavailable, UnreadablePosition, OSError) as error:
         raise stop(str(error), FAILED) from None
 
 
@@ -274,19 +274,24 @@ async def _write_policies(order: _Order, api: "ProviderApi", parts: _Parts) -> N
     if order.policies_out is None:
         return
     said = await zendesk_policy_file(api, account_of, datetime.now(UTC), order.since)
-    order.policies_out.write_text(said)
+    with order.policies_out.open("x", encoding="utf-8") as file:
+        file.write(said)
     left_out = said.count("LEFT OUT")
     tell(f"{order.policies_out} is written; look at its comments, {left_out} policies could not be taken over whole")
     parts.summary["policies"] = {"file": str(order.policies_out), "left_out": left_out}
 
 
 def _tell_counts(backfill: "Backfill") -> None:
+    from streams.backfill.history_sink import NoSink
+
     counts, position = backfill.counts, backfill.position
     tell(f"{counts.threads:,} conversations, {counts.events.total():,} events; {position.threads:,} in all so far")
     if counts.rejected:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.rejected.most_common())
         tell(f"rejected: {reasons} (careline rejected list)")
-    if position.finished:
+    if isinstance(backfill.sink, NoSink):
+        tell("nothing was sent (--dry-run)")
+    elif position.finished:
         tell(f"finished, on the clock {position.clock} up to {position.until.isoformat()}")
 
 

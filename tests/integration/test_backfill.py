@@ -61,7 +61,7 @@ def backfill(kafka: EmbeddedKafka, prefix: str, address: str) -> Result:
 def test_stopped_and_gone_on_with(kafka: EmbeddedKafka, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make_topics(kafka, topic_prefix, PARTITIONS)
     monkeypatch.setenv("ZENDESK_API_TOKEN", TOKEN)
-    provider = FakeZendesk([*tickets(5), HAPPY], troubles={9: broken(403)})
+    provider = FakeZendesk([*tickets(5), HAPPY], troubles={12: broken(403)})
     with serving(provider) as address:
         first = backfill(kafka, topic_prefix, address)
         second = backfill(kafka, topic_prefix, address)

@@ -5,15 +5,21 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
+from streams.backfill.backfill_position import BackfillPosition
 from streams.cli.backfill_command import connect_backfill
+from streams.cli.backfill_parts import position_of
+from streams.connectors.connector_contract import Instance
 from streams.settings import Settings
+from tests.backfill_bench import SINCE, UNTIL
 from tests.fake_zendesk import TOKEN, FakeZendesk
 from tests.unit.test_zendesk_backfill import tickets
 from tests.unit.test_zendesk_policies import OFFICE, sla, target
@@ -124,3 +130,29 @@ def test_the_provider_may_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said.exit_code == 1
     assert "does not let us in" in said.output
     assert "wr0ng" not in said.output
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with serving(FakeZendesk(tickets(1), sla=SLA)) as address:
+        said = call("zendesk", "--base-url", address, "--policies-out", str(tmp_path / "nowhere" / "acme.yaml"))
+    assert said.exit_code == 1
+    assert "nowhere" in said.output
+
+
+STORED = BackfillPosition(clock="import:backfill-1", since=SINCE, until=UNTIL, at="c", threads=5)
+
+
+@pytest.mark.parametrize(
+    ("stored", "until", "goes_on"),
+    [(None, None, False), (STORED, None, True), (STORED, UNTIL, True), (replace(STORED, finished=True), None, False)],
+    ids=["none", "unfinished", "the same end", "finished"],
+)
+def test_where_to_begin(stored: BackfillPosition | None, until: datetime | None, goes_on: bool) -> None:
+    found = position_of(stored, Instance("zendesk", "zendesk"), SINCE, until)
+    assert (found == STORED) == goes_on
+    assert goes_on or (found.clock.startswith("import:backfill-") and found.clock != STORED.clock)
+
+
+def test_an_unfinished_backfill_keeps_its_times() -> None:
+    with pytest.raises(typer.Exit):
+        position_of(STORED, Instance("zendesk", "zendesk"), SINCE, UNTIL - timedelta(days=1))
