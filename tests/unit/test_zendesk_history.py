@@ -106,6 +106,14 @@ MERGED = 'This request was closed and merged into request #99 "It broke".'
             ("merged", "desk:7", "agent:70", "public", "desk:99"),
         ),
         (
+            [comment(70, MERGED), changed("status", "closed")],
+            ("merged", "desk:7", "agent:70", "public", "desk:99"),
+        ),
+        (
+            [comment(70, "Fusionné dans la demande #99."), changed("tags", ["closed_by_merge"])],
+            ("merged", "desk:7", "agent:70", "public", "desk:99"),
+        ),
+        (
             [changed("satisfaction_score", "good"), changed("satisfaction_comment", "Quick!")],
             ("csat", 1.0, 1.0, "desk:7", "Quick!"),
         ),
@@ -135,7 +143,7 @@ MERGED = 'This request was closed and merged into request #99 "It broke".'
             ("message", "desk:7", "customer:u1", "public", "Hello?"),
         ),
     ],
-    ids=["merged", "rated", "made private", "chatted"],
+    ids=["merged", "merged and not tagged", "merged in French", "rated", "made private", "chatted"],
 )
 def test_what_else_audits_tell(events: list[dict[str, Any]], expected: Line) -> None:
     first = audit(0, 42, comment(42, "Broken"), OPENED)

@@ -47,8 +47,8 @@ BY_CUSTOMERS = frozenset({("status", "open")})
 """What an answer of the customer changes by itself: it opens the ticket again."""
 MERGED_INTO = re.compile(r"\bmerged into (?:request|ticket) #(\d{1,20})\b", re.ASCII)
 """What Zendesk writes into a ticket that it merges into another, in the words of an account in English."""
-MERGED_TAG = "closed_by_merge"
-"""What it tags such a ticket with, in every language."""
+MERGED_TAG, TICKET_NUMBER = "closed_by_merge", re.compile(r"#(\d{1,20})\b", re.ASCII)
+"""What it tags such a ticket with, and how it writes the other, in every language."""
 CHATS = frozenset({"chatstartedevent", "chatendedevent"})
 IN_PATH = re.compile(r"/tickets/(\d{1,20})\b", re.ASCII)
 PLURALS = {"tickets": "ticket", "audits": "audit", "comments": "comment", "satisfaction_ratings": "satisfaction_rating"}
@@ -224,10 +224,13 @@ class ZendeskObjects:
     def _merged(self, number: str, audit: Json, events: list[dict[str, Any]], author: Author) -> Told:
         """The end of this ticket in another one, where an update tells of it."""
         tags = [at(each, "value") for each in events if word(each, "field_name") == "tags"]
-        if not any(MERGED_TAG in found for found in tags if isinstance(found, list)):
+        tagged = any(MERGED_TAG in found for found in tags if isinstance(found, list))
+        closed = any((word(each, "field_name"), word(each, "value")) == ("status", "closed") for each in events)
+        if not tagged and not closed:
             return []
-        said = (MERGED_INTO.search(text(each, "body") or "") for each in events)
-        target = next((found[1] for found in said if found), id_text(audit, "via", "source", "to", "ticket_id"))
+        bodies = [text(each, "body") or "" for each in events if word(each, "type") in COMMENTS]
+        said = ((TICKET_NUMBER if tagged else MERGED_INTO).search(body) for body in bodies)
+        target = next((found[1] for found in said if found), None)
         if target is None or target == number:
             return []
         into = self._drafter.conversation(target)
