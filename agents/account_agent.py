@@ -11,10 +11,11 @@ from typing import TypeVar
 from msgspec import Struct
 
 from agents.domain.account import WALL, Account, News
-from agents.domain.health_profile import DEFAULT_PROFILE, HealthProfile
+from agents.domain.health_profile import HealthProfile
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.scoring import Scorer
+from agents.domain.signal_catalogue import DEFAULT_PROFILE
 from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (

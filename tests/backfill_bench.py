@@ -14,8 +14,8 @@ from schemas.signal import Signal
 from streams.backfill.backfill_position import BackfillPosition, FilePositions
 from streams.backfill.backfill_run import Backfill
 from streams.backfill.directory_writing import DirectoryInMemory
+from streams.backfill.history_api import HistoryApi
 from streams.backfill.history_source import HistorySource
-from streams.backfill.provider_api import ProviderApi
 from streams.backfill.story_teller import StoryTeller
 from streams.connectors.connector_contract import Instance
 from streams.history.history_sender import ImportFailed
@@ -62,7 +62,7 @@ class Scene:
     """Runs of one backfill, one after the other, with one sink and one file of state."""
 
     def __init__(
-        self, folder: Path, provider: Fake, source: Callable[[ProviderApi, Instance], HistorySource], kind: str
+        self, folder: Path, provider: Fake, source: Callable[[HistoryApi, Instance], HistorySource], kind: str
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.provider = provider
@@ -80,7 +80,7 @@ class Scene:
     async def _run(self, token: str, until: datetime, stop_when: asyncio.Event | None) -> Backfill:
         async with (
             self.provider.served() as address,
-            ProviderApi(address, {"Authorization": f"Bearer {token}"}, sleep=self._sleep) as api,
+            HistoryApi(address, {"Authorization": f"Bearer {token}"}, sleep=self._sleep) as api,
         ):
             position = self.store.load() or BackfillPosition(clock="import:backfill-1", since=SINCE, until=until)
             instance = Instance(self._kind, self._kind, clock=position.clock)

@@ -1,19 +1,20 @@
 """The health of one account: its signals read from what is remembered, scored, and told when it has moved.
 
 `agents.domain.account` calls `judge` whenever it settles an account. What the numbers are worth is in
-`agents.domain.health_profile`, the arithmetic in `agents.domain.scoring`.
+`agents.domain.signal_catalogue`, the arithmetic in `agents.domain.scoring`.
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from agents.domain import contact_volume, overdue, satisfaction
-from agents.domain.health_profile import MILLION, SignalName
 from agents.domain.instant import to_datetime
-from agents.domain.scoring import SHARE_UNITS, Scorer, sub_score
+from agents.domain.normalisation import MILLION
+from agents.domain.scoring import SHARE_UNITS, Scorer
+from agents.domain.signal_reading import normalised
 from schemas.account_state import AccountState, PublishedHealth
 from schemas.adherence import WINDOW_NAMES
-from schemas.health_score import Contribution, HealthScore
+from schemas.health_score import Band, Contribution, HealthScore
 
 KEPT_MOVERS = 3
 """Ids kept of the newest events behind each signal: enough to look one up, little enough for every record."""
@@ -36,7 +37,7 @@ def overdue_load(state: AccountState) -> int | None:
     return overdue.load(state.metrics.values(), state.as_of) if state.metrics else None
 
 
-_READ: dict[SignalName, Callable[[AccountState], int | None]] = {
+_READ: dict[str, Callable[[AccountState], int | None]] = {
     "adherence_7d": adherence,
     "overdue_clocks": overdue_load,
     "contact_volume": contact_volume.ratio,
@@ -44,7 +45,7 @@ _READ: dict[SignalName, Callable[[AccountState], int | None]] = {
 }
 
 
-def note_mover(state: AccountState, signal: SignalName, at: int, event_id: str) -> None:
+def note_mover(state: AccountState, signal: str, at: int, event_id: str) -> None:
     """Remember that an event moved a signal; the newest stay."""
     movers = state.movers.get(signal)
     if movers is None:
@@ -75,12 +76,13 @@ def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | 
         return None
     state.readings = readings
     subs = [
-        None if raw is None else sub_score(rule.curve, raw)
+        None if raw is None else normalised(rule.normalise, raw)
         for (_, rule), raw in zip(scorer.signals, readings, strict=True)
     ]
     score = scorer.score(subs)
     told = state.health
-    band = scorer.band(score, told.band if told is not None else None)
+    # The bands of the built-in profile are those of the contract.
+    band = cast("Band | None", scorer.band(score, told.band if told is not None else None))
     if told is not None and band == told.band and not _has_moved(scorer, score, told.score):
         return None
     points = scorer.points(subs)

@@ -5,8 +5,8 @@
 been so far.
 """
 
-from agents.domain.health_profile import MILLION
 from agents.domain.instant import DAY_US, Instant
+from agents.domain.normalisation import MILLION
 from schemas.account_state import AccountState
 
 RECENT_DAYS = 7

@@ -3,6 +3,7 @@
 `agents.domain.account` takes the survey signals in; `agents.domain.account_health` reads the mean as a signal.
 """
 
+from agents.domain.decay import decayed_mean
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import DAY_US, Instant
 from schemas.account_state import AccountState, SurveyAnswer
@@ -19,8 +20,6 @@ KEPT_ANSWERS = 100
 
 DEFAULT_SCALE = 5.0
 """CSAT is asked on five steps unless the source says otherwise."""
-
-_FULL_WEIGHT = 1 << 20
 
 
 def lowest_mark(scale: float) -> int:
@@ -62,17 +61,10 @@ def forget(state: AccountState) -> None:
 def mean(state: AccountState) -> int | None:
     """The mean answer in hundredths; null without any.
 
-    Weights are halved with each half-life of distance to the newest answer, which makes them independent of the day of
-    asking.
+    How they are weighed is `agents.domain.decay`.
     """
     answers = state.answers
-    if not answers:
-        return None
-    newest = answers[-1].at
-    weights: list[int] = [round(_FULL_WEIGHT * 0.5 ** ((newest - answer.at) / HALF_LIFE_US)) for answer in answers]
-    total = sum(weights)
-    weighted = sum(weight * answer.score for weight, answer in zip(weights, answers, strict=True))
-    return (2 * weighted + total) // (2 * total)
+    return decayed_mean([(answer.at, answer.score) for answer in answers], HALF_LIFE_US) if answers else None
 
 
 def changes_at(state: AccountState) -> Instant | None:

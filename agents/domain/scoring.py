@@ -1,22 +1,24 @@
-"""From raw values to a score whose parts add up to it exactly, and from a score to a band that does not flap.
+"""From sub-scores to a score whose parts add up to it exactly, and from a score to a band that does not flap.
 
-A two-level weighted mean: signals within their component, components within the score. Signals without data are left
-out and the others share their weight; how much of the weight had data is the coverage. Everything is whole numbers:
-scores and points are hundredths, and the method of the largest remainder (Hamilton's) hands out what rounding leaves
-over. `agents.domain.account_health` calls it.
+A two-level weighted mean: signals within their component, components within the score. What a signal weighs fades with
+its freshness, and a component weighs as much as its freshest signal; so signals without data are left out and the
+others share their weight. How much of the weight had data is the coverage. Everything is whole numbers: scores and
+points are hundredths, and the method of the largest remainder (Hamilton's) hands out what rounding leaves over.
+`agents.domain.account_health` (live) and `agents.domain.health_verdict` (a file) call it.
 """
 
 from collections.abc import Sequence
 from math import lcm
 from typing import NamedTuple
 
-from agents.domain.health_profile import ComponentRule, Curve, HealthProfile, SignalRule
-from schemas.health_score import Band
+from agents.domain.health_profile import ComponentRule, HealthProfile, SignalRule
+from agents.domain.instant import Instant
+from agents.domain.normalisation import BEST, MILLION, rounded
 
 SHARE_UNITS = 10_000
 """Effective weights and coverage are published in ten-thousandths."""
 
-_RANK: dict[Band, int] = {"red": 0, "amber": 1, "green": 2}
+_STANDS_FOR_MISSING = {"neutral": BEST // 2, "worst": 0}
 
 
 class Shares(NamedTuple):
@@ -28,24 +30,6 @@ class Shares(NamedTuple):
     """The same in ten-thousandths; they sum to 10,000 exactly."""
     coverage: int
     """Share of the nominal weight that has data, in ten-thousandths."""
-
-
-def sub_score(curve: Curve, raw: int) -> int:
-    """Where a raw value lies on a curve, in hundredths, rounded to the nearest (halves up)."""
-    left, low = curve[0]
-    if raw <= left:
-        return low
-    for right, high in curve:
-        if raw < right:
-            span = right - left
-            return low + (2 * (high - low) * (raw - left) + span) // (2 * span)
-        left, low = right, high
-    return low
-
-
-def rounded(numerator: int, denominator: int) -> int:
-    """The nearest whole number, halves up."""
-    return (2 * numerator + denominator) // (2 * denominator)
 
 
 def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
@@ -64,81 +48,130 @@ def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
 
 
 class Scorer:
-    """A profile ready for use: its signals in order, and the effective weights of every combination of data so far."""
+    """A profile ready for use: its signals in order, and the effective weights of every combination of data so far.
+
+    Sub-scores and freshnesses are those of the profile's signals, in order. A sub-score is in hundredths, null where
+    nothing is known; a freshness in millionths, null stands for all of what is known being fresh.
+    """
 
     __slots__ = ("_shares", "profile", "signals")
 
     def __init__(self, profile: HealthProfile) -> None:
         self.profile = profile
         self.signals: tuple[tuple[ComponentRule, SignalRule], ...] = profile.signals
-        self._shares: dict[tuple[bool, ...], Shares] = {}
+        self._shares: dict[tuple[int, ...], Shares] = {}
 
-    def shares(self, sub_scores: Sequence[int | None]) -> Shares:
-        """The effective weights when only the signals that have a sub-score count."""
-        known = tuple([sub is not None for sub in sub_scores])
-        found = self._shares.get(known)
+    def shares(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> Shares:
+        """The effective weights when only the signals that have a sub-score count, the fresh ones more."""
+        if freshness is None:
+            weighing = tuple([0 if sub is None else 1 for sub in sub_scores])
+        else:
+            weighing = tuple([0 if sub is None else fresh for sub, fresh in zip(sub_scores, freshness, strict=True)])
+            if all(fresh in {0, MILLION} for fresh in weighing):
+                weighing = tuple([fresh // MILLION for fresh in weighing])
+            else:  # too many different ones to be worth remembering
+                return _shares(self.profile, weighing, MILLION)
+        found = self._shares.get(weighing)
         if found is None:
-            found = self._shares[known] = _shares(self.profile, known)
+            found = self._shares[weighing] = _shares(self.profile, weighing, 1)
         return found
 
-    def score(self, sub_scores: Sequence[int | None]) -> int | None:
-        """The score of sub-scores in hundredths, in the order of the profile's signals; null when nothing is known."""
-        weighted = self.shares(sub_scores)
+    def filled(self, sub_scores: Sequence[int | None], freshness: Sequence[int]) -> tuple[list[int | None], list[int]]:
+        """Sub-scores and freshnesses with something in place of what is missing, where a signal or the profile asks.
+
+        A value that has faded in part is missing in part: so nothing jumps when the rest of it is gone. Where nothing
+        at all is known it stays so.
+        """
+        subs, fresh = list(sub_scores), list(freshness)
+        if not any(fresh):
+            return subs, fresh
+        for index, (_, rule) in enumerate(self.signals):
+            stand_in = _STANDS_FOR_MISSING.get(rule.missing or self.profile.missing)
+            if stand_in is not None:
+                known = 0 if subs[index] is None else fresh[index]
+                subs[index] = rounded(known * (subs[index] or 0) + (MILLION - known) * stand_in, MILLION)
+                fresh[index] = MILLION
+        return subs, fresh
+
+    def score(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> int | None:
+        """The score of sub-scores in hundredths; null when nothing is known."""
+        weighted = self.shares(sub_scores, freshness)
         if not any(weighted.numerators):
             return None
         total = sum([share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)])
         return rounded(total, weighted.denominator)
 
-    def points(self, sub_scores: Sequence[int | None]) -> tuple[int, ...]:
+    def points(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> tuple[int, ...]:
         """What each signal adds, in hundredths: the parts sum to `score` to the last digit."""
-        weighted = self.shares(sub_scores)
+        weighted = self.shares(sub_scores, freshness)
         parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
         return apportion(parts, weighted.denominator)
 
-    def plain_band(self, scored: int) -> Band:
-        """The band of a score by itself."""
-        if scored >= self.profile.green_from:
-            return "green"
-        return "amber" if scored >= self.profile.amber_from else "red"
+    def rank(self, scored: int) -> int:
+        """Which band a score is in by itself, counted from the lowest."""
+        return sum(1 for band in self.profile.bands[1:] if scored >= band.begins_at)
 
-    def band(self, scored: int | None, current: Band | None) -> Band | None:
+    def plain_band(self, scored: int) -> str:
+        """The band of a score by itself."""
+        return self.profile.bands[self.rank(scored)].name
+
+    def band(self, scored: int | None, current: str | None) -> str | None:
         """The band of a score that was in band `current`: it is left only when an edge is passed by the hysteresis.
 
         Upwards at `edge + hysteresis`, downwards below `edge - hysteresis`. Nothing known has no band, and whoever had
-        none takes the plain one.
+        none, or one that the profile does not know, takes the plain one.
         """
         if scored is None:
             return None
-        if current is None:
+        names = [band.name for band in self.profile.bands]
+        if current is None or current not in names:
             return self.plain_band(scored)
-        better = self.plain_band(scored - self.profile.hysteresis)
-        if _RANK[better] > _RANK[current]:
-            return better
-        worse = self.plain_band(scored + self.profile.hysteresis)
-        if _RANK[worse] < _RANK[current]:
-            return worse
-        return current
+        better = self.rank(scored - self.profile.hysteresis)
+        worse = self.rank(scored + self.profile.hysteresis)
+        return names[max(better, min(worse, names.index(current)))]
+
+    def settled_band(
+        self, scored: int | None, current: str | None, since: Instant | None, as_of: Instant
+    ) -> tuple[str | None, Instant]:
+        """The band at `as_of`, and since when: a band is kept for the profile's dwell, if only anything is known.
+
+        Args:
+            scored: in hundredths.
+            current: the band until now.
+            since: when it was entered.
+            as_of: now.
+        """
+        band = self.band(scored, current)
+        if since is None or current is None or (band == current):
+            return band, as_of if since is None or band != current else since
+        if band is not None and as_of - since < self.profile.dwell_us:
+            return current, since
+        return band, as_of
 
 
-def _shares(profile: HealthProfile, known: tuple[bool, ...]) -> Shares:
-    """Exact effective weights: w / sum(w) * s / sum(s), w of the component and s of the signal, over what is known."""
+def _shares(profile: HealthProfile, weighing: tuple[int, ...], full: int) -> Shares:
+    """Exact effective weights: w * f / sum * s * f / sum, w of the component and s of the signal, over what is known.
+
+    `weighing` holds f of every signal, of which `full` is all; that of a component is the largest among its signals.
+    """
     full_sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
-    has_data = iter(known)
-    among = [[signal.weight * next(has_data) for signal in component.signals] for component in profile.components]
-    known_sums = [sum(weights) for weights in among]
+    fresh = iter(weighing)
+    among = [[(signal.weight, next(fresh)) for signal in component.signals] for component in profile.components]
+    known_sums = [sum(weight * share for weight, share in weights) for weights in among]
     common = lcm(*(total for total in known_sums if total))
     numerators: list[int] = []
     for component, weights, total in zip(profile.components, among, known_sums, strict=True):
-        numerators += [component.weight * weight * (common // total) if total else 0 for weight in weights]
+        of_component = component.weight * max(share for _, share in weights) * (common // total) if total else 0
+        numerators += [of_component * weight * share for weight, share in weights]
     denominator = sum(numerators)
     if not denominator:
         return Shares(tuple(numerators), 1, tuple(numerators), 0)
     scale = lcm(*full_sums)
     covered = sum(
-        component.weight * known_sum * (scale // full)
-        for component, known_sum, full in zip(profile.components, known_sums, full_sums, strict=True)
+        component.weight * known_sum * (scale // whole)
+        for component, known_sum, whole in zip(profile.components, known_sums, full_sums, strict=True)
     )
-    nominal = scale * sum(component.weight for component in profile.components)
+    nominal = full * scale * sum(component.weight for component in profile.components)
     return Shares(
         numerators=tuple(numerators),
         denominator=denominator,

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from streams.backfill.history_api import HistoryApi
 from streams.backfill.history_source import HistorySource
 from streams.backfill.hubspot_source import HubSpotSource
 from streams.backfill.intercom_source import VERSION, IntercomSource
-from streams.backfill.provider_api import ProviderApi
 from streams.backfill.zendesk_source import ZendeskSource
 from streams.connectors.connector_contract import Instance
 
@@ -29,7 +29,7 @@ class HistoryProvider:
     host: str | None
     token_variable: str
     access: str
-    source: Callable[[ProviderApi, Instance], HistorySource]
+    source: Callable[[HistoryApi, Instance], HistorySource]
     headers: Mapping[str, str]
 
     def base_url(self, subdomain: str | None) -> str | None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.account_profile import AccountProfile
+from streams.backfill.history_api import ApiRefused, HistoryApi
 from streams.backfill.history_source import HistoryPage, Span, Thread
 from streams.backfill.moved_listings import Listed, ListedPage, pages_of
-from streams.backfill.provider_api import ApiRefused, ProviderApi
 from streams.connectors.accounts_directory import PUBLIC_MAIL_DOMAINS
 from streams.connectors.connector_contract import Headers, Ignored, Instance, Reading, WebhookRequest
 from streams.connectors.drafting import Drafter
@@ -47,7 +47,7 @@ TICKETS = "/crm/v3/objects/tickets"
 class HubSpotSource:
     """The history of one HubSpot account, as events of one instance."""
 
-    def __init__(self, api: ProviderApi, instance: Instance) -> None:
+    def __init__(self, api: HistoryApi, instance: Instance) -> None:
         self._api = api
         self._instance = instance
 
@@ -93,7 +93,7 @@ class HubSpotSource:
 class _Threads:
     """Threads by their latest message."""
 
-    api: ProviderApi
+    api: HistoryApi
     instance: Instance
     name: str = "threads"
 
@@ -126,7 +126,7 @@ class _Threads:
 class _Tickets:
     """Tickets by their last change."""
 
-    api: ProviderApi
+    api: HistoryApi
     instance: Instance
     name: str = "tickets"
 

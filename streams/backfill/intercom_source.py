@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.account_profile import AccountProfile
+from streams.backfill.history_api import ApiRefused, HistoryApi
 from streams.backfill.history_source import HistoryPage, Span, Thread
 from streams.backfill.moved_listings import Listed, ListedPage, pages_of
-from streams.backfill.provider_api import ApiRefused, ProviderApi
 from streams.connectors.connector_contract import Headers, Ignored, Instance, WebhookRequest
 from streams.connectors.helpdesks.intercom_history import conversation_history
 from streams.connectors.helpdesks.intercom_payload import SELF_DECLARED
@@ -28,7 +28,7 @@ MOST_PEOPLE = 1000
 class IntercomSource:
     """The history of one Intercom workspace, as events of one instance."""
 
-    def __init__(self, api: ProviderApi, instance: Instance) -> None:
+    def __init__(self, api: HistoryApi, instance: Instance) -> None:
         self._api = api
         self._instance = instance
 
@@ -92,7 +92,7 @@ class IntercomSource:
 class _Search:
     """The search for one kind."""
 
-    api: ProviderApi
+    api: HistoryApi
     instance: Instance
     name: str
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from streams.backfill.history_api import ApiRefused
 from streams.backfill.history_source import HistoryPage, Thread, side_by_side
-from streams.backfill.provider_api import ApiRefused
 from streams.connectors.payload_reading import Json
 
 AT_ONCE = 4

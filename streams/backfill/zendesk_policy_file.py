@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+from streams.backfill.history_api import ApiRefused, HistoryApi
 from streams.backfill.policy_text import policy_text
-from streams.backfill.provider_api import ApiRefused, ProviderApi
 from streams.backfill.zendesk_conditions import AccountOf
 from streams.backfill.zendesk_policies import policies_of
 from streams.backfill.zendesk_schedules import calendars_of
@@ -19,7 +19,7 @@ MOST_PAGES = 100
 NOT_IN_THE_PLAN = frozenset({403, 404})
 
 
-async def zendesk_policy_file(api: ProviderApi, account_of: AccountOf, now: datetime, since: datetime | None) -> str:
+async def zendesk_policy_file(api: HistoryApi, account_of: AccountOf, now: datetime, since: datetime | None) -> str:
     """The text of the file. `since` is how far back the policies are to count.
 
     Raises:
@@ -42,7 +42,7 @@ async def zendesk_policy_file(api: ProviderApi, account_of: AccountOf, now: date
     )
 
 
-async def _optional(api: ProviderApi, path: str, key: str) -> list[dict[str, Any]]:
+async def _optional(api: HistoryApi, path: str, key: str) -> list[dict[str, Any]]:
     try:
         return [each async for each in _listed(api, path, key)]
     except ApiRefused as refused:
@@ -51,7 +51,7 @@ async def _optional(api: ProviderApi, path: str, key: str) -> list[dict[str, Any
         raise
 
 
-async def _listed(api: ProviderApi, path: str, key: str) -> AsyncIterator[dict[str, Any]]:
+async def _listed(api: HistoryApi, path: str, key: str) -> AsyncIterator[dict[str, Any]]:
     for page in range(1, MOST_PAGES + 1):
         found = await api.get(path, page=page)
         for each in tables(found, key):

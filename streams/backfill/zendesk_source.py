@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.account_profile import AccountProfile
+from streams.backfill.history_api import ApiRefused, HistoryApi
 from streams.backfill.history_source import HistoryPage, Span, Thread, side_by_side
-from streams.backfill.provider_api import ApiRefused, ProviderApi
 from streams.backfill.zendesk_companies import companies_of
 from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.drafting import Drafter
@@ -33,7 +33,7 @@ FIRST_INSTANT = 1
 class ZendeskSource:
     """The history of one Zendesk account, as events of one instance."""
 
-    def __init__(self, api: ProviderApi, instance: Instance) -> None:
+    def __init__(self, api: HistoryApi, instance: Instance) -> None:
         self._api = api
         self._instance = instance
 

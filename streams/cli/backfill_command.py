@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from streams.backfill.backfill_position import Positions
     from streams.backfill.backfill_run import Backfill
     from streams.backfill.directory_writing import DirectoryInKafka, DirectoryInMemory
+    from streams.backfill.history_api import HistoryApi
     from streams.backfill.history_sink import HistorySink
-    from streams.backfill.provider_api import ProviderApi
     from streams.connectors.connector_contract import Instance
 
 INTERRUPTED = 130
@@ -171,7 +171,7 @@ def _carry_out(order: _Order) -> dict[str, Any]:
     """Do it, and say how it ended. Ends the program where it could not be done."""
     from streams.backfill.backfill_position import UnreadablePosition
     from streams.backfill.backfill_run import Stopped
-    from streams.backfill.provider_api import ApiRefused
+    from streams.backfill.history_api import ApiRefused
     from streams.history.history_sender import ImportFailed
     from streams.kafka_admin import KafkaUnavailable
 
@@ -210,7 +210,7 @@ def _parts(order: _Order) -> Iterator[_Parts]:
         yield _Parts(DirectoryInKafka(target), KafkaSink(sender), positions)
 
 
-async def _run(order: _Order, api: "ProviderApi", parts: _Parts) -> None:
+async def _run(order: _Order, api: "HistoryApi", parts: _Parts) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -231,7 +231,7 @@ async def _run(order: _Order, api: "ProviderApi", parts: _Parts) -> None:
             _tell_counts(backfill)
 
 
-def _backfill(order: _Order, api: "ProviderApi", parts: _Parts, stopped: asyncio.Event) -> "Backfill":
+def _backfill(order: _Order, api: "HistoryApi", parts: _Parts, stopped: asyncio.Event) -> "Backfill":
     from streams.backfill.backfill_run import Backfill
     from streams.backfill.story_teller import StoryTeller
 
@@ -265,7 +265,7 @@ async def _with_progress(backfill: "Backfill") -> None:
         await backfill.run()
 
 
-async def _write_policies(order: _Order, api: "ProviderApi", parts: _Parts) -> None:
+async def _write_policies(order: _Order, api: "HistoryApi", parts: _Parts) -> None:
     from streams.backfill.zendesk_policy_file import zendesk_policy_file
 
     def account_of(organisation: str) -> str:
@@ -295,7 +295,7 @@ def _tell_counts(backfill: "Backfill") -> None:
         tell(f"finished, on the clock {position.clock} up to {position.until.isoformat()}")
 
 
-def _summary(order: _Order, api: "ProviderApi", backfill: "Backfill") -> dict[str, Any]:
+def _summary(order: _Order, api: "HistoryApi", backfill: "Backfill") -> dict[str, Any]:
     counts, position = backfill.counts, backfill.position
     return {
         "provider": order.way_in.provider,

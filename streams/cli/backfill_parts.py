@@ -15,8 +15,8 @@ from streams.settings import Settings, process_environment
 
 if TYPE_CHECKING:
     from streams.backfill.backfill_position import BackfillPosition, Positions
+    from streams.backfill.history_api import HistoryApi
     from streams.backfill.history_providers import HistoryProvider
-    from streams.backfill.provider_api import ProviderApi
     from streams.connectors.connector_contract import Instance
 
 LEFT_OUT = timedelta(minutes=1)
@@ -44,9 +44,9 @@ class WayIn:
             raise stop(f"no history of {self.provider!r} can be fetched; {way_out}", WRONG_USE)
         return provider
 
-    def api(self, told: Callable[[str], None]) -> "ProviderApi":
+    def api(self, told: Callable[[str], None]) -> "HistoryApi":
         """A session with the provider, not yet open. Ends the program where something is missing."""
-        from streams.backfill.provider_api import ProviderApi
+        from streams.backfill.history_api import HistoryApi
 
         provider = self.found()
         variable = self.token_from or provider.token_variable
@@ -57,7 +57,7 @@ class WayIn:
         if address is None:
             raise stop("--subdomain: name yours, acme for https://acme.zendesk.com", WRONG_USE)
         try:
-            return ProviderApi(address, provider.proof(token, self.user), told=told)
+            return HistoryApi(address, provider.proof(token, self.user), told=told)
         except ValueError as error:
             raise stop(f"--base-url: {error}", WRONG_USE) from None
 

@@ -5,7 +5,7 @@ the program ends with status 2.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import NoReturn
 
 import typer
 
-from streams.history.conversations import ColumnTrouble, History, read_history
+from streams.history.conversations import History, read_history
 from streams.history.history_summary import row_lines
 from streams.history.import_mapping import ImportMapping
 from streams.history.rejected_rows import StrictStop
 from streams.history.row_files import UnreadableFile
+from streams.history.row_source import ColumnTrouble
 from streams.history.row_times import EARLIEST, LATEST
 from streams.policy_files.mapping_reader import read_mapping
 from streams.policy_files.problem import Problem, Problems, did_you_mean
@@ -59,17 +60,23 @@ def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool)
     """
     from streams.cli.history_progress import reading
 
+    with file_troubles_told(mapping.file), reading(files) as progress, _without_collection():
+        return read_history(mapping, files, strict=strict, progress=progress)
+
+
+@contextmanager
+def file_troubles_told(mapping_file: str, ending: Callable[[Sequence[Problem]], NoReturn] = stop) -> Iterator[None]:
+    """What is wrong with files of rows, or with a mapping for them, is told, and the program ends with status 2."""
     try:
-        with reading(files) as progress, _without_collection():
-            return read_history(mapping, files, strict=strict, progress=progress)
+        yield
     except UnreadableFile as error:
-        stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
+        ending([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
     except ColumnTrouble as error:
-        problems = Problems(mapping.file)
+        problems = Problems(mapping_file)
         for use, message, choices in error.found:
             way_out = did_you_mean(use.name, choices) if choices else "give it a name of its own in the header"
             problems.error(use.place, message, way_out)
-        stop(problems.errors)
+        ending(problems.errors)
     except StrictStop as error:
         tell(f"{error} (without --strict such rows are counted and listed in FILE.rejected.ndjson)")
         raise typer.Exit(WRONG_FILE) from None

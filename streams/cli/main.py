@@ -18,7 +18,12 @@ from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
+from streams.cli.health_backtest_command import health_backtest
+from streams.cli.health_commands import health_app
+from streams.cli.health_explain_command import health_explain
+from streams.cli.health_run_command import health_run
 from streams.cli.import_command import import_history
+from streams.cli.issues_commands import issues_app
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_diff_command import diff
 from streams.cli.policy_explain_command import explain
@@ -68,6 +73,11 @@ policy_app.command("run")(policy_run)
 policy_app.command("explain")(explain)
 policy_app.command("diff")(diff)
 policy_app.command("publish")(publish)
+app.add_typer(health_app, rich_help_panel="Promise")
+health_app.command("run")(health_run)
+health_app.command("explain")(health_explain)
+health_app.command("backtest")(health_backtest)
+app.add_typer(issues_app, rich_help_panel="Ask")
 app.add_typer(accounts_app, rich_help_panel="Look after")
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)

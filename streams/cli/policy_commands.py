@@ -3,14 +3,15 @@
 Exit status 0: all is well · 1: a test differs · 2: a file is wrong. The work is done in `streams.policy_files`.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+from streams.cli.told_problems import plain_console, print_json, problems_as_json, show_problems
 
 if TYPE_CHECKING:
     from streams.policy_files.policy_cases import CaseResult
@@ -38,7 +39,7 @@ def check(files: _Files, as_json: _Json = False) -> None:
 
     errors: list[Problem] = []
     warnings: list[Problem] = []
-    console = _console()
+    console = plain_console()
     for path in files:
         problems = Problems(str(path))
         policy_file = read_policy_file(path, problems)
@@ -46,12 +47,12 @@ def check(files: _Files, as_json: _Json = False) -> None:
         warnings += problems.warnings
         if as_json:
             continue
-        _show_problems(console, [*problems.errors, *problems.warnings])
+        show_problems(console, [*problems.errors, *problems.warnings])
         if policy_file is not None:
             counted = f"{len(policy_file.policies)} policies, {len(policy_file.calendars)} calendars"
             console.print(f"[green]ok[/green] {escape(str(path))}: {counted}", soft_wrap=True)
     if as_json:
-        _print_json({"errors": _as_json(errors), "warnings": _as_json(warnings)})
+        print_json({"errors": problems_as_json(errors), "warnings": problems_as_json(warnings)})
     if errors:
         raise typer.Exit(_WRONG_FILE)
 
@@ -73,19 +74,19 @@ def run_tests(files: _Files, as_json: _Json = False) -> None:
     errors = list(dict.fromkeys(error for _, found in read for problems in found for error in problems.errors))
     if errors:
         if as_json:
-            _print_json({"errors": _as_json(errors)})
+            print_json({"errors": problems_as_json(errors)})
         else:
-            _show_problems(_console(), errors)
+            show_problems(plain_console(), errors)
         raise typer.Exit(_WRONG_FILE)
     results = list(run_cases([case for cases, _ in read for case in cases]))
     failed = sum(not result.passed for result in results)
     if as_json:
         tests = [result.as_json() for result in results]
-        _print_json({"tests": tests, "passed": len(results) - failed, "failed": failed})
+        print_json({"tests": tests, "passed": len(results) - failed, "failed": failed})
     else:
-        console = _console()
+        console = plain_console()
         warnings = dict.fromkeys(warning for _, found in read for problems in found for warning in problems.warnings)
-        _show_problems(console, list(warnings))
+        show_problems(console, list(warnings))
         _show_results(console, results, failed)
     if failed:
         raise typer.Exit(_DIFFERENT)
@@ -112,21 +113,3 @@ def _differences(result: "CaseResult") -> Iterator[str]:
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         yield f"     {'  '.join([*padded, row[-1]])}"
-
-
-def _show_problems(console: Console, problems: Sequence["Problem"]) -> None:
-    for problem in problems:
-        style = "red" if problem.severity == "error" else "yellow"
-        console.print(escape(problem.as_line()), style=style, soft_wrap=True)
-
-
-def _as_json(problems: Sequence["Problem"]) -> list[dict[str, str | int | None]]:
-    return [problem.as_json() for problem in problems]
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _console() -> Console:
-    return Console(highlight=False)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.repeated_lines import RepeatedLines
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None,
     )
     for chatty in ("kafka", "aiokafka", "faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RepeatedLines("aiokafka", "kafka", "faust", "mode"))
     from streams.worker import KAFKA_WENT_AWAY
 
     status = _run(settings)

@@ -5,7 +5,9 @@ nothing is verified and nothing is sent. A file may also hold what tests and doc
 names, or a request with its headers beside its body.
 """
 
+import codecs
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,6 +33,8 @@ from streams.connectors.connector_contract import (
 from streams.connectors.event_check import flaw_in
 from streams.connectors.payload_reading import read_json
 
+_TEXT_OR_LAST_COMMA = re.compile(rb'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])')
+
 ALWAYS_SHOWN = (
     "id",
     "type",
@@ -46,6 +50,9 @@ ALWAYS_SHOWN = (
     "status",
 )
 """Keys of an interaction that are shown even where the event leaves them at their default."""
+
+NAMES_OF_BODIES = ("body", "payload", "value")
+"""Under which documents and captures keep a body beside other words: a request, a sample, an example of OpenAPI."""
 
 
 @dataclass(slots=True)
@@ -78,11 +85,14 @@ class PayloadExplainer:
 
     def explain(self, body: bytes, headers: Mapping[str, str], now: datetime) -> PayloadExplained:
         """What a file becomes: the body that it is, or else the bodies that it collects."""
+        body = body.removeprefix(codecs.BOM_UTF8)  # editors write it, providers do not
         request = WebhookRequest("POST", Headers(headers.items()), body, now)
         whole = self._one(request)
         if whole.means_something:
             return whole
         content = read_json(body)
+        if isinstance(content, Refused) and (tidied := _without_last_commas(body)) != body:
+            return self.explain(tidied, headers, now)
         inside = list(_bodies_in(content, request)) if not isinstance(content, Refused) else []
         parts = [self._one(part) for part in inside]
         if not any(part.means_something for part in parts):
@@ -125,16 +135,27 @@ def event_shown(event: Interaction | Signal) -> dict[str, Any]:
     return {"topic": INTERACTIONS.name, **shown, **{key: value for key, value in body.items() if key not in shown}}
 
 
+def _without_last_commas(body: bytes) -> bytes:
+    """A JSON text without the commas that documents write behind the last item, where JSON has none."""
+    return _TEXT_OR_LAST_COMMA.sub(lambda found: found[0] if found[0] != b"," else b"", body)
+
+
 def _bodies_in(content: Any, request: WebhookRequest) -> Iterable[WebhookRequest]:  # noqa: ANN401 - JSON is anything
     if isinstance(content, dict) and "body" in content and isinstance(content.get("headers"), dict):
         headers = Headers((str(name), str(value)) for name, value in content["headers"].items())
         yield replace(request, headers=headers, body=_as_bytes(content["body"]))
         return
-    inside: Sequence[Any] = list(content.values()) if isinstance(content, dict) else []
-    inside = content if isinstance(content, list) else inside
+    inside = _collected_in(content) if isinstance(content, dict) else content if isinstance(content, list) else []
     for value in inside:
         if isinstance(value, dict | list):
             yield replace(request, body=_as_bytes(value))
+
+
+def _collected_in(content: Mapping[str, Any]) -> Sequence[Any]:
+    """Bodies under their names, or one beside a word about it. What stands inside a refused body is none."""
+    if all(isinstance(value, dict | list) for value in content.values()):
+        return list(content.values())
+    return [content[name] for name in NAMES_OF_BODIES if name in content]
 
 
 def _as_bytes(value: Any) -> bytes:  # noqa: ANN401 - JSON is anything

@@ -8,20 +8,18 @@ conversations next.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 from schemas.interaction import Interaction
 from streams.history.conversation_history import HistoryTeller
-from streams.history.csv_table import CsvTable
-from streams.history.import_mapping import ColumnUse, ImportMapping
+from streams.history.import_mapping import ImportMapping
 from streams.history.rejected_rows import RejectedRows
-from streams.history.row_columns import Columns, CsvColumns, JsonColumns
 from streams.history.row_events import RowOfHistory
-from streams.history.row_files import Member, RowBatch, UnreadableFile, ndjson_rows, open_history
+from streams.history.row_files import RowBatch, UnreadableFile, open_history
 from streams.history.row_reader import Refusal, RowReader, RowsByConversation
+from streams.history.row_source import RowSource
 
 Progress = Callable[[int, int], None]
 """Told now and then: bytes read so far and rows so far, over all files."""
@@ -39,15 +37,6 @@ class HistoryCounts:
     """Events that the rows state themselves; changes between rows come on top (`History.conversations`)."""
     rejected_files: list[Path] = field(default_factory=list)
     unwritten: list[str] = field(default_factory=list)
-
-
-class ColumnTrouble(Exception):  # noqa: N818 - what it is
-    """The mapping and the header of a file do not fit together; `found` has every place."""
-
-    def __init__(self, found: list[tuple[ColumnUse, str, tuple[str, ...]]]) -> None:
-        super().__init__(f"{len(found)} columns of the mapping do not fit the file")
-        self.found = found
-        """Where the mapping uses a column, what is wrong with it, and the columns to choose from."""
 
 
 class History:
@@ -91,7 +80,7 @@ def read_history(
             for member in members:
                 rejections.member = member.name if member.name != path.name else None
                 report = _reporter(progress, finished, position.bytes_read, history.counts)
-                _read_member(_Source(mapping, path, member), rejections, history, report)
+                _read_member(mapping, RowSource(mapping, path, member), rejections, history, report)
         finished += path.stat().st_size
         _close_file(history.counts, rejections)
     if progress is not None:
@@ -116,50 +105,16 @@ def _close_file(counts: HistoryCounts, rejections: RejectedRows) -> None:
         counts.rejected_files.append(rejections.path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    mapping: ImportMapping
-    path: Path
-    member: Member
-
-    @contextmanager
-    def batches(self, rejections: RejectedRows) -> Iterator[tuple[Iterator[RowBatch], Columns]]:
-        """The rows, and how to find columns in them."""
-        if self.mapping.format == "ndjson":
-            yield ndjson_rows(self.member.stream, rejections), JsonColumns()
-            return
-        uses = self.mapping.column_uses()
-        try:
-            table = CsvTable(self.member.stream, {use.name for use in uses})
-        except UnicodeError as error:
-            raise UnreadableFile(self.path, str(error), "save it as UTF-8") from None
-        with table:
-            if not table.header:
-                raise UnreadableFile(self.path, "the file is empty", "a CSV file begins with the names of its columns")
-            _check_columns(uses, table, f"{self.path}")
-            yield table.batches(rejections), CsvColumns(table.header)
-
-
-def _check_columns(uses: Sequence[ColumnUse], table: CsvTable, name: str) -> None:
-    known = tuple(dict.fromkeys(table.header))
-    found: list[tuple[ColumnUse, str, tuple[str, ...]]] = []
-    for use in uses:
-        if use.name in table.repeated:
-            found.append(
-                (use, f"{name} has the column {use.name!r} more than once, so it is not clear which is meant", ())
-            )
-        elif use.name not in known:
-            found.append((use, f"{name} has no column {use.name!r}", known))
-    if found:
-        raise ColumnTrouble(found)
-
-
 def _read_member(
-    source: _Source, rejections: RejectedRows, history: History, report: Callable[[], None] | None
+    mapping: ImportMapping,
+    source: RowSource,
+    rejections: RejectedRows,
+    history: History,
+    report: Callable[[], None] | None,
 ) -> None:
     counts, into = history.counts, history.rows
     with source.batches(rejections) as (batches, columns):
-        read = RowReader(source.mapping, columns).read
+        read = RowReader(mapping, columns).read
         for batch in batches:
             rejected = rejections.counts.total()
             used, events = read(batch.values, into, _refusal(rejections, batch))

@@ -170,7 +170,7 @@ class _CaseFile:
         if metric is None or instance is None:
             return None
         values = {key: self._expected(key, value) for key, value in fields.items() if key not in {"metric", "instance"}}
-        return Expectation(metric, int(instance), {**values, **dict.fromkeys(nulls)}, _as_written(node))
+        return Expectation(metric, int(instance), {**values, **dict.fromkeys(nulls)}, as_written(node))
 
     def _expected(self, key: str, node: Node) -> str | float | datetime | None:
         if key in INSTANT_COLUMNS:
@@ -195,12 +195,12 @@ def _interactions(conversation: str, standing: Standing, drafts: Sequence[EventD
     return interactions_of(conversation, rows, "policy-test") if rows else []
 
 
-def _as_written(node: Node) -> Any:  # noqa: ANN401 - JSON has any shape
+def as_written(node: Node) -> Any:  # noqa: ANN401 - JSON has any shape
     """A tree as JSON: numbers, `true`, `false` and `null` as such, everything else as text."""
     if isinstance(node, Table):
-        return {entry.key.text: _as_written(entry.value) for entry in node}
+        return {entry.key.text: as_written(entry.value) for entry in node}
     if isinstance(node, Items):
-        return [_as_written(item) for item in node.items]
+        return [as_written(item) for item in node.items]
     if node.quoted:
         return node.text
     if node.is_null:

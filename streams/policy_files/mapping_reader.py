@@ -6,8 +6,7 @@ the mapping next. The format is a public interface, described in `docs/policy-fo
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from schemas.policy import METRICS, PRIORITIES
 from streams.history.import_mapping import (
@@ -24,10 +23,17 @@ from streams.history.import_mapping import (
     ImportMapping,
     TextTemplate,
 )
-from streams.history.row_times import UnreadableTime, check_time_format, time_reader
-from streams.policy_files.fields import choice_of, fields_of, items_of, required, word_of
-from streams.policy_files.located_yaml import Items, Node, Table, Text, parse_yaml, read_file
-from streams.policy_files.mapping_templates import template_in
+from streams.history.row_times import UnreadableTime, time_reader
+from streams.policy_files.fields import fields_of, items_of, required
+from streams.policy_files.located_yaml import Items, Node, parse_yaml, read_file
+from streams.policy_files.mapping_parts import (
+    entries_of,
+    format_of,
+    plain_of,
+    template_of,
+    time_format_of,
+    zone_of,
+)
 from streams.policy_files.problem import Place, Problems, did_you_mean
 
 KEYS = (
@@ -41,7 +47,6 @@ KEYS = (
     "value_map",
     "events",
 )
-FORMATS = ("csv", "ndjson")
 _REQUIRED = ("format", "conversation", "events")
 _FLAG_KEYS = ("public", "automated")
 _NUMBER_KEYS = ("score", "scale")
@@ -73,17 +78,17 @@ class _MappingReader:
     def read(self, root: Node, text: str) -> ImportMapping | None:
         table = fields_of(root, KEYS, "a mapping", self._problems)
         required(table, root, _REQUIRED, "a mapping", self._problems)
-        row_format = self._format(table.get("format"))
-        zone = self._zone(table.get("time_zone"))
-        time_format = self._time_format(table.get("time_format"))
+        row_format = format_of(table.get("format"), self._problems)
+        zone = zone_of(table.get("time_zone"), self._problems)
+        time_format = time_format_of(table.get("time_format"), self._problems)
         account_fields = self._templates(table.get("account_fields"), ACCOUNT_FIELDS, "account_fields")
         conversation_fields = self._templates(
             table.get("conversation_fields"), CONVERSATION_FIELDS, "conversation_fields"
         )
         value_map = self._value_map(table.get("value_map"))
         events = self._events(table.get("events"))
-        conversation = self._template(table.get("conversation"), "conversation")
-        account = self._template(table.get("account"), "account")
+        conversation = template_of(table.get("conversation"), "conversation", self._problems)
+        account = template_of(table.get("account"), "account", self._problems)
         if conversation is not None and conversation.is_constant:
             self._problems.error(table["conversation"].place, "`conversation` names no column", 'write "{column}"')
         if row_format is None or conversation is None or self._problems.errors:
@@ -106,38 +111,11 @@ class _MappingReader:
 
     # the parts of the file
 
-    def _format(self, node: Node | None) -> Literal["csv", "ndjson"] | None:
-        word = None if node is None else choice_of(node, FORMATS, "`format`", self._problems)
-        return None if word is None else "csv" if word == "csv" else "ndjson"
-
-    def _zone(self, node: Node | None) -> ZoneInfo:
-        word = None if node is None else word_of(node, "`time_zone`", self._problems)
-        if word is None:
-            return ZoneInfo("UTC")
-        name = word.text
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            suggestion = did_you_mean(name, available_timezones(), "use an IANA name such as America/New_York")
-            self._problems.error(word.place, f"{name!r} is not a time zone", suggestion)
-            return ZoneInfo("UTC")
-
-    def _time_format(self, node: Node | None) -> str | None:
-        word = None if node is None else word_of(node, "`time_format`", self._problems)
-        if word is None:
-            return None
-        trouble = check_time_format(word.text)
-        if trouble is not None:
-            self._problems.error(
-                word.place, f"{word.text!r} is not a time format: {trouble}", 'for example "%Y-%m-%d %H:%M:%S"'
-            )
-        return word.text
-
     def _templates(self, node: Node | None, known: tuple[str, ...], name: str) -> dict[str, TextTemplate]:
         if node is None:
             return {}
         table = fields_of(node, known, f"`{name}`", self._problems)
-        templates = {key: self._template(value, key) for key, value in table.items()}
+        templates = {key: template_of(value, key, self._problems) for key, value in table.items()}
         for key, template in templates.items():
             if template is not None and template.is_constant:
                 self._check_constant(key, template.literals[0], table[key].place, is_event=False)
@@ -151,8 +129,8 @@ class _MappingReader:
 
     def _words(self, field: str, node: Node) -> dict[str, str]:
         words: dict[str, str] = {}
-        for key, value in self._entries(node, f"`value_map.{field}`"):
-            ours = self._plain(value, f"`value_map.{field}.{key.text}`")
+        for key, value in entries_of(node, f"`value_map.{field}`", self._problems):
+            ours = plain_of(value, f"`value_map.{field}.{key.text}`", self._problems)
             if ours is None:
                 continue
             words[key.text] = ours
@@ -176,7 +154,7 @@ class _MappingReader:
         when = self._when(table.pop("when", None))
         keys: dict[str, TextTemplate] = {}
         for name, value in table.items():
-            template = self._several(value, name) if name == "tags" else self._template(value, name)
+            template = self._several(value, name) if name == "tags" else template_of(value, name, self._problems)
             if template is None:
                 continue
             keys[name] = template
@@ -207,22 +185,16 @@ class _MappingReader:
         if node is None:
             return []
         conditions = []
-        for name, value in self._entries(node, "`when`"):
+        for name, value in entries_of(node, "`when`", self._problems):
             values = value.items if isinstance(value, Items) else (value,)
             if name.text.startswith("{") and name.text.endswith("}"):
                 self._problems.error(name.place, f"{name.text!r} is not a column", f"without braces: {name.text[1:-1]}")
-            texts = [self._plain(item, f"`when.{name.text}`") for item in values]
+            texts = [plain_of(item, f"`when.{name.text}`", self._problems) for item in values]
             if not texts:
                 self._problems.error(value.place, f"`when.{name.text}` lists no value, so no row can match", "name one")
             wanted = frozenset(text for text in texts if text is not None)
             conditions.append(ColumnCondition(ColumnUse(name.text, name.place), wanted))
         return conditions
-
-    def _entries(self, node: Node, what: str) -> list[tuple[Text, Node]]:
-        if isinstance(node, Table):
-            return [(entry.key, entry.value) for entry in node]
-        self._problems.error(node.place, f"{what} must be a table of keys and values", "write `key: value`")
-        return []
 
     def _check_paths(self, mapping: ImportMapping) -> None:
         if mapping.format != "ndjson":
@@ -231,29 +203,12 @@ class _MappingReader:
             if not all(use.name.split(".")):
                 self._problems.error(use.place, f"{use.name!r} is not a path into an object", "for example {a.b}")
 
-    # kinds of values
-
-    def _plain(self, node: Node, what: str) -> str | None:
-        """A scalar that may be empty."""
-        if isinstance(node, Text):
-            return "" if node.is_null else node.text
-        self._problems.error(node.place, f"{what} must be a single value", _if_unquoted(node))
-        return None
-
-    def _template(self, node: Node | None, name: str) -> TextTemplate | None:
-        if node is None:
-            return None
-        if isinstance(node, Table):
-            self._problems.error(node.place, f"`{name}` must be a text", _if_unquoted(node))
-            return None
-        word = word_of(node, f"`{name}`", self._problems)
-        return None if word is None else template_in(word.text, node.place, self._problems)
-
     def _several(self, node: Node, name: str) -> TextTemplate | None:
         """A list of templates is one template with commas."""
         if not isinstance(node, Items):
-            return self._template(node, name)
-        templates = [template for item in node.items if (template := self._template(item, name)) is not None]
+            return template_of(node, name, self._problems)
+        found = [template_of(item, name, self._problems) for item in node.items]
+        templates = [template for template in found if template is not None]
         return joined_by_comma(templates) if templates else None
 
     def _check_constant(self, key: str, text: str, place: Place, *, is_event: bool) -> None:
@@ -292,12 +247,3 @@ def _succeeds(read: Callable[[str], object], text: str) -> bool:
     except (ValueError, UnreadableTime):
         return False
     return True
-
-
-def _if_unquoted(node: Node) -> str:
-    """`{column}` without quotes is a table to YAML."""
-    if isinstance(node, Table) and len(node.entries) == 1:
-        entry = node.entries[0]
-        if isinstance(entry.value, Text) and entry.value.is_null:
-            return f'with quotes: "{{{entry.key.text}}}"'
-    return 'for example "{column}"'

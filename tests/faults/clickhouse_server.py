@@ -25,7 +25,10 @@ TRANSPORT = {
     "http_headers_progress_interval_ms", "enable_http_compression", "buffer_size", "user", "password",
 }  # fmt: skip
 """Parameters that are not settings of the engine."""
+BOUND = "param_"
+"""Before the name of a bound parameter of a query."""
 _INSERT = re.compile(r"^\s*INSERT\s+INTO\s", re.IGNORECASE)
+_INSERT_WITH_ROWS = re.compile(rb"(\s*INSERT\s+INTO\s[^\0]*?\bFORMAT\s+\w+)[ \t]*\n", re.IGNORECASE)
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _SETTINGS = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
 _CODE = re.compile(r"Code: (\d+)")
@@ -39,10 +42,12 @@ class Engine:
         self._lock = threading.Lock()
         self._folder = folder
 
-    def run(self, query: str, data: bytes, settings: dict[str, str], database: str | None) -> tuple[bytes, str]:
+    def run(self, query: str, data: bytes, parameters: dict[str, str]) -> tuple[bytes, str]:
         """The answer and its format."""
         with self._lock:
-            self._connection.query(f"USE `{database or 'default'}`")
+            self._connection.query(f"USE `{parameters.get('database') or 'default'}`")
+            settings = {n: v for n, v in parameters.items() if n not in TRANSPORT and not n.startswith(BOUND)}
+            bound = {n.removeprefix(BOUND): v for n, v in parameters.items() if n.startswith(BOUND)}
             if _INSERT.match(query) and data:
                 return self._insert(query, data, settings), ""
             found = _FORMAT.search(query)
@@ -51,7 +56,7 @@ class Engine:
             clause = _clause(settings)
             if clause and re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) and not _SETTINGS.search(sql):
                 sql = f"{sql} SETTINGS {clause}"
-            return self._connection.query(sql, shape).bytes() or b"", shape
+            return self._connection.query(sql, shape, params=bound).bytes() or b"", shape
 
     def _insert(self, query: str, data: bytes, settings: dict[str, str]) -> bytes:
         found = _FORMAT.search(query)
@@ -71,13 +76,13 @@ def _clause(settings: dict[str, str]) -> str:
 
 
 def _query_and_data(query: str, body: bytes) -> tuple[str, bytes]:
-    """The query, and the rows of an insert: in the body, or behind the first line of a query that is the body."""
-    data = body if query else b""
-    query = query or body.decode()
-    if _INSERT.match(query) and not data:
-        query, _, rest = query.partition("\n")
-        data = rest.encode()
-    return query, data
+    """The query, and the rows of an insert: in the body, or behind the line that ends with its format."""
+    if query:
+        return query, body
+    inserted = _INSERT_WITH_ROWS.match(body)
+    if inserted is None:
+        return body.decode(), b""
+    return inserted[1].decode(), body[inserted.end() :]
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
@@ -91,62 +96,63 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return body
 
 
-def _handler(engine: Engine) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def _answered(engine: Engine, query: str, data: bytes, parameters: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+    try:
+        answer, shape = engine.run(query, data, parameters)
+    except RuntimeError as error:
+        code = _CODE.search(str(error))
+        return 500, str(error).encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "1000"}
+    return 200, answer, {"X-ClickHouse-Format": shape} if shape else {}
 
-        def do_GET(self) -> None:
-            self._serve()
 
-        def do_POST(self) -> None:
-            self._serve()
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
 
-        def _serve(self) -> None:
-            parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
-            body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
-            if urlsplit(self.path).path == "/ping":
-                self._answer(200, b"Ok.\n", {})
-                return
-            query, data = _query_and_data(parameters.get("query", ""), body)
-            settings = {
-                name: value for name, value in parameters.items() if name not in TRANSPORT and "param_" not in name
-            }
-            try:
-                answer, shape = engine.run(query, data, settings, parameters.get("database"))
-            except RuntimeError as error:
-                code = _CODE.search(str(error))
-                self._answer(500, str(error).encode(), {"X-ClickHouse-Exception-Code": code[1] if code else "1000"})
-                return
-            self._answer(200, answer, {"X-ClickHouse-Format": shape} if shape else {})
+    protocol_version = "HTTP/1.1"
+    engine: Engine
 
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            whole = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                whole += self.rfile.read(size)
-                self.rfile.readline()
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
+        if urlsplit(self.path).path == "/ping":
+            self._answer(200, b"Ok.\n", {})
+            return
+        query, data = _query_and_data(parameters.get("query", ""), body)
+        self._answer(*_answered(self.engine, query, data, parameters))
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        whole = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            whole += self.rfile.read(size)
             self.rfile.readline()
-            return whole
+        self.rfile.readline()
+        return whole
 
-        def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"X-ClickHouse-Timezone": "UTC", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"X-ClickHouse-Timezone": "UTC", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: a test reads what went wrong in the answers."""
-
-    return Handler
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a test reads what went wrong in the answers."""
 
 
 def main(folder: str, port: str) -> None:
     """Serve."""
-    server = ThreadingHTTPServer(("127.0.0.1", int(port)), _handler(Engine(Path(folder))))
+    Handler.engine = Engine(Path(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
     sys.stdout.write(f"listening on {server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever()

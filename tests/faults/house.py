@@ -41,7 +41,9 @@ class House:
         create_topics(servers, prefix, partitions, copies)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._logs: dict[int, Path] = {}
-        self._producer = KafkaProducer(bootstrap_servers=servers.split(","), acks="all", linger_ms=5)
+        self._producer = KafkaProducer(
+            bootstrap_servers=servers.split(","), acks="all", linger_ms=5, max_request_size=8 * 1024 * 1024
+        )
         self.sent = 0
 
     # the log
@@ -122,7 +124,8 @@ class House:
         )
         self._processes.append(process)  # type: ignore[arg-type]  # ended like the others
         assert process.stdout is not None
-        return process, int(process.stdout.readline().split()[-1])
+        with process.stdout as told:
+            return process, int(told.readline().split()[-1])
 
     def close(self) -> None:
         """End whatever still runs."""

@@ -44,6 +44,11 @@ class TcpProxy:
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
     def spoil(self, fault: Fault) -> None:
         """From now on this happens; what cuts also cuts the connections that are open."""

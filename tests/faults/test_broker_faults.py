@@ -13,8 +13,8 @@ import pytest
 
 from schemas.topics import INTERACTIONS
 from tests.faults.broker_group import BrokerGroup
-from tests.faults.house import House, wait_until
 from tests.faults.fault_story import invent
+from tests.faults.house import House, wait_until
 from tests.faults.verdicts import Figures, assert_clean, compare, counted, everything_in, wait_until_judged
 from tests.senders.own_words_senders import NEW_SECRET, sign_standard
 

@@ -12,24 +12,23 @@ from typing import Any
 import pytest
 
 from schemas.topics import SLA_EVENTS
-from tests.faults.house import SESSION_SECONDS, House, SteadyLoad, stop, wait_until
 from tests.faults.fault_story import MINUTE, SECOND, Conversation, Said, Story, invent
+from tests.faults.house import SESSION_SECONDS, House, SteadyLoad, stop, wait_until
 from tests.faults.verdicts import Figures, assert_clean, compare, counted, everything_in, wait_until_judged
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 CONVERSATIONS = 1_200
 
 quick = pytest.mark.quick
-slow = pytest.mark.faults
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param("batch.decided", marks=slow),
+        "batch.decided",
         pytest.param("transaction.sent", marks=quick),
-        pytest.param("transaction.committed", marks=slow),
+        "transaction.committed",
     ],
 )
 def test_f1_killed_between_two_steps_of_a_batch(house: House, seed: int, now: int, place: str) -> None:
@@ -51,7 +50,6 @@ def test_f1_killed_between_two_steps_of_a_batch(house: House, seed: int, now: in
     assert figures.recover_seconds < SESSION_SECONDS + 30
 
 
-@slow
 def test_f2_killed_in_rotation(house: House, seed: int, now: int) -> None:
     """Three workers; every few seconds one is killed and another begins."""
     story = invent(seed, 3 * CONVERSATIONS, now)
@@ -146,7 +144,6 @@ def test_f21_a_stuck_batch_moves_on(house: House, seed: int, now: int) -> None:
     assert_clean(figures)
 
 
-@slow
 @pytest.mark.parametrize(("place", "part"), [("tick.due", "ticks"), ("batch.counted", "metrics")])
 def test_f22_a_timer_or_a_sensor_raises(house: House, seed: int, now: int, place: str, part: str) -> None:
     """The worker lives on, and a metric says that it happened."""
@@ -164,7 +161,6 @@ def test_f22_a_timer_or_a_sensor_raises(house: House, seed: int, now: int, place
     assert worker.poll() is None
 
 
-@slow
 def test_f23_a_breach_while_nobody_works(house: House, seed: int, now: int) -> None:
     """Deadlines pass while no worker lives; two workers own the conversations in turn; each breach is told once."""
     figures = Figures("F23 breach while down", seed)

@@ -20,9 +20,9 @@ from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
 from schemas.topics import ADHERENCE, CLOCKS, CONVERSATION_STATE, SLA_EVENTS, TopicSpec
 from streams.lane.changelog import from_value
+from tests.faults.fault_story import Story
 from tests.faults.house import PATIENCE_SECONDS, House
 from tests.faults.plain_oracle import PlainClock, adherence_of, all_clocks
-from tests.faults.fault_story import Story
 from tests.second_opinion.plain_calendar import microseconds
 
 WINDOW_30D = 3

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from agents.account_agent import LEDGER_KEY, AccountAgent
 from agents.domain.account import Account
-from agents.domain.health_profile import DEFAULT_PROFILE, ComponentRule, HealthProfile, SignalRule
+from agents.domain.health_profile import ComponentRule, HealthProfile, SignalRule
 from agents.domain.instant import DAY_US, MINUTE_US
 from agents.domain.scoring import Scorer
+from agents.domain.signal_catalogue import DEFAULT_PROFILE
 from schemas.account_state import AccountLedger, AccountState, CellsState, decode_account_state
 from schemas.adherence import SCOPES, WINDOW_NAMES, AdherenceReport
 from schemas.health_score import Band, HealthScore
@@ -209,7 +210,8 @@ profiles = st.lists(
                 name=f"c{index}",
                 weight=weight,
                 signals=tuple(
-                    SignalRule(name="csat", label="x", weight=among, curve=((0, 0), (1, 100_00))) for among in signals
+                    SignalRule(name="csat", label="x", weight=among, normalise=((0, 0), (1, 100_00)))
+                    for among in signals
                 ),
             )
             for index, (weight, signals) in enumerate(drawn)
@@ -242,8 +244,8 @@ def test_parts_sum_to_the_score_and_the_score_is_the_weighted_mean(data: st.Data
 def test_a_band_is_left_only_beyond_the_hysteresis(scores: list[int]) -> None:
     scorer = Scorer(DEFAULT_PROFILE)
     rank = ("red", "amber", "green")
-    edges = (DEFAULT_PROFILE.amber_from, DEFAULT_PROFILE.green_from)
-    band: Band | None = None
+    edges = tuple(band.begins_at for band in DEFAULT_PROFILE.bands[1:])
+    band: str | None = None
     for score in scores:
         before, band = band, scorer.band(score, band)
         assert band is not None

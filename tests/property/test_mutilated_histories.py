@@ -14,7 +14,7 @@ from streams.connectors.helpdesks.hubspot_history import thread_history, ticket_
 from streams.connectors.helpdesks.intercom_history import conversation_history
 from streams.connectors.helpdesks.zendesk_history import ticket_history
 from streams.connectors.payload_reading import as_json, read_json
-from tests.senders.mutilation import mutilated
+from tests.payload_mutilations import mutilated
 from tests.senders.sender import NOW
 from tests.unit import test_hubspot_backfill, test_intercom_backfill
 from tests.unit.test_zendesk_backfill import tickets
@@ -38,7 +38,7 @@ def table(value: Any) -> dict[str, Any]:
 
 
 def broken(sample: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """The objects that a sample may become on its way; what is no JSON does not come through `provider_api`."""
+    """The objects that a sample may become on its way; what is no JSON does not come through `history_api`."""
     return mutilated([sample]).map(read_json).map(table)
 
 

@@ -3,13 +3,16 @@
 import pytest
 
 from agents.domain import contact_volume, overdue, satisfaction
-from agents.domain.health_profile import DEFAULT_PROFILE, MILLION, Curve
 from agents.domain.instant import DAY_US, HOUR_US
-from agents.domain.scoring import apportion, sub_score
+from agents.domain.normalisation import MILLION, Curve, sub_score
+from agents.domain.scoring import apportion
+from agents.domain.signal_catalogue import DEFAULT_PROFILE
 from schemas.account_state import AccountState, MetricState, OverdueClock, SurveyAnswer
 from tests.account_stories import START, csat
 
-CURVES: dict[str, Curve] = {rule.name: rule.curve for _, rule in DEFAULT_PROFILE.signals}
+CURVES: dict[str, Curve] = {
+    rule.name: rule.normalise for _, rule in DEFAULT_PROFILE.signals if isinstance(rule.normalise, tuple)
+}
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,11 @@ def test_the_three_modes_say_the_same() -> None:
     in_base64 = read_cloud(cloud_event(data=None, data_base64=encoded), {"content-type": STRUCTURED})
     assert binary == structured == in_base64
     assert batched == [*structured, *structured]
+    for plain in ({}, {"content-type": "application/json"}):  # the envelope itself says that it is one
+        assert read_cloud(cloud_event(), plain) == structured
+        assert read_cloud([cloud_event(), cloud_event()], plain) == batched
+    (refused,) = read_cloud(MESSAGE, {})
+    assert isinstance(refused, Refused)
 
 
 def test_the_envelope_fills_in_what_the_data_leaves_out() -> None:

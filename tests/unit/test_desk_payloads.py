@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from schemas.interaction import Interaction
+from schemas.signal import Signal
 from streams.connectors.connector_contract import ConnectorKind, Draft, Instance
 from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
 from streams.connectors.helpdesks.freshdesk_words import Change, changes_in
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.helpdesks.zammad_channel import ZAMMAD
-from tests.payload_table import assert_whole, mutilations, published_payload, reading_of, table_of
+from tests.payload_mutilations import assert_sound, mutilations
+from tests.payload_readings import published, reading_of, table_of
 from tests.senders.helpdesk_senders import FRESHDESK_CREATED, ZAMMAD_CALL
 
 PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
@@ -41,7 +43,7 @@ PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
 
 @pytest.mark.parametrize(("kind", "name", "lines"), PUBLISHED, ids=[name for _, name, _ in PUBLISHED])
 def test_published_payloads(kind: ConnectorKind, name: str, lines: list[str], shared: Path) -> None:
-    assert table_of(kind, published_payload(shared, name)) == lines
+    assert table_of(kind, published(shared, name)) == lines
 
 
 # Freshdesk
@@ -106,6 +108,16 @@ WHOSE = "other freshdesk:11 domain:acme.example"
                 "ticket_latest_public_comment": "Ann : <p>Try again</p>",
                 "event_performer_name": "Ann",
                 "event_performer_email": "ann@ours.example",
+            },
+            f"message agent(ann@ours.example) outbound {WHOSE} 'Try again'",
+        ),
+        (
+            {
+                "triggered_event": "{reply_sent:sent}",
+                "ticket_latest_public_comment": "Ann : <p>Try again</p>",
+                "requester_name": None,
+                "ticket_agent_name": "Ann",
+                "ticket_agent_email": "ann@ours.example",
             },
             f"message agent(ann@ours.example) outbound {WHOSE} 'Try again'",
         ),
@@ -187,7 +199,7 @@ def reply(**said: Any) -> dict[str, Any]:
             {"auto_response": True},
             "message agent(23423) outbound email freshdesk:452 domain:acme.example [auto_reply] 'Hi tom, still angry'",
         ),
-        ({"source": 6}, "ignored: survey_feedback"),
+        ({"source": 6}, "ignored: told_elsewhere"),
         ({"from_email": "(" * 900}, "message agent(23423) outbound email freshdesk:452 domain:acme.example"),
         ({"ticket_id": None}, "refused: malformed_payload"),
     ],
@@ -196,6 +208,28 @@ def test_replies_bare_and_as_app_events(said: dict[str, Any], line: str) -> None
     for payload in (reply(**said), {"event": "onConversationCreate", "data": {"conversation": reply(**said)}}):
         (told,) = table_of(FRESHDESK, payload)
         assert told.startswith(line)
+
+
+def test_what_names_a_ticket_may_be_a_rating_or_a_time_entry() -> None:
+    rating = {"id": 1, "ticket_id": 20, "user_id": 7, "ratings": {"default_question": -103}, "feedback": "<p>Slow</p>"}
+    (draft,) = reading_of(FRESHDESK, rating | {"created_at": "2026-03-02T09:00:00Z"})
+    assert isinstance(draft, Draft)
+    assert isinstance(draft.event, Signal)
+    assert (draft.event.value, draft.event.scale, draft.event.text) == (1.0, 7.0, "Slow")
+    assert (draft.event.conversation_id, draft.identities) == ("freshdesk:20", ("freshdesk_user:7",))
+    assert table_of(FRESHDESK, rating | {"ratings": {"default_question": 9}}) == ["refused: not_understood"]
+    spent = {"id": 1, "ticket_id": 20, "agent_id": 1, "time_spent": "02:10", "created_at": "2026-03-02T09:00:00Z"}
+    assert table_of(FRESHDESK, spent) == ["ignored: other_subject"]
+
+
+def test_a_deleted_reply_takes_itself_away_and_not_the_ticket() -> None:
+    def event_of(name: str) -> Any:
+        (draft,) = reading_of(FRESHDESK, {"event": name, "data": {"conversation": reply()}})
+        assert isinstance(draft, Draft)
+        return draft.event
+
+    written, gone = event_of("onConversationCreate"), event_of("onConversationDelete")
+    assert (gone.type, gone.id, gone.version) == ("deleted", written.id, 1)
 
 
 def test_a_ticket_as_it_is_and_as_it_changes() -> None:
@@ -223,6 +257,9 @@ def test_a_ticket_as_it_is_and_as_it_changes() -> None:
         f"assigned customer(129) {where} '320'",
         f"status_changed customer(129) {where} 'waiting_on_customer'",
     ]
+    nested = {"model_changes": {"status": [2, 3]}, "misc_changes": {}}
+    event = {"event": "onTicketUpdate", "data": {"ticket": ticket, "changes": nested, "actor": {"id": 320}}}
+    assert table_of(FRESHDESK, event) == [f"status_changed agent(320) {where} 'waiting_on_customer'"]
     assert table_of(FRESHDESK, {"event": "onContactUpdate", "data": {"contact": {"id": 2}}}) == [
         "ignored: other_subject"
     ]
@@ -274,6 +311,13 @@ def test_articles_and_states(ticket: dict[str, Any], article: dict[str, Any], li
     assert table_of(ZAMMAD, zammad(ticket, **article)) == lines
 
 
+def test_what_names_a_ticket_is_not_yet_an_article() -> None:
+    minutes = {"id": 7, "ticket_id": 50, "ticket_article_id": 88, "time_unit": "30.0", "type_id": 2, "created_by_id": 3}
+    assert table_of(ZAMMAD, minutes) == ["refused: malformed_payload"]
+    note = {"ticket_id": 50, "body": "Look into it", "type": "note", "internal": True}
+    assert table_of(ZAMMAD, note) == ["message agent internal other zammad:50 - 'Look into it'"]
+
+
 def test_an_update_without_an_article_tells_the_state_and_a_new_owner() -> None:
     ticket = ZAMMAD_CALL["ticket"] | {"last_owner_update_at": ZAMMAD_CALL["ticket"]["updated_at"], "state": "neu"}
     assert table_of(ZAMMAD, {"ticket": ticket, "article": {}}) == [
@@ -309,7 +353,7 @@ SAMPLES = [
 )
 def test_no_mutilation_raises_or_makes_half_an_event(kind: ConnectorKind, sample: Any) -> None:
     for body in mutilations(sample):
-        assert_whole(reading_of(kind, body))
+        assert_sound(reading_of(kind, body))
 
 
 def test_who_belongs_to_us_is_an_agent_by_configuration() -> None:

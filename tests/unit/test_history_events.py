@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from schemas.interaction import Interaction
-from streams.history.conversations import ColumnTrouble, History, content_digest, read_history
+from streams.history.conversations import History, content_digest, read_history
 from streams.history.import_mapping import ImportMapping
 from streams.history.rejected_rows import StrictStop
+from streams.history.row_source import ColumnTrouble
 from streams.policy_files.mapping_reader import parse_mapping
 from streams.policy_files.problem import Problems
 

@@ -9,8 +9,8 @@ import pytest
 from schemas.interaction import Interaction
 from streams.backfill import hubspot_source
 from streams.backfill.backfill_run import Backfill
+from streams.backfill.history_api import ApiRefused
 from streams.backfill.hubspot_source import HubSpotSource
-from streams.backfill.provider_api import ApiRefused
 from streams.connectors.connector_contract import Draft, Headers, Instance, WebhookRequest
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.history.history_sender import ImportFailed

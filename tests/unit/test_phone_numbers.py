@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
+from streams.connectors.phone_numbers import caller_of, e164, person_of, phone_identities, text_thread
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,12 @@ def test_who_has_no_number_is_called_as_written() -> None:
         None,
         None,
     )
+
+
+def test_who_hides_the_number_is_not_one_person() -> None:
+    hidden = ("anonymous", "Restricted", "+266696687", "  ", None)
+    assert [caller_of(written) for written in hidden] == [None] * len(hidden)
+    assert (caller_of("+1 415 555 0100"), caller_of("Careline")) == ("+14155550100", "Careline")
 
 
 def test_a_thread_has_its_channel_and_both_ends() -> None:

@@ -176,6 +176,10 @@ def test_the_sender_behind_a_group_and_behind_a_form() -> None:
         ({"Auto-Submitted": "auto-generated"}, "auto_generated"),
         ({"Precedence": "auto_reply"}, "auto_reply"),
         ({"X-Autoreply": "yes"}, "auto_reply"),
+        ({"Subject": "Automatic reply: Broken"}, "auto_reply"),
+        ({"Subject": "=?utf-8?q?R=C3=A9ponse_automatique?= : Broken"}, "auto_reply"),
+        ({"Subject": "Re: Automatic reply: Broken"}, None),
+        ({"Subject": "Out of office printer: broken"}, None),
         ({"X-Auto-Response-Suppress": "DR, OOF, AutoReply"}, "auto_generated"),
         ({"X-Auto-Response-Suppress": "DR, RN"}, None),
         ({"Return-Path": "<>"}, "auto_reply"),
@@ -235,7 +239,7 @@ Try again
         ("delivery-status", "failed", "bounce", "system"),
         ("delivery-status", "delayed", "delivery_notice", "system"),
         ("feedback-report", "", "complaint", "system"),
-        ("disposition-notification", "", "read_receipt", "customer"),
+        ("disposition-notification", "", "receipt", "customer"),
     ],
 )
 def test_a_report_belongs_to_the_conversation_that_it_is_about(kind: str, action: str, word: str, author: str) -> None:
@@ -269,3 +273,74 @@ def test_what_is_no_mail_is_refused_with_a_reason(name: str) -> None:
     assert isinstance(refused, Refused)
     assert refused.reason == ("not_understood" if name == "message.msg" else "malformed_payload")
     assert ".msg" in refused.detail if name == "message.msg" else "no mail" in refused.detail
+
+
+def test_old_and_broken_writings_of_a_header_are_understood() -> None:
+    """RFC 5322, A.6.3: blanks and comments between the parts of a date, an address and an id; a folded id."""
+    said = event(
+        mail(
+            sender="Ada <ada@acme(comment).  example>",
+            date="Mon, 2 Mar 2026 09(comment):   00  :  00 +0100",
+            message_id="<1234   @   local(blah)  .acme .example>",
+            References="<a-very-long-\n id@acme.example> <b@acme.example>",
+        )
+    )
+    assert (said.author.id, said.id) == ("ada@acme.example", "1234@local.acme.example")
+    assert said.conversation_id == "mailbox:a-very-long-id@acme.example"
+    assert said.occurred_at.isoformat() == "2026-03-02T08:00:00+00:00"
+
+
+def test_the_same_message_id_twice_is_one() -> None:
+    said = event(mail().replace("Subject:", "Message-ID: <m-1@acme.example>\nSubject:"))
+    assert said.id == "m-1@acme.example"
+
+
+def test_mails_without_an_id_are_told_apart_by_what_is_attached() -> None:
+    header = "From: ada@acme.example\nContent-Type: application/pdf; name="
+    ids = {event(f"{header}{name}\n\nx").id for name in ("bill.pdf", "order.pdf", "bill.pdf")}
+    assert len(ids) == 2
+
+
+def test_of_several_dates_the_first_that_is_one_counts() -> None:
+    said = event("Date: Tue, 7 Apr\n" + mail())
+    assert said.occurred_at.isoformat() == "2026-03-02T08:00:00+00:00"
+
+
+def test_a_mail_whose_header_says_only_what_it_contains_has_a_conversation() -> None:
+    said = event("Content-Type: text/html\n\n<p>It is broken")
+    assert (said.author.kind, said.author.id, said.text) == ("customer", None, "It is broken")
+    assert said.conversation_id == f"mailbox:{said.id}"
+
+
+@pytest.mark.parametrize("announced", ['multipart/mixed; boundary="another"', "multipart/mixed"])
+def test_parts_are_found_under_another_boundary_than_was_announced(announced: str) -> None:
+    body = "--b\nContent-Type: text/plain\n\nIt is broken\n\n--b\nContent-Type: image/png; name=x.png\n\nx\n--b--"
+    said = event(mail(body, Content_Type=announced))
+    assert (said.text, [attached.name for attached in said.attachments]) == ("It is broken", ["x.png"])
+
+
+def test_a_boundary_may_be_folded() -> None:
+    body = "--foo bar\nContent-Type: text/plain\n\nIt is broken\n--foo bar--"
+    assert event(mail(body, Content_Type='multipart/mixed; boundary="foo\n bar"')).text == "It is broken"
+
+
+def test_a_bounce_belongs_to_the_thread_of_the_mail_that_it_quotes() -> None:
+    quoted = (
+        "To: ada@acme.example\nReferences: <root@acme.example>\nMessage-ID: <m-9@ours.example>\nSubject: Re: Broken"
+    )
+    for header in (quoted, "\n".join(f"> {line}" for line in quoted.split("\n"))):
+        above = "Hi. This is the qmail-send program.\n\n--- Below this line is a copy of the message."
+        made = draft(
+            mail(f"{above}\n\n{header}\n\nTry again", sender="MAILER-DAEMON@mx.ours.example", Return_Path="<>")
+        )
+        said = made.event
+        assert isinstance(said, Interaction)
+        assert (said.author.kind, said.automated) == ("system", "bounce")
+        assert said.conversation_id == "mailbox:root@acme.example"
+        assert made.identities == ("domain:acme.example", "email:ada@acme.example")
+
+
+def test_a_mail_that_was_passed_on_without_a_word_keeps_its_text() -> None:
+    said = event(mail("---------- Forwarded message ----------\nFrom: Bob <bob@b.example>\nTo: x@y.example\n\nHelp me"))
+    assert said.text is not None
+    assert said.text.endswith("Help me")

@@ -9,7 +9,7 @@ import pytest
 from schemas.interaction import Interaction
 from streams.backfill.backfill_position import BackfillPosition, FilePositions, UnreadablePosition
 from streams.backfill.backfill_run import Stopped
-from streams.backfill.provider_api import ApiRefused
+from streams.backfill.history_api import ApiRefused
 from streams.backfill.zendesk_source import ZendeskSource
 from streams.history.history_sender import ImportFailed
 from tests.backfill_bench import SINCE, UNTIL, Scene

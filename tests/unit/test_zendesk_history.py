@@ -9,7 +9,7 @@ from schemas.signal import Signal
 from streams.connectors.connector_contract import Draft, Headers, Instance, WebhookRequest
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.zendesk_history import ticket_history
-from tests.senders.readings import Line, line_of
+from tests.payload_readings import Line, tuple_of
 from tests.senders.sender import NOW
 
 TICKET: dict[str, Any] = {
@@ -148,7 +148,7 @@ MERGED = 'This request was closed and merged into request #99 "It broke".'
 def test_what_else_audits_tell(events: list[dict[str, Any]], expected: Line) -> None:
     first = audit(0, 42, comment(42, "Broken"), OPENED)
     people = [{"id": 70, "role": "agent"}]
-    assert expected in [line_of(each) for each in told(first, audit(5, 70, *events), people=people)]
+    assert expected in [tuple_of(each) for each in told(first, audit(5, 70, *events), people=people)]
 
 
 def test_a_rating_knows_its_account() -> None:
@@ -160,7 +160,7 @@ def test_a_rating_knows_its_account() -> None:
 
 
 def test_of_a_ticket_without_audits_the_ticket_itself_tells() -> None:
-    assert [line_of(each) for each in told(status="deleted", description="Broken")] == [
+    assert [tuple_of(each) for each in told(status="deleted", description="Broken")] == [
         ("message", "desk:7", "customer:42", "public", "Broken"),
         ("status_changed", "desk:7", "system:None", "public", "deleted"),
     ]

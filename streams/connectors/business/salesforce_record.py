@@ -109,8 +109,9 @@ def records_in(message: Json) -> Iterator[SalesforceRecord | str]:
         yield from _changes(inside, header)
         return
     channel = text(message, "channel") or text(message, "data", "channel") or ""
-    if channel.startswith("/event/") or at(message, "event", "EventUuid") or at(message, "data", "event"):
-        yield "custom_event"
+    told = table(message, "event") or table(message, "data", "event")
+    if channel.startswith("/event/") or "EventUuid" in told or "replayId" in told:
+        yield "other_subject"
         return
     notified = list(tables(inside, "notifications")) or [table(inside, "Notification") or inside]
     for notification in notified:

@@ -48,7 +48,7 @@ def monthly_revenue(subscription_items: Iterable[Json], status: str | None) -> t
     total, currency, known = 0.0, "", False
     for item in subscription_items:
         price, plan = table(item, "price"), table(item, "plan")
-        recurring = table(price, "recurring") or plan
+        recurring = table(price, "recurring") or plan or price
         if word(recurring, "usage_type") == "metered":
             known = True
             continue

@@ -1,8 +1,9 @@
 """Freshdesk (id `freshdesk`): webhooks of automation rules, events of Freshworks apps, and objects of its API.
 
 `freshdesk_rules` reads the first kind; here are the others: `{"event": "onConversationCreate", "data": {...}}`, a bare
-ticket, a bare conversation (Freshdesk's name for one reply or note), and lists of them. Sources: Freshworks app SDK
-("Product events"), Freshdesk API v2. Freshdesk signs nothing: a token proves the sender (`shared_secrets`).
+ticket, a bare conversation (Freshdesk's name for one reply or note), a satisfaction rating, and lists of them. Sources:
+Freshworks app SDK ("Product events"), Freshdesk API v2. Freshdesk signs nothing: a token proves the sender
+(`shared_secrets`).
 """
 
 from datetime import datetime
@@ -19,18 +20,20 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.freshdesk_rules import RuleWebhook
-from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, attachments_of, html_text, identities_of
-from streams.connectors.helpdesks.freshdesk_words import REPLY_CHANNELS, STATUSES, change_of
-from streams.connectors.helpdesks.json_items import content_id, read_items
+from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, identities_of
+from streams.connectors.helpdesks.freshdesk_words import FACES, RATINGS, REPLY_CHANNELS, STATUSES, change_of
 from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
+from streams.connectors.message_content import attachments_of, html_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
+    content_id,
     flag,
     id_text,
     instant,
     items,
+    read_items,
     required,
     table,
     tables,
@@ -71,6 +74,10 @@ class FreshdeskPayloads:
         """An object without an envelope: what it is shows in its keys."""
         if "ticket_id" in item and {"incoming", "private", "body", "body_text"} & set(item):
             return [self._reply(drafter, item, {}, {})]
+        if isinstance(item.get("ratings"), dict):
+            return [_rating(drafter, item)]
+        if "time_spent" in item:
+            return [Ignored("other_subject")]
         if "triggered_event" in item or "ticket_id" in item:
             return RuleWebhook(drafter, self._statuses, item).read()
         if word(item, "event") or isinstance(item.get("data"), dict) or table(item, "contact"):
@@ -85,6 +92,7 @@ class FreshdeskPayloads:
         data = table(item, "data") or item
         ticket = FreshdeskTicket(drafter, self._statuses, said, table(data, "requester"))
         changes = table(said, "changes") or table(data, "changes")
+        changes = table(changes, "model_changes") or changes
         event = (word(item, "event") or "").replace("_", "")
         if changes or "update" in event:
             return self._updated(ticket, changes, item, table(data, "actor"))
@@ -117,10 +125,12 @@ class FreshdeskPayloads:
         source = id_text(reply, "source")
         event = (word(item, "event") or "").replace("_", "")
         if source == SURVEY_FEEDBACK:
-            return Ignored("survey_feedback")
-        event_id, kind = f"conversation:{made}", "message"
-        if "update" in event or "delete" in event:
-            event_id, kind = f"{event_id}:{content_id(item)}", "edited" if "update" in event else "deleted"
+            return Ignored("told_elsewhere")
+        event_id, kind, gone = f"conversation:{made}", "message", "delete" in event
+        if gone:
+            kind = "deleted"
+        elif "update" in event:
+            event_id, kind = f"{event_id}:edited:{content_id(reply)}", "edited"
         return drafter.interaction(
             event_id,
             kind,  # type: ignore[arg-type]  # one of three words
@@ -132,9 +142,31 @@ class FreshdeskPayloads:
             public=not private,
             automated=_automated(reply, author),
             text=text(reply, "body_text") or html_text(reply.get("body")),
-            attachments=attachments_of(reply),
+            attachments=attachments_of(reply, "attachments"),
+            version=int(gone),
             raw_reference=f"freshdesk:conversation:{made}",
         )
+
+
+def _rating(drafter: Drafter, rating: dict[str, Json]) -> Draft | Refused:
+    """A satisfaction rating as a survey signal; its main question is the one that every survey has."""
+    number = required(id_text(rating, "ticket_id"), "$.ticket_id")
+    answer = id_text(rating, "ratings", "default_question") or ""
+    if answer not in RATINGS:
+        return Refused("not_understood", f"the rating {answer[:40]!r} is not known")
+    rating_id = id_text(rating, "id") or content_id(rating)
+    return drafter.signal(
+        f"rating:{rating_id}",
+        "survey",
+        "csat",
+        RATINGS[answer],
+        instant(rating, "updated_at") or instant(rating, "created_at"),
+        identities=identities_of(drafter, None, None, id_text(rating, "user_id")),
+        conversation=number,
+        scale=FACES,
+        text=html_text(rating.get("feedback")),
+        raw_reference=f"freshdesk:rating:{rating_id}",
+    )
 
 
 def _other(item: dict[str, Json]) -> Ignored | Refused:
@@ -171,7 +203,7 @@ def _automated(reply: dict[str, Json], author: Author) -> str | None:
     if flag(reply, "auto_response"):
         return "auto_reply"
     by_rule = author.kind == "system" or id_text(reply, "automation_id") is not None
-    return "automation" if by_rule else None
+    return "trigger" if by_rule else None
 
 
 def _identities(drafter: Drafter, reply: dict[str, Json], author: Author) -> tuple[str, ...]:

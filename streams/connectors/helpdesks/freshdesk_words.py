@@ -61,6 +61,10 @@ OUTBOUND = frozenset({"10", "outbound email"})
 REPLY_CHANNELS = {"0": "email", "1": "email", "5": "social", "7": "social", "8": "email", "9": "phone"}
 """By the source of a conversation (of one reply or note)."""
 
+RATINGS = {"-103": 1.0, "-102": 2.0, "-101": 3.0, "100": 4.0, "101": 5.0, "102": 6.0, "103": 7.0}
+FACES = 7.0
+"""Answers to a satisfaction survey, from extremely unhappy to extremely happy; shorter surveys leave some out."""
+
 LONGEST_EVENT = 2_000
 """Characters of a `triggered_event` that are read; a rule that watches every field writes some hundred."""
 

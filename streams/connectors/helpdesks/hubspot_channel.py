@@ -22,20 +22,23 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.hubspot_messages import is_message, read_announcement, read_message, thread_of
-from streams.connectors.helpdesks.hubspot_records import STAGES, is_record, read_record, ticket_of
+from streams.connectors.helpdesks.hubspot_records import STAGES, as_record, is_record, read_record, ticket_of
 from streams.connectors.helpdesks.hubspot_signature import HubSpotSignature
-from streams.connectors.helpdesks.json_items import content_id, read_items, read_object
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
 from streams.connectors.payload_reading import (
     EPOCH,
     Json,
     Malformed,
+    content_id,
     flag,
     id_text,
     instant,
     items,
+    read_each,
+    read_items,
     required,
     table,
+    whole_object,
     word,
 )
 
@@ -81,6 +84,8 @@ class HubSpotPayloads:
             return [read_message(drafter, item)]
         if is_record(item):
             return read_record(drafter, self._statuses, item)
+        if (record := as_record(item)) is not None:
+            return read_record(drafter, self._statuses, record)
         if "latestMessageTimestamp" in item or "originalChannelId" in item:
             return [Ignored("without_effect")]  # a thread as it is: its history says what happened
         inside = next((table(item, key) for key in ("message", "messagesResponse") if table(item, key)), None)
@@ -88,7 +93,8 @@ class HubSpotPayloads:
         if inside is None and not isinstance(item.get("results"), list) and not listed:
             raise Malformed("Object contains no subscriptionType, message or record - at `$`")
         parts = listed if inside is None else [inside]
-        return [each for part in parts for each in read_object(part, lambda found: self._one(drafter, found))]
+        read = read_each(parts, whole_object(lambda found: self._one(drafter, found)))
+        return read or [Ignored("nothing_inside")]
 
 
 class ThinEvent:
@@ -132,12 +138,14 @@ class ThinEvent:
         if handler is not None:
             return handler()
         if self._subject in OTHER_SUBJECTS or self._what in {"propertychange", "creation", "deletion", "merge"}:
-            return [Ignored("account_not_said" if self._subject == "deal" else "other_subject")]
+            return [Ignored("nobody_named" if self._subject == "deal" else "other_subject")]
         return [Refused("not_understood", f"the subscription type {self._said[:80]!r} is not known")]
 
     def _interaction(self, kind: Any, conversation: str, author: Author | None = None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
         event = self._event
-        said = {"raw_reference": f"hubspot:event:{id_text(event, 'eventId')}", "event_id": self._id} | words
+        said = {"event_id": self._id} | words
+        if (told := id_text(event, "eventId")) is not None:
+            said = {"raw_reference": self._drafter.reference("event", told)} | said
         at = said.pop("at", None) or instant(event, "occurredAt")
         return self._drafter.interaction(said.pop("event_id"), kind, conversation, at, author or self._actor(), **said)
 

@@ -17,9 +17,8 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.hubspot_channel import RECEIVED, SENT, ThinEvent, milliseconds
 from streams.connectors.helpdesks.hubspot_messages import CHANNELS, read_message
 from streams.connectors.helpdesks.hubspot_records import SOURCES, STAGES, read_record
-from streams.connectors.helpdesks.json_items import read_object
 from streams.connectors.helpdesks.status_names import StatusNames
-from streams.connectors.payload_reading import Json, id_text, instant, table, tables, text, word
+from streams.connectors.payload_reading import Json, id_text, instant, read_one, table, tables, text, whole_object, word
 
 TRACKED = ("hs_pipeline_stage", "hs_ticket_priority", "hubspot_owner_id", "hubspot_team_id", RECEIVED, SENT)
 """Properties whose history tells the life of a ticket."""
@@ -48,7 +47,7 @@ def ticket_record_history(drafter: Drafter, ticket: Mapping[str, Json]) -> Readi
 
 
 def _told(drafter: Drafter, statuses: StatusNames, event: dict[str, Json]) -> Reading:
-    return read_object(event, lambda found: ThinEvent(drafter, statuses, found).read())
+    return read_one(event, whole_object(lambda found: ThinEvent(drafter, statuses, found).read()))
 
 
 def thread_history(drafter: Drafter, thread: Mapping[str, Json], messages: Iterable[Json]) -> Reading:
@@ -60,7 +59,7 @@ def thread_history(drafter: Drafter, thread: Mapping[str, Json], messages: Itera
     told: Told = []
     told += _told(drafter, statuses, _thin(thread, "conversation.creation"))
     for message in messages:
-        told += read_object(message, lambda found: [read_message(drafter, found, thread_id)])
+        told += read_one(message, whole_object(lambda found: [read_message(drafter, found, thread_id)]))
     agent: str | None = None
     for place, reading in enumerate(told):
         if isinstance(reading, Draft) and isinstance(reading.event, Interaction):
@@ -99,7 +98,7 @@ def _opening(drafter: Drafter, statuses: StatusNames, ticket: Mapping[str, Json]
     """What the customer wrote into a form; a ticket made of a mail or chat has its first message anyway."""
     if text(table(ticket, "properties"), "content") is None:
         return []
-    readings = read_object(dict(ticket), lambda found: read_record(drafter, statuses, found))
+    readings = read_one(dict(ticket), whole_object(lambda found: read_record(drafter, statuses, found)))
     return [each for each in readings if isinstance(each, Draft) and getattr(each.event, "type", None) == "message"]
 
 

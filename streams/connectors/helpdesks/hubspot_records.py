@@ -9,7 +9,7 @@ from schemas.interaction import Author, Status
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.status_names import StatusNames
-from streams.connectors.payload_reading import Json, id_text, instant, items, number, required, table, text, word
+from streams.connectors.payload_reading import Json, at, id_text, instant, items, number, required, table, text, word
 from streams.connectors.plain_text import looks_like_html, plain_text
 
 STAGES: dict[str, Status] = {
@@ -30,6 +30,9 @@ pipelines are numbers that only their owner can explain: the option `statuses`."
 SOURCES = {"chat": "chat", "email": "email", "form": "form", "phone": "phone", "whatsapp": "whatsapp"}
 """`source_type` of a ticket; with one of these a customer wrote it."""
 
+OLDER_IDS = ("objectId", "vid", "companyId", "company-id", "dealId")
+"""What the older APIs call the id of a record: of any kind, of a contact, a company, a deal."""
+
 OUTCOMES = {"closedwon": "deal_won", "closedlost": "deal_lost"}
 """A deal's stage, by the names that every account begins with."""
 
@@ -42,6 +45,19 @@ def ticket_of(provider_id: str) -> str:
 def is_record(item: dict[str, Json]) -> bool:
     """Whether an object is a record of the CRM."""
     return isinstance(item.get("properties"), dict) and "id" in item
+
+
+def as_record(item: dict[str, Json]) -> dict[str, Json] | None:
+    """The record in the older shape, which workflows still send: an id by its kind, properties with their histories.
+
+    Null where it is none.
+    """
+    record_id = next((found for key in OLDER_IDS if (found := id_text(item, key)) is not None), None)
+    said = table(item, "properties")
+    if record_id is None or not said:
+        return None
+    values = {name: at(told, "value") if isinstance(told, dict) else told for name, told in said.items()}
+    return {"id": record_id, "properties": values, "archived": item.get("isDeleted") is True}
 
 
 def read_record(drafter: Drafter, statuses: StatusNames, item: dict[str, Json]) -> Reading:
@@ -103,9 +119,9 @@ def _deal(drafter: Drafter, item: dict[str, Json], said: dict[str, Json]) -> Dra
     stage, companies = word(said, "dealstage") or "", _associated(item, "companies")
     outcome = OUTCOMES.get(stage)
     if outcome is None:
-        return Ignored("deal_undecided")
+        return Ignored("not_yet")
     if not companies:
-        return Ignored("account_not_said")
+        return Ignored("nobody_named")
     deal_id = required(id_text(item, "id"), "$.id")
     return drafter.signal(
         f"deal:{deal_id}:{stage}",

@@ -7,6 +7,8 @@ at the time of the event. Ticket numbers become conversations `<instance>:<numbe
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -27,9 +29,10 @@ from streams.connectors.helpdesks.zendesk_objects import ZendeskObjects, objects
 from streams.connectors.helpdesks.zendesk_payload import SYSTEM_USER, ZendeskEvent, id_text, score_of, word
 from streams.connectors.helpdesks.zendesk_ticket import ZendeskTicket
 from streams.connectors.helpdesks.zendesk_triggers import trigger_events
+from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import Json, Malformed, read_json, text
-from streams.connectors.signatures import ZendeskSignature
-from streams.connectors.token_proofs import ChosenProof, SharedToken
+from streams.connectors.shared_secrets import signed_or_shown
+from streams.connectors.signatures import raw_text
 
 PREFIX = "zen:event-type:"
 WITHOUT_EFFECT = frozenset(
@@ -89,11 +92,11 @@ class ZendeskEvents:
             return [Refused("malformed_payload", str(error))]
 
     def _read(self, payload: Json, request: WebhookRequest) -> Reading:
+        drafter = Drafter(self._instance, request, "other")
         payload = as_webhook(payload) or payload
         kind = text(payload, "type") or ""
         if kind.startswith(PREFIX):
-            return self._event(kind.removeprefix(PREFIX), payload, request)
-        drafter = Drafter(self._instance, request, "other")
+            return self._event(kind.removeprefix(PREFIX), payload, drafter)
         if is_messaging(payload):
             return messaging_events(payload, drafter)
         found = objects_in(payload)
@@ -104,12 +107,13 @@ class ZendeskEvents:
             raise Malformed("Object contains no event type and no ticket - at `$.type`")
         return told
 
-    def _event(self, event_type: str, payload: Json, request: WebhookRequest) -> Reading:
+    @staticmethod
+    def _event(event_type: str, payload: Json, drafter: Drafter) -> Reading:
         handler = _HANDLERS.get(event_type)
         if handler is None:
             return [_unhandled(event_type)]
         event = msgspec.convert(payload, ZendeskEvent)
-        return handler(ZendeskTicket(event, self._instance, request.received_at))
+        return handler(ZendeskTicket(event, drafter))
 
 
 def _unhandled(event_type: str) -> Ignored | Refused:
@@ -182,31 +186,31 @@ def _priority_changed(ticket: ZendeskTicket) -> Reading:
     priority = word(ticket.change.current) or word(ticket.detail.priority)
     if priority is None:
         return [Ignored("without_effect")]
-    return [ticket.changed("priority", priority, type="priority_changed", priority=priority)]
+    return [ticket.changed("priority_changed", "priority", priority, priority=priority)]
 
 
 def _agent_assigned(ticket: ZendeskTicket) -> Reading:
     agent = id_text(ticket.change.current)
-    return [ticket.changed("assignee_id", agent, type="assigned", agent=agent)]
+    return [ticket.changed("assigned", "assignee_id", agent, agent=agent)]
 
 
 def _group_assigned(ticket: ZendeskTicket) -> Reading:
     team = id_text(ticket.change.current)
-    return [ticket.changed("group_id", team, type="assigned", team=team)]
+    return [ticket.changed("assigned", "group_id", team, team=team)]
 
 
 def _tags_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.changed("tags", None, type="tagged")]
+    return [ticket.changed("tagged", "tags", None)]
 
 
 def _organization_changed(ticket: ZendeskTicket) -> Reading:
     current = id_text(ticket.change.current) or id_text(ticket.detail.organization_id)
-    return [ticket.changed("organization_id", current, type="account_changed")]
+    return [ticket.changed("account_changed", "organization_id", current)]
 
 
 def _requester_changed(ticket: ZendeskTicket) -> Reading:
     current = id_text(ticket.change.current) or id_text(ticket.detail.requester_id)
-    return [ticket.changed("requester_id", current, type="account_changed")]
+    return [ticket.changed("account_changed", "requester_id", current)]
 
 
 def _merged(ticket: ZendeskTicket) -> Reading:
@@ -217,7 +221,7 @@ def _merged(ticket: ZendeskTicket) -> Reading:
 
 
 def _spam(ticket: ZendeskTicket) -> Reading:
-    return [ticket.changed("status", "spam", type="status_changed", status="spam", source_status="spam")]
+    return [ticket.changed("status_changed", "status", "spam", status="spam", source_status="spam")]
 
 
 def _deleted(ticket: ZendeskTicket) -> Reading:
@@ -225,14 +229,14 @@ def _deleted(ticket: ZendeskTicket) -> Reading:
 
 
 def _made_private(ticket: ZendeskTicket) -> Reading:
-    return [ticket.edited("private", visibility="internal", **_comment_reference(ticket))]
+    return [ticket.edited("private", public=False, **_comment_reference(ticket))]
 
 
 def _redacted(ticket: ZendeskTicket) -> Reading:
     return [ticket.edited("redacted", **_comment_reference(ticket))]
 
 
-def _comment_reference(ticket: ZendeskTicket) -> dict[str, str]:
+def _comment_reference(ticket: ZendeskTicket) -> dict[str, Any]:
     comment = id_text((ticket.change.comment or {}).get("id"))
     return {"raw_reference": f"zendesk:comment:{comment}"} if comment else {}
 
@@ -268,21 +272,19 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
     "ticket.csat_received": _csat_received,
 }
 
+SIGNATURE = HmacScheme(
+    header="x-zendesk-webhook-signature",
+    written="base64",
+    timestamp_header="x-zendesk-webhook-signature-timestamp",
+    signed=lambda request, timestamp: raw_text(timestamp) + request.body,
+)
+"""Source: Zendesk developer documentation, "Verifying webhooks". The time is ISO 8601 (`2021-03-25T05:09:27Z`)."""
 KEY = "x-api-key"
 
 
 def _verifier(instance: Instance) -> Verifier:
     """Zendesk signs; the webhooks of messaging bring the key that is configured as a token."""
-    if not instance.tokens:
-        return ZendeskSignature(instance.secrets)
-    key = SharedToken(instance.tokens, header=KEY)
-    if not instance.secrets:
-        return key
-    return ChosenProof(
-        ZendeskSignature(instance.secrets),
-        key,
-        is_other=lambda request: request.headers.get(ZendeskSignature.SIGNATURE) is None,
-    )
+    return signed_or_shown(instance, partial(HmacVerifier, SIGNATURE), SIGNATURE.header, header=KEY)
 
 
 ZENDESK = ConnectorKind(

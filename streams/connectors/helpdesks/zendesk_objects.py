@@ -11,7 +11,6 @@ from typing import Any
 from schemas.interaction import Author, AuthorKind, InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
 from streams.connectors.helpdesks.zendesk_event_ids import (
     change_id,
     comment_id,
@@ -23,14 +22,15 @@ from streams.connectors.helpdesks.zendesk_event_ids import (
 )
 from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES, SYSTEM_USER, score_of
 from streams.connectors.helpdesks.zendesk_payload import id_text as someone
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     at,
     flag,
     id_text,
     instant,
     items,
+    read_each,
     required,
     table,
     tables,
@@ -104,13 +104,7 @@ class ZendeskObjects:
             "survey_response": self.survey,
             "ticket": self.ticket,
         }
-        told: Told = []
-        for kind, each in objects:
-            try:
-                told += readers[kind](each)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        return [told for kind, each in objects for told in read_each([each], readers[kind])]
 
     # the objects
 
@@ -272,7 +266,7 @@ class ZendeskObjects:
         """A comment; it names its ticket only where it is listed under one."""
         number = id_text(comment, "ticket_id") or self._linked
         if number is None:
-            return [Ignored("comment_without_its_ticket")]
+            return [Ignored("conversation_not_said")]
         return [self._message(number, comment, self._author(someone(at(comment, "author_id")), comment, None))]
 
     def _message(self, number: str, comment: dict[str, Any], author: Author, event_id: str | None = None) -> Draft:
@@ -297,7 +291,7 @@ class ZendeskObjects:
         number = required(id_text(rating, "ticket_id"), "$.satisfaction_rating.ticket_id")
         marks = score_of(at(rating, "score"))
         if marks is None:
-            return [Ignored("rating_not_given")]
+            return [Ignored("no_answer")]
         value, scale = marks
         requester = someone(at(rating, "requester_id"))
         moment = instant(rating, "updated_at") or instant(rating, "created_at")

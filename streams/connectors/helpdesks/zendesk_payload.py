@@ -104,7 +104,7 @@ class TicketDetail(Struct):
 
 
 class Change(Struct):
-    """What an event changed. `meta.sequence.id` is the same for all events of one action."""
+    """What an event changed."""
 
     current: Any = None
     previous: Any = None
@@ -112,7 +112,6 @@ class Change(Struct):
     message: dict[str, Any] | None = None
     actor: dict[str, Any] | None = None
     target_ticket_id: ZendeskId = None
-    meta: dict[str, Any] | None = None
     satisfaction_score: Any = None
 
 

@@ -8,6 +8,7 @@ does.
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -15,8 +16,9 @@ from schemas.interaction import Author
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Reading, WebhookRequest
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import written_text
+from streams.connectors.helpdesks.zendesk_event_ids import opening_id
 from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES
+from streams.connectors.message_content import written_text
 from streams.connectors.payload_reading import Json, instant
 
 INVOCATION = "x-zendesk-webhook-invocation-id"
@@ -73,6 +75,7 @@ MOMENTS = (
     "createdatwithtimestamp",
     "createdat",
 )
+CREATED = ("createdatwithtimestamp", "createdat")
 STAFF = frozenset({"agent", "admin", "administrator", "owner", "staff"})
 TELLING = (*COMMENT, *DESCRIPTION, *STATUS)
 """A body that has none of these says nothing about a ticket that it does not name."""
@@ -94,13 +97,17 @@ def trigger_events(payload: Json, request: WebhookRequest, drafter: Drafter) -> 
     event_id = f"invocation:{invocation}" if invocation else f"trigger:{_digest(request.body)}"
     told: list[Draft] = []
     author, text = said.author_and_text()
-    moment = next((found for name in MOMENTS if (found := instant(said.value(name)))), None)
+    moment = said.moment(MOMENTS)
     words = said.about_the_ticket()
     if text is not None:
         author = drafter.author(author.kind, author.id)
+        message_id, written_at = f"{event_id}:message", moment
+        if said.first(COMMENT) is None:
+            # A ticket's description is what it began with, whatever has set the trigger off and how often.
+            message_id, written_at = opening_id(ticket), said.moment(CREATED) or moment
         told.append(
             drafter.interaction(
-                f"{event_id}:message", "message", ticket, moment, author, text=text, public=said.public(), **words
+                message_id, "message", ticket, written_at, author, text=text, public=said.public(), **words
             )
         )
     original = (said.first(STATUS) or "").lower()
@@ -131,6 +138,10 @@ class _Placeholders:
             if isinstance(value, str) and value.strip() and not value.strip().startswith("{{"):
                 return value.strip()
         return None
+
+    def moment(self, names: Iterable[str]) -> datetime | None:
+        """The first of these that is an instant."""
+        return next((found for name in names if (found := instant(self.value(name)))), None)
 
     def ticket(self) -> str | None:
         """The number of the ticket: named, or in a link to it."""
@@ -176,7 +187,7 @@ class _Placeholders:
         organisation, requester = self.first(ORGANISATION), self.first(REQUESTER)
         address, tags = self.first(REQUESTER_ADDRESS), self.value("tags")
         found = [f"zendesk_org:{organisation}"] if organisation else []
-        found += identities_of_address(address) if address and "@" in address else ()
+        found += identities_of_address(address)
         found += [f"zendesk_user:{requester}"] if requester else []
         listed = tags if isinstance(tags, list) else str(tags or "").replace(",", " ").split()
         priority, kind = self.first(PRIORITY), self.first(KIND)

@@ -6,6 +6,7 @@ quoted history off.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
@@ -15,7 +16,7 @@ from streams.connectors.connector_contract import Draft, Instance, WebhookReques
 from streams.connectors.drafting import Drafter
 from streams.connectors.mail.mail_automation import BY_THE_MAIL_SYSTEM, automation_of
 from streams.connectors.mail.mail_fields import MailFields
-from streams.connectors.mail.mail_reading import Mail
+from streams.connectors.mail.mail_reading import LONGEST_BODY, Mail, quoted_header
 from streams.connectors.mail.written_text import LONGEST_TEXT, written_text
 
 CHANNEL = "email"
@@ -41,21 +42,34 @@ class MailDrafter:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
 
-    def draft(self, mail: Mail, request: WebhookRequest, *, fallback_id: str | None = None) -> Draft:
-        """The draft of a mail. `fallback_id` is what a provider calls it, for mails without a Message-ID."""
+    def draft(
+        self,
+        mail: Mail,
+        request: WebhookRequest,
+        *,
+        fallback_id: str | None = None,
+        accepted_at: datetime | None = None,
+    ) -> Draft:
+        """The draft of a mail.
+
+        `fallback_id` is what a provider calls it, for mails without a Message-ID; `accepted_at` is when it got it, for
+        those that no server has marked.
+        """
         fields = mail.fields
         automated = automation_of(mail, self._instance)
+        if automated in BY_THE_MAIL_SYSTEM and not list(mail.returned):
+            mail = replace(mail, returned=quoted_header(mail.body[:LONGEST_BODY]))
         recipients = fields.addresses("to", "cc", "delivered-to", "x-original-to", "resent-to")
         sender, vouched_for = self._sender(mail, recipients)
         author = self._author(sender, automated, vouched_for=vouched_for)
         event_id = message_id_of(fields) or fallback_id or content_digest(mail)
         subject = fields.text("subject")
-        text = mail.written or written_text(mail.body) or (subject or "").strip() or None
+        text = mail.written or written_text(mail.body[:LONGEST_BODY]) or (subject or "").strip() or None
         return Drafter(self._instance, request, CHANNEL).interaction(
             event_id,
             "message",
             self._conversation(mail, event_id, is_report=automated in BY_THE_MAIL_SYSTEM or bool(mail.report_type)),
-            written_at(fields, request.received_at),
+            written_at(fields, request.received_at, accepted_at),
             author,
             identities=self._identities(mail, author, recipients, vouched_for=vouched_for),
             public=not self._is_among_ourselves(author, recipients),
@@ -63,7 +77,7 @@ class MailDrafter:
             text=text[:LONGEST_TEXT] if text else None,
             attachments=mail.attachments,
             inbox=self._inbox(author, sender, recipients),
-            raw_reference=f"email:{event_id}",
+            raw_reference=f"email:message:{event_id}",
         )
 
     def _sender(self, mail: Mail, recipients: Sequence[str]) -> tuple[str | None, bool]:
@@ -109,9 +123,7 @@ class MailDrafter:
     ) -> tuple[str, ...]:
         """Who the customer is: the sender, or whom our people wrote to, or whom a bounce did not reach."""
         if author.kind == "customer":
-            if author.id is None:
-                return ()
-            return identities_of_address(author.id) if vouched_for else (f"unverified_email:{author.id}",)
+            return identities_of_address(author.id, vouched_for=vouched_for)
         others = recipients
         if author.kind == "system":
             others = (
@@ -120,7 +132,7 @@ class MailDrafter:
                 *mail.returned.addresses("to"),
             )
         customer = next((address for address in others if not self._is_ours(address)), None)
-        return identities_of_address(customer) if customer else ()
+        return identities_of_address(customer)
 
     def _conversation(self, mail: Mail, event_id: str, *, is_report: bool) -> str:
         """The root of its thread: the first mail that it refers to, else what a report is about, else itself."""
@@ -156,19 +168,20 @@ def sender_of(fields: MailFields) -> str | None:
 
 
 def message_id_of(fields: MailFields) -> str | None:
-    """The Message-ID; null where there is none, or several."""
-    said = fields.all("message-id")
+    """The Message-ID; null where there is none, or several that differ."""
+    said = set(fields.all("message-id"))
     found = fields.message_ids("message-id")
     return bounded_id(found[0]) if len(said) == 1 and found else None
 
 
-def written_at(fields: MailFields, received_at: datetime) -> datetime | None:
-    """When the mail was written: its Date where that can be, else the topmost `Received`; null where neither can.
+def written_at(fields: MailFields, received_at: datetime, accepted_at: datetime | None = None) -> datetime | None:
+    """When the mail was written: its Date where that can be, else when it was delivered; null where neither can.
 
     The topmost `Received` is written by the server that the mail was fetched from or handed over by, the only one
-    that is ours; those below it are the sender's word, as the Date is.
+    that is ours; those below it are the sender's word, as the Date is. Where it is missing, a provider's own time
+    stands for it.
     """
-    delivered = fields.received_at()
+    delivered = fields.received_at() or accepted_at
     if delivered is not None and not EARLIEST <= delivered <= received_at + AHEAD:
         delivered = None
     said = fields.moment("date")
@@ -188,7 +201,8 @@ def content_digest(mail: Mail) -> str:
     """The id of a mail that has none: the same content is the same mail."""
     fields = mail.fields
     said = [fields.raw(name) for name in ("date", "from", "to", "subject")]
-    return digest_of("\n".join([*said, mail.body]))
+    attached = [f"{one.name}:{one.media_type}:{one.size_bytes}" for one in mail.attachments]
+    return digest_of("\n".join([*said, mail.body, *attached]))
 
 
 def thread_digest(fields: MailFields) -> str | None:

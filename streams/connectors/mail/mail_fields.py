@@ -28,7 +28,10 @@ _BARE = re.compile(r"(?:\"[^\"\\]{1,64}\"|[^\s<>@,;:\"()\[\]]{1,64})@+(?:\[[^\]\
 _ZONE_WITH_COLON = re.compile(r"([+-]\d\d):(\d\d)\s*$")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _HALF_DAYS = re.compile(r"\b[ap]\.?m\b", re.IGNORECASE)
-_MESSAGE_ID = re.compile(r"<([^<>\s]{1,998})>")
+_AROUND_COLONS = re.compile(r"\s*:\s*")
+_AROUND_DOTS = re.compile(r"\s*([.@])\s*")
+_FOLD = re.compile(r"\r?\n[ \t]")
+_MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 _WORD = re.compile(r"[^\s<>,;]{3,998}")
 
 
@@ -42,7 +45,7 @@ class MailFields:
         for name, value in pairs:
             if len(self._fields) == MOST_FIELDS:
                 break
-            unfolded = value[:LONGEST_VALUE].replace("\r", "").replace("\n", " ").strip()
+            unfolded = _FOLD.sub(" ", value[:LONGEST_VALUE]).replace("\r", "").replace("\n", " ").strip()
             self._fields.append((name.strip().lower(), unfolded))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -83,8 +86,8 @@ class MailFields:
         return tuple(dict.fromkeys(found))
 
     def moment(self, name: str) -> datetime | None:
-        """The instant of a date field; null where it is none."""
-        return mail_date(self.raw(name))
+        """The instant of a date field, of several the topmost that is one; null where none is."""
+        return next((moment for value in self.all(name) if (moment := mail_date(value))), None)
 
     def received_at(self) -> datetime | None:
         """When the topmost `Received` was written: by the server that we fetched the mail from, or that sent it on."""
@@ -107,7 +110,7 @@ def _addresses_outside_of_names(value: str) -> list[str]:
     bare = _COMMENT.sub("", _QUOTED.sub(" ", value))
     found: list[str] = []
     for piece in re.split(r"[,;]", bare):
-        in_angles = [angled for angled in _IN_ANGLES.findall(piece) if "@" in angled]
+        in_angles = [_AROUND_DOTS.sub(r"\1", angled) for angled in _IN_ANGLES.findall(piece) if "@" in angled]
         for candidate in in_angles or [piece]:
             found += [tidy_address(match) for match in _BARE.findall(candidate)[-1 if in_angles else 0 :]]
     return [address for address in found if len(address) <= LONGEST_ADDRESS]
@@ -120,9 +123,18 @@ def tidy_address(address: str) -> str:
 
 
 def message_ids_in(value: str) -> list[str]:
-    """The message ids in a value. Without any brackets, words with an @ are taken for ids."""
-    found = _MESSAGE_ID.findall(value)
-    return found or [word for word in _WORD.findall(value) if "@" in word]
+    """The message ids in a value. Without any brackets, words with an @ are taken for ids.
+
+    A long id may have been folded in the middle, and an old one may have blanks and comments (RFC 5322, 4.5.4).
+    """
+    found = [said if " " not in said and "\t" not in said else _closed_up(said) for said in _MESSAGE_ID.findall(value)]
+    return [said for said in found if said] or [word for word in _WORD.findall(value) if "@" in word]
+
+
+def _closed_up(message_id: str) -> str:
+    """Without what may stand between its parts; empty where it is no id but words in brackets."""
+    said = "".join(_COMMENT.sub("", message_id).split())
+    return said if "@" in said else ""
 
 
 def received_date(value: str) -> datetime | None:
@@ -132,7 +144,7 @@ def received_date(value: str) -> datetime | None:
 
 def mail_date(value: str) -> datetime | None:
     """A date of RFC 5322, its obsolete forms, or ISO 8601; null where it is none. Without a zone it is UTC."""
-    said = _ZONE_WITH_COLON.sub(r"\1\2", _COMMENT.sub(" ", value[:200])).strip()
+    said = _ZONE_WITH_COLON.sub(r"\1\2", _AROUND_COLONS.sub(":", _COMMENT.sub(" ", value[:200]))).strip()
     try:
         if _ISO.match(said):
             moment = datetime.fromisoformat(value.strip())

@@ -1,8 +1,9 @@
 # ruff: noqa: RUF001 - words in Greek, Cyrillic and Turkish letters are meant
 """What mail programs write around a quotation, in the languages that they speak: pieces of regular expressions.
 
-`written_text` makes its rules of them. Collected from the programs' own phrases (Gmail, Apple Mail, Outlook,
-Thunderbird, Yahoo, mobile clients); each language needs one word in each table to be understood.
+`written_text` makes its rules of them, and `mail_automation` knows absence notes by them. Collected from the programs'
+own phrases (Gmail, Apple Mail, Outlook, Thunderbird, Yahoo, mobile clients); each language needs one word in each table
+to be understood.
 """
 
 BEFORE_THE_DATE = (
@@ -149,3 +150,24 @@ SENT_FROM_A_DEVICE = (
     "从我的",
     "發自我的",
 )
+
+AUTOMATIC_REPLY = (
+    "automatic (?:reply|response)",
+    "auto(?:mated)?[- ]?(?:reply|response)",
+    "out of (?:the )?office(?: auto-?reply)?",
+    "automatische antwort",
+    "abwesenheits(?:notiz|nachricht)",
+    "automatisch antwoord",
+    "réponse automatique",
+    "respuesta automática",
+    "resposta automática",
+    "risposta automatica",
+    "automatiskt? svar",
+    "autosvar",
+    "automatyczna odpowiedź",
+    "автоответ",
+    "автоматический ответ",
+    "自動応答",
+    "自动答复",
+)
+"""How the subjects of absence notes begin, before a colon."""

@@ -4,6 +4,7 @@ Here it is said which parts are its text, which are attached, and what a bounce 
 (RFC 8621, 4.1.4). Providers that take mails apart themselves make a `Mail` of what they send. `mail_draft` has it next.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from schemas.interaction import Attachment
@@ -15,11 +16,27 @@ from streams.connectors.plain_text import looks_like_html, plain_text
 OUTLOOK_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How an Outlook `.msg` begins: an OLE compound file."""
 
-OF_A_MAIL = frozenset({"from", "sender", "to", "date", "subject", "message-id", "received", "return-path"})
-"""A header with none of these is a part of a mail at best."""
+OF_A_MAIL = frozenset(
+    [
+        "content-type",
+        "date",
+        "from",
+        "message-id",
+        "mime-version",
+        "received",
+        "return-path",
+        "sender",
+        "subject",
+        "to",
+    ]
+)
+"""A header with none of these is none of a mail's."""
 
 REPORTS = ("delivery-status", "disposition-notification", "feedback-report")
 """What machines report in a part of its own: RFC 3464, RFC 8098, RFC 5965."""
+
+_QUOTED_ID = re.compile(r"^(?:> ?)?message-id:[ \t]*<", re.IGNORECASE | re.MULTILINE)
+_QUOTE_MARK = re.compile(r"^> ?", re.MULTILINE)
 
 LONGEST_BODY = 200_000
 """Characters of text that are kept before the quoted history is taken off."""
@@ -53,7 +70,9 @@ def read_message(raw: bytes) -> Mail | Refused:
         return Refused("not_understood", "an Outlook .msg file; export the message as .eml (RFC 5322) instead")
     tree = read_tree(raw)
     if not any(name in tree.fields for name in OF_A_MAIL) and not _is_report(tree):
-        return Refused("malformed_payload", "no mail: its header has no From, To, Date, Subject or Message-ID")
+        return Refused(
+            "malformed_payload", "no mail: its header has no From, To, Date, Subject, Message-ID or Content-Type"
+        )
     chosen = _Chosen()
     chosen.look_at(tree, "mixed", is_first=True)
     report_type = tree.parameters.get("report-type", "").lower()
@@ -66,6 +85,17 @@ def read_message(raw: bytes) -> Mail | Refused:
     for part in tree.walk():
         _take_report(mail, part)
     return mail
+
+
+def quoted_header(body: str) -> MailFields:
+    """The header of the mail that a bounce quotes in its text (qmail, Exim, Gmail, Exchange); else no fields."""
+    found = _QUOTED_ID.search(body)
+    if found is None:
+        return MailFields(())
+    begin = body.rfind("\n\n", 0, found.start()) + 2 if "\n\n" in body[: found.start()] else 0
+    end = body.find("\n\n", found.end())
+    block = body[begin : end if end >= 0 else len(body)]
+    return read_fields(_QUOTE_MARK.sub("", block).encode("utf-8", "replace"))
 
 
 def reported_in(fields: MailFields) -> str:

@@ -23,7 +23,7 @@ from streams.connectors.mail.mail_draft import MailDrafter
 from streams.connectors.mail.mail_fields import MailFields
 from streams.connectors.mail.mail_reading import Mail, read_message, reported_in
 from streams.connectors.mail.sns_signature import CONFIRMATIONS, TOPICS, TOPICS_MEANING, SnsSignature, greet_sns
-from streams.connectors.payload_reading import Json, id_text, items, read_json, table, tables, text, word
+from streams.connectors.payload_reading import Json, id_text, instant, items, read_json, table, tables, text, word
 
 SENDING_EVENTS = frozenset(
     {
@@ -69,18 +69,18 @@ class SesMails:
 
     def _one(self, payload: Json, request: WebhookRequest) -> Draft | Ignored | Refused:
         if text(payload, "Type") in CONFIRMATIONS:
-            return Ignored("subscription_confirmation")
+            return Ignored("connection")
         said = text(payload, "Message")
         if said is not None:
             inside = read_json(said.encode("utf-8", "replace"))
             if isinstance(inside, Refused) or not isinstance(inside, dict):
-                return Ignored("not_a_mail")
+                return Ignored("other_subject")
             payload = inside
         kind = word(payload, "notificationType") or word(payload, "eventType")
         if kind in SENDING_EVENTS:
-            return Ignored("delivery_event")
+            return Ignored("receipt")
         if kind == ABOUT_THE_SUBSCRIPTION:
-            return Ignored("subscription_confirmation")
+            return Ignored("connection")
         if kind not in {None, "received"}:
             return Refused("not_understood", f"the notification {kind[:80]!r} is not known")
         return self._mail(payload, request)
@@ -95,7 +95,9 @@ class SesMails:
             return read
         receipt = table(payload, "receipt")
         mail = replace(read, vouched_for=self._vouched_for(read, receipt))
-        return self._drafter.draft(mail, request, fallback_id=id_text(about, "messageId"))
+        return self._drafter.draft(
+            mail, request, fallback_id=id_text(about, "messageId"), accepted_at=instant(about, "timestamp")
+        )
 
     def _vouched_for(self, mail: Mail, receipt: Json) -> bool | None:
         said = [_passed(receipt, f"{method}Verdict") for method in ("dmarc", "spf", "dkim")]

@@ -61,7 +61,10 @@ def written_text(body: str) -> str:
 
 
 def _without_history(lines: list[str]) -> list[str]:
-    """The lines above and between the quotations."""
+    """The lines above and between the quotations. A mail that begins with another one is that: it was passed on."""
+    first = next((line[:LONGEST_LINE].strip() for line in lines if line.strip()), "")
+    if _HISTORY.fullmatch(first):
+        return lines
     kept: list[str] = []
     place = 0
     while place < len(lines):

@@ -5,11 +5,12 @@ Sources: Slack developer documentation, "Events API", "message event" with its s
 """
 
 import re
-from urllib.parse import parse_qsl
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
-from streams.connectors.payload_reading import Json, number, read_json, tables, text
+from streams.connectors.form_body import read_form_or_json
+from streams.connectors.message_content import attachments_of
+from streams.connectors.payload_reading import Json, at, read_json, tables, text
 
 BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
 """Subtypes of what somebody wrote; without a subtype it is a plain message."""
@@ -27,8 +28,6 @@ LINES_OF_SLACK = frozenset(
         "channel_canvas_updated",
         "channel_convert_to_private",
         "channel_convert_to_public",
-        "channel_join",
-        "channel_leave",
         "channel_name",
         "channel_posting_permissions",
         "channel_purpose",
@@ -39,8 +38,6 @@ LINES_OF_SLACK = frozenset(
         "file_comment",
         "file_mention",
         "group_archive",
-        "group_join",
-        "group_leave",
         "group_name",
         "group_purpose",
         "group_topic",
@@ -61,13 +58,20 @@ LINES_OF_SLACK = frozenset(
 )
 """Subtypes of what Slack itself says in a channel; `reply_broadcast` and `message_replied` repeat what was told."""
 
+COME_AND_GO = frozenset({"channel_join", "channel_leave", "group_join", "group_leave"})
+"""Subtypes that say who came into a channel and who left it."""
+
 OTHER_SUBJECTS = frozenset(
     {
+        "accounts",
         "app",
+        "apps",
         "assistant",
+        "bot",
         "call",
         "channel",
         "commands",
+        "desktop",
         "dnd",
         "email",
         "emoji",
@@ -75,26 +79,27 @@ OTHER_SUBJECTS = frozenset(
         "external",
         "file",
         "function",
-        "goodbye",
         "grid",
         "group",
-        "hello",
         "im",
         "invite",
         "link",
-        "member",
+        "manual",
         "message",
         "mpim",
         "pin",
         "pref",
         "presence",
         "reaction",
+        "reconnect",
         "resources",
         "scope",
+        "sh",
         "shared",
         "star",
         "subteam",
         "team",
+        "thread",
         "tokens",
         "user",
         "workflow",
@@ -120,11 +125,11 @@ INTERACTIVE = frozenset(
 )
 """Payloads of buttons, menus, shortcuts and modals."""
 
-OF_THE_CONNECTION = frozenset({"disconnect", "hello"})
+OF_THE_CONNECTION = frozenset({"disconnect", "goodbye", "hello"})
 """What Socket Mode says about itself."""
 
-MOST_BYTES = 2**53
-"""More than any file has; a JSON number is exact below it."""
+MOST_PIECES = 1_000
+"""Pieces of text that are read of one block; Slack allows a few thousand characters in it."""
 
 _FORM = re.compile(rb"[A-Za-z_]+=")
 """How a form begins, and no JSON."""
@@ -135,13 +140,11 @@ _ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 def read_body(request: WebhookRequest) -> Json | Refused:
     """The payload of a request: JSON, JSON inside a form, or the fields of a form."""
-    if not _FORM.match(request.body):
+    if not is_form(request):
         return read_json(request.body)
-    try:
-        fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    except UnicodeDecodeError as error:
-        return Refused("not_utf8", str(error))
-    return read_json(fields["payload"].encode("utf-8", "replace")) if "payload" in fields else fields
+    fields = read_form_or_json(request.body)
+    inside = text(fields, "payload")
+    return fields if inside is None else read_json(inside.encode("utf-8", "replace"))
 
 
 def is_form(request: WebhookRequest) -> bool:
@@ -150,22 +153,37 @@ def is_form(request: WebhookRequest) -> bool:
 
 
 def text_of(message: Json) -> str | None:
-    """What was written, in Slack's own markup, with its escapes undone."""
-    written = text(message, "text")
+    """What was written, in Slack's own markup, with its escapes undone.
+
+    Apps may say everything in blocks or attachments, and a person may pass on a message without a word.
+    """
+    written = text(message, "text") or _in_blocks(message) or _attached(message)
     for escaped, plain in _ESCAPED if written else ():
         written = written.replace(escaped, plain) if written else written
     return written
 
 
-def attachments_of(message: Json) -> tuple[Attachment, ...]:
-    """The files of a message."""
-    return tuple(_attachment(file) for file in tables(message, "files"))
+def _in_blocks(message: Json) -> str | None:
+    """The texts of a message's blocks, a line for each block; the style of a piece makes no difference."""
+    lines: list[str] = []
+    for block in tables(message, "blocks"):
+        pieces: list[str] = []
+        waiting = [block]
+        while waiting and len(pieces) < MOST_PIECES:
+            each = waiting.pop()
+            inside = [each.get(key) for key in ("text", "elements", "fields")]
+            pieces += [piece for piece in inside if isinstance(piece, str)]
+            within = [part for piece in inside for part in (piece if isinstance(piece, list) else [piece])]
+            waiting += [part for part in reversed(within) if isinstance(part, dict)]
+        lines.append("".join(pieces))
+    return "\n".join(line for line in lines if line.strip()) or None
 
 
-def _attachment(file: Json) -> Attachment:
-    size = number(file, "size")
-    return Attachment(
-        name=text(file, "name") or text(file, "title"),
-        media_type=text(file, "mimetype"),
-        size_bytes=int(size) if size is not None and 0 <= size < MOST_BYTES else None,
-    )
+def _attached(message: Json) -> str | None:
+    said = (text(each, "text") or text(each, "fallback") for each in tables(message, "attachments"))
+    return "\n".join(each for each in said if each) or None
+
+
+def files_of(message: Json) -> tuple[Attachment, ...]:
+    """The files of a message; until 2018 it had but one."""
+    return attachments_of(message, "files") or attachments_of({"files": [at(message, "file")]}, "files")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from email.message import Message
 from itertools import islice
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
+from streams.connectors.form_body import form_fields
 from streams.connectors.payload_reading import Json, id_text, read_json
 
 MOST_FIELDS = 500
@@ -21,6 +21,9 @@ DEEPEST_JSON = 3
 """Levels of objects that are looked into: form builders wrap the fields once or twice."""
 LONGEST_HEAD = 2_000
 """Bytes of a part's headers that are read; browsers write two hundred, and parameters are slow to take apart."""
+
+NAMES_OF_FIELDS = ("name", "label", "title", "question", "key")
+"""What form builders call the name of a listed field."""
 
 _BOUNDARY = re.compile(rb"--([^\r\n]{1,100}?)[ \t]{0,9}\r?\n")
 
@@ -45,7 +48,7 @@ def read_form(request: WebhookRequest) -> PostedForm | Refused:
             named = media_type.get_param("boundary")
             said = named.encode("ascii", "replace") if isinstance(named, str) and named else None
             return _of_multipart(body, said or (boundary.group(1) if boundary is not None else b""))
-        pairs = parse_qsl(body.decode().strip(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        pairs = form_fields(body)
     except UnicodeDecodeError as error:
         return Refused("not_utf8", str(error))
     except ValueError as error:
@@ -71,10 +74,18 @@ def _fields_of(content: dict[str, Json], depth: int) -> Iterator[tuple[str, str]
                 yield from _fields_of(value, depth - 1)
         elif isinstance(value, list):
             yield from ((name, text) for each in value if (text := id_text(each)) is not None)
+            yield from (field for each in value if isinstance(each, dict) for field in _named_field(each))
         elif isinstance(value, bool | float):
             yield name, str(value).lower()
         elif value is not None:
             yield name, str(value)
+
+
+def _named_field(field: dict[str, Json]) -> Iterator[tuple[str, str]]:
+    """A field that says its own name beside its value, as form builders list them."""
+    name = next((found for key in NAMES_OF_FIELDS if (found := id_text(field, key)) is not None), None)
+    if name is not None and "value" in field and not isinstance(field["value"], dict):
+        yield from _fields_of({name: field["value"]}, 1)
 
 
 def _of_multipart(body: bytes, boundary: bytes) -> PostedForm | Refused:
@@ -114,5 +125,8 @@ def _described(head: bytes) -> tuple[str | None, str | None, str | None]:
 def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:
-        found[name] = f"{found[name]}, {value}" if found.get(name) else value
+        if not found.get(name):
+            found[name] = value
+        elif value != found[name]:  # form builders say the same field twice, by itself and in a list
+            found[name] = f"{found[name]}, {value}"
     return found

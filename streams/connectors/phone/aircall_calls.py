@@ -14,7 +14,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, items, required, tables, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
+from streams.connectors.phone_numbers import caller_of, person_of, phone_identities, text_thread
 
 WITHOUT_EFFECT = frozenset(
     {
@@ -50,7 +50,7 @@ class AircallCall:
         # Whoever is a participant of a call that came in may only have been rung.
         self._agent = id_text(data, "user", "id") or (None if inbound else _first(people, "user", "id"))
         contact = id_text(data, "contact", "id")
-        self._customer = person_of(number) or contact
+        self._customer = caller_of(number) or contact
         self._identities = (*phone_identities(number), *((f"aircall_contact:{contact}",) if contact else ()))
         tags = (text(tag, "name") for tag in tables(data, "tags"))
         self._words: dict[str, Any] = {
@@ -161,7 +161,7 @@ def text_message(drafter: Drafter, data: Json, what: str, sent_at: datetime | No
     """What an event of a message means. A thread is two numbers on one channel, or a group."""
     if what not in {"sent", "received"}:
         known = what in {"status_updated", "updated"}
-        return Ignored("delivery_status") if known else Refused("not_understood", f"message.{what[:80]} is not known")
+        return Ignored("receipt") if known else Refused("not_understood", f"message.{what[:80]} is not known")
     message_id = required(id_text(data, "id"), "$.data.id")
     contact = id_text(data, "contact", "id")
     number = (
@@ -185,7 +185,6 @@ def text_message(drafter: Drafter, data: Json, what: str, sent_at: datetime | No
         text=text(data, "body") or text(data, "content") or text(data, "text"),
         attachments=(Attachment(),) * len([url for url in items(data, "media_url") if isinstance(url, str)]),
         inbox=id_text(data, "number", "id"),
-        raw_reference=message_id,
     )
 
 

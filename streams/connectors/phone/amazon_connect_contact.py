@@ -15,7 +15,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of, phone_identities
+from streams.connectors.phone_numbers import caller_of, phone_identities
 
 CHANNELS = {"voice": "phone", "chat": "chat", "email": "email"}
 LIVE = frozenset({"voice", "chat"})
@@ -73,7 +73,7 @@ class Contact:
         self._method = (word(said, "initiationmethod") or "inbound").partition("/")[0]
         self._inbound = self._method not in OURS and (self._method, self._channel) != ("api", "voice")
         self._conversation = id_text(said, "initialcontactid") or self._id
-        self._customer = person_of(text(_lowered(table(said, "customerendpoint")), "address"))
+        self._customer = caller_of(text(_lowered(table(said, "customerendpoint")), "address"))
         self._agent, self._queue = (_id_in(self._parts[part]) for part in ("agent", "queue"))
         self._call = PhoneCall(
             drafter,
@@ -90,14 +90,14 @@ class Contact:
         """What one step means."""
         happened = self._time_of(step) or self._sent_at
         if self._method in BESIDE:
-            return Ignored("beside")
+            return Ignored("without_effect")
         if step in WITHOUT_EFFECT or (step == "initiated" and self._method in GOES_ON):
             return Ignored("without_effect")
         if step == "disconnected" and id_text(self._parts[""], "nextcontactid"):
-            return Ignored("goes_on")
+            return Ignored("in_progress")
         if step == "completed":
             # Also what is written after the talk is written now; for who was talked to it was over before.
-            return Ignored("after_contact_work") if self._channel in LIVE else self._status("closed", step, happened)
+            return Ignored("without_effect") if self._channel in LIVE else self._status("closed", step, happened)
         does = (_LIVE if self._channel in LIVE else _ASSIGNED).get(step)
         if does is None:
             return Refused("not_understood", f"the event type {step[:80]!r} is not known")
@@ -124,7 +124,7 @@ class Contact:
         if self._channel != "email":
             return self._status("new", "initiated", at)
         if self._method == "flow":
-            return self._event("message", "initiated", at, Author("bot"), automated="flow")
+            return self._event("message", "initiated", at, Author("bot"), automated="trigger")
         author = self._drafter.author("customer", self._customer) if self._inbound else Author("agent", self._agent)
         return self._event("message", "initiated", at, author)
 

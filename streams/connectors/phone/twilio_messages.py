@@ -11,14 +11,25 @@ from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
-from streams.connectors.phone.twilio_calls import twilio_instant
 from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
 """By the scheme of an address (`whatsapp:+14155550100`); without one it is a text message."""
 
+OF_CUSTOMERS = frozenset({"chat_messenger", "gbm", "instagram", "messenger", "mms", "rcs", "sms", "viber", "whatsapp"})
+"""Schemes of addresses, and sources of messages in Conversations, that only customers have."""
+
 RECEIVED = frozenset({"received", "receiving"})
 NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
+UNSAID = {
+    "onconversation": "without_effect",
+    "ondelivery": "receipt",
+    "onmessage": "without_effect",
+    "onparticipant": "participant_changed",
+    "ontyping": "typing",
+    "onuser": "without_effect",
+}
+"""Beginnings of Conversations' events in which nobody writes, with the reason that is told."""
 MOST_MEDIA = 50
 """Attachments looked at. A message of Twilio's has ten at most."""
 
@@ -29,7 +40,7 @@ def message_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored:
     status = word(fields, "MessageStatus") or word(fields, "SmsStatus")
     written = "Body" in fields or (number(fields, "NumMedia") or 0) > 0
     if not (status in RECEIVED or (status is None and written)):
-        return Ignored("delivery_status") if status else Ignored("without_effect")
+        return Ignored("receipt") if status else Ignored("without_effect")
     return _from_customer(
         drafter,
         message_id,
@@ -47,7 +58,7 @@ def message_record(drafter: Drafter, record: Json) -> Draft | Ignored:
         return Ignored("not_delivered")
     message_id = required(id_text(record, "sid"), "$.sid")
     from_, to = text(record, "from"), text(record, "to")
-    happened = twilio_instant(record, "date_sent") or twilio_instant(record, "date_created")
+    happened = instant(record, "date_sent") or instant(record, "date_created")
     count = int(min(max(number(record, "num_media") or 0, 0), MOST_MEDIA))
     said: dict[str, Any] = {"at": happened, "text": text(record, "body"), "attachments": (Attachment(),) * count}
     direction = word(record, "direction") or "inbound"
@@ -85,19 +96,20 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     event = required(word(fields, "EventType"), "$.EventType")
     kind = {"onmessageadded": "message", "onmessageupdated": "edited", "onmessageremoved": "deleted"}.get(event)
     if kind is None:
-        known = event.startswith(("onconversation", "onparticipant", "ondelivery", "onuser", "ontyping", "onmessage"))
-        return Ignored("without_effect") if known else Refused("not_understood", f"the event {event[:80]!r} is unknown")
+        reason = next((reason for begin, reason in UNSAID.items() if event.startswith(begin)), None)
+        return Ignored(reason) if reason else Refused("not_understood", f"the event {event[:80]!r} is unknown")
     message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
     by = text(fields, "Author")
     number_of = e164(by)
-    if number_of or by is None:
-        author = drafter.author("customer", number_of or id_text(fields, "ParticipantSid"))
+    addressed = (by or "").partition(":")[0].strip().lower() in OF_CUSTOMERS or word(fields, "Source") in OF_CUSTOMERS
+    if number_of or addressed or by is None:
+        author = drafter.author("customer", person_of(by) or id_text(fields, "ParticipantSid"))
     else:
         author = Author("system" if by == "system" else "agent", by)
     when = text(fields, "DateUpdated") if kind == "edited" else text(fields, "DateRemoved")
-    happened = twilio_instant(when if kind != "message" else None) or twilio_instant(fields, "DateCreated")
+    happened = instant(when if kind != "message" else None) or instant(fields, "DateCreated")
     return drafter.interaction(
-        message_id if kind == "message" else f"{message_id}:{kind}:{when or ''}",
+        f"{message_id}:edited:{when or ''}" if kind == "edited" else message_id,
         kind,  # type: ignore[arg-type]  # one of three words
         conversation,
         happened,
@@ -106,8 +118,24 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
         channel=_channel(text(fields, "MessagingBinding.Address") or by or ""),
         text=text(fields, "Body") if kind != "deleted" else None,
         automated="system" if author.kind == "system" else None,
-        raw_reference=message_id,
+        version=int(kind == "deleted"),
+        raw_reference=drafter.reference("message", message_id),
     )
+
+
+def conversation_record(drafter: Drafter, record: Json) -> Draft | Ignored | Refused:
+    """A message of Twilio Conversations, or of Programmable Chat before it, as the API has it."""
+    by = text(record, "author") or text(record, "from")
+    fields = {
+        "EventType": "onMessageAdded",
+        "ConversationSid": id_text(record, "conversation_sid") or id_text(record, "channel_sid"),
+        "MessageSid": id_text(record, "sid"),
+        "Author": by,
+        "ParticipantSid": id_text(record, "participant_sid"),
+        "Body": text(record, "body"),
+        "DateCreated": text(record, "date_created"),
+    }
+    return conversation_webhook(drafter, fields)
 
 
 def _from_customer(drafter: Drafter, message_id: str, *, theirs: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
@@ -133,7 +161,6 @@ def _message(
         author,
         identities=phone_identities(theirs),
         channel=channel,
-        raw_reference=message_id,
         **words,
     )
 

@@ -10,7 +10,7 @@ from streams.connectors.connector_contract import Draft, Ignored, Reading, Refus
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, number, required, text, word
 from streams.connectors.phone_calls import PhoneCall
-from streams.connectors.phone_numbers import person_of
+from streams.connectors.phone_numbers import caller_of
 
 BEGUN = frozenset({"started", "ringing"})
 TAKEN = frozenset({"answered", "human", "machine"})
@@ -21,12 +21,6 @@ IN_BETWEEN = frozenset({"record", "transfer", "input", "payment", "hold", "unhol
 
 OWN_TELEPHONES = frozenset({"app", "sip", "vbc", "websocket"})
 """Endpoints that only the company's own people (or machines) have."""
-
-
-def vonage_instant(value: Json, *path: str) -> datetime | None:
-    """An instant; the Messages API wrote `2020-01-01 14:00:00 UTC` for years."""
-    written = text(value, *path)
-    return instant(written.strip().removesuffix(" UTC").replace(" +", "+") if written else at(value, *path))
 
 
 def call_event(drafter: Drafter, event: Json) -> Reading:
@@ -44,7 +38,7 @@ def call_event(drafter: Drafter, event: Json) -> Reading:
     menu = flag(drafter.instance.options.get("menu")) and word(event, "direction") == "inbound"
     if menu and status in TAKEN:
         return [Ignored("in_progress")]
-    return [_step(call, status, vonage_instant(event, "timestamp"))]
+    return [_step(call, status, instant(event, "timestamp"))]
 
 
 def _step(call: PhoneCall, status: str, happened: datetime | None) -> Draft | Refused:
@@ -79,7 +73,7 @@ def _call(drafter: Drafter, event: Json, leg: str) -> PhoneCall:
         drafter,
         leg,
         inbound=inbound != own,
-        customer=person_of(_address(event, ours)[0] if own else address),
+        customer=caller_of(_address(event, ours)[0] if own else address),
         agent=address if own else text(event, f"{ours}_user") or None,
         conversation=id_text(event, "conversation_uuid"),
     )

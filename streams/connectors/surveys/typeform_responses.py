@@ -50,10 +50,12 @@ COMPLETED = frozenset({"form_response"})
 UNFINISHED = frozenset({"form_response_partial", "partial", "started"})
 """Words of a webhook's `event_type` and of the API's `response_type`: somebody may still go on."""
 
-SCALES = frozenset({"opinion_scale", "rating", "nps"})
+SCALES = frozenset({"nps", "opinion_scale", "rating"})
 """Fields whose number is a mark; any other number is a count, a price or an age."""
 
-REMARKS = frozenset({"long_text", "short_text"})
+LONG_REMARKS = frozenset({"long_text", "textarea"})
+REMARKS = LONG_REMARKS | {"short_text", "textfield"}
+"""Fields for words, under their names of today and of 2016."""
 
 ACCOUNT_FIELDS = ("account", "account_id", "company_id", "customer_code", "org_id", "workspace_id")
 USER_FIELDS = ("user_id", "userid", "customer_id", "contact_id")
@@ -88,25 +90,26 @@ class TypeformResponses:
         return read_one(payload, partial(self._read, drafter=drafter))
 
     def _read(self, payload: Json, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]:
+        payload = table(payload, "raw_webhook_event") or payload  # as Pipedream hands it on
         event = word(payload, "event_type")
         if event in UNFINISHED:
-            yield Ignored("unfinished_response")
+            yield Ignored("not_yet")
         elif event is not None and event not in COMPLETED:
             yield Refused("not_understood", f"the event type {event[:80]!r} is not known")
         elif "form_response" in table(payload):
             yield from self._response(table(payload, "form_response"), drafter)
         elif isinstance(table(payload).get("items"), list) and "page_count" in payload:
             responses = items(payload, "items")
-            yield from read_each(responses, partial(self._response, drafter=drafter)) or [Ignored("empty_page")]
+            yield from read_each(responses, partial(self._response, drafter=drafter)) or [Ignored("nothing_inside")]
         elif isinstance(table(payload).get("fields"), list) and "answers" not in payload:
-            yield Ignored("form_definition")
+            yield Ignored("other_subject")
         else:
             yield from self._response(table(payload), drafter)
 
     def _response(self, response: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
         token = required(id_text(response, "token") or id_text(response, "response_id"), "$.form_response.token")
         if word(response, "response_type") in UNFINISHED:
-            yield Ignored("unfinished_response")
+            yield Ignored("not_yet")
             return
         answers = list(tables(response, "answers"))
         people = _identities(table(response, "hidden"), answers)
@@ -146,7 +149,7 @@ class TypeformResponses:
     def _marks(self, response: Json, answers: list[Json]) -> Iterator[tuple[int, SurveyKind, float, float]]:
         questions = _questions(response)
         for index, answer in enumerate(answers):
-            names, field = _names(answer), word(answer, "field", "type")
+            names, field = _names(answer), _kind_of_field(table(answer, "field"))
             question = next((questions[name] for name in names if name in questions), Question())
             kind = next((self._kinds[name] for name in names if name in self._kinds), None)
             if kind is None and field in SCALES:
@@ -170,10 +173,15 @@ def _questions(response: Json) -> dict[str, Question]:
         steps, starts_at_one = number(properties, "steps"), flag(properties, "start_at_one")
         whole = int(steps) if steps is not None else None
         # Ratings are stars and begin at one; an opinion scale says where it begins, and at 0 if it does not.
-        from_zero = word(field, "type") == "opinion_scale" and starts_at_one is not True
+        from_zero = _kind_of_field(field) == "opinion_scale" and starts_at_one is not True
         question = Question(text(field, "title"), whole, from_zero)
         found |= {name: question for key in ("id", "ref") if (name := id_text(field, key)) is not None}
     return found
+
+
+def _kind_of_field(field: Json) -> str:
+    """What kind of question it is; the first webhooks wrote `opinion-scale`."""
+    return (word(field, "type") or "").replace("-", "_")
 
 
 def _names(answer: Json) -> list[str]:
@@ -187,10 +195,10 @@ def _field_id(answer: Json) -> str | None:
 def _remark(answer: Json) -> str | None:
     """What somebody wrote in their own words: long texts, and short ones that are more than a name."""
     said = text(answer, "text")
-    if said is None or word(answer, "field", "type") not in REMARKS:
+    kind = _kind_of_field(table(answer, "field"))
+    if said is None or kind not in REMARKS:
         return None
-    is_long = word(answer, "field", "type") == "long_text"
-    return said if is_long or len(said.split()) > _MOST_WORDS_OF_A_NAME else None
+    return said if kind in LONG_REMARKS or len(said.split()) > _MOST_WORDS_OF_A_NAME else None
 
 
 _MOST_WORDS_OF_A_NAME = 4
@@ -205,9 +213,9 @@ def _identities(hidden: dict[str, Json], answers: list[Json]) -> tuple[str, ...]
     typed = next((found for answer in answers if (found := text(answer, "email"))), None)
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(address) if address else ()),
+        *identities_of_address(address),
         *([f"user:{user}"] if user else []),
-        *([f"unverified_email:{typed.strip().lower()}"] if typed else []),
+        *identities_of_address(typed, vouched_for=False),
     )
 
 

@@ -1,0 +1,237 @@
+"""The health of one account out of observations: which profile applies, the score, its parts, and what to do next.
+
+A pure function of the observations and of an instant; only the band remembers what it was before.
+`agents.domain.health_story` follows an account through time with it, `streams.health_files` and `streams.backtest`
+ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for the account agent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from agents.domain.health_condition import Fact, matches, shown
+from agents.domain.health_profile import HealthFile, HealthProfile, Limit
+from agents.domain.instant import Instant
+from agents.domain.normalisation import MILLION
+from agents.domain.scoring import Scorer
+from agents.domain.signal_reading import Observation, Reading, in_order, read
+
+Observations = Mapping[str, Sequence[Observation]]
+"""What was observed of an account, by signal, each in order (`ordered`)."""
+
+Change = Literal["initial", "changed", "band_changed", "unchanged"]
+
+_HUNDREDTH = MILLION // 100
+
+
+class Override(NamedTuple):
+    """A person's own score (hundredths) in place of the computed one, with a reason, until it expires."""
+
+    score: int
+    because: str
+    until: Instant | None = None
+
+
+class Account(NamedTuple):
+    """Who is scored. `fields` are `account` (its id), `tier`, `segment` and `contract`, as far as they are known."""
+
+    id: str
+    fields: Mapping[str, str | None]
+
+
+class Part(NamedTuple):
+    """What one signal adds to the score, or what a `cap`, a `floor` or an `override` takes from it and gives to it.
+
+    Sub-score and points are hundredths, the weight is in ten-thousandths of all weights.
+    """
+
+    component: str
+    signal: str | None
+    value: int | str | None
+    sub_score: int | None
+    weight: int
+    points: int
+    observed_at: Instant | None = None
+    because: str | None = None
+
+
+class NextAction(NamedTuple):
+    """A play that fits, and why."""
+
+    id: str
+    action: str
+    owner: str | None
+    reason: str
+
+
+class Verdict(NamedTuple):
+    """The health of an account at an instant. The points of all parts sum to the score, which is in hundredths."""
+
+    account: str
+    as_of: Instant
+    profile: str | None
+    score: int | None = None
+    band: str | None = None
+    band_since: Instant | None = None
+    coverage: int = 0
+    parts: tuple[Part, ...] = ()
+    plays: tuple[NextAction, ...] = ()
+    change: Change = "initial"
+    previous: "Verdict | None" = None
+
+    def points_of(self, part: Part) -> int:
+        """What a part like this one adds here; 0 where there is none."""
+        key = (part.component, part.signal)
+        return sum(own.points for own in self.parts if (own.component, own.signal) == key)
+
+
+def ordered(observed: Mapping[str, Iterable[Observation]]) -> Observations:
+    """Observations in order, whatever the order in which they came."""
+    return {signal: in_order(found) for signal, found in observed.items()}
+
+
+class HealthBook:
+    """A profile file ready for use."""
+
+    def __init__(self, file: HealthFile) -> None:
+        self.file = file
+        self._scorers = [Scorer(profile) for profile in file.profiles]
+        asked = {key for limit in _limits(file.profiles) for key in limit.when.asks_for()}
+        asked |= {key for play in file.plays for key in play.when.asks_for()}
+        self._asked = [file.signals[key] for key in sorted(asked & file.signals.keys())]
+
+    def scorer_for(self, account: Account) -> Scorer | None:
+        """The first profile whose condition holds, ready for use."""
+        for scorer in self._scorers:
+            if matches(scorer.profile.when, account.fields):
+                return scorer
+        return None
+
+    def judge(
+        self,
+        account: Account,
+        observed: Observations,
+        as_of: Instant,
+        before: Verdict | None = None,
+        override: Override | None = None,
+    ) -> Verdict:
+        """The health of an account at an instant, and how it differs from the verdict before."""
+        scorer = self.scorer_for(account)
+        if scorer is None:
+            return Verdict(account.id, as_of, None, previous=before, change=_change(None, None, before, 0))
+        readings = readings_of(scorer, observed, as_of)
+        parts, coverage = parts_of(scorer, readings)
+        facts = self._facts(account, observed, readings, as_of)
+        score = sum(part.points for part in parts) if coverage else None
+        profile = scorer.profile
+        for part in _adjustments(score, profile, facts, as_of, override):
+            parts.append(part)
+            score = (score or 0) + part.points
+        since = before.band_since if before is not None else None
+        band, band_since = scorer.settled_band(score, before.band if before is not None else None, since, as_of)
+        facts |= {"score": None if score is None else score * _HUNDREDTH, "band": band, "profile": profile.name}
+        facts["coverage"] = coverage * 100
+        return Verdict(
+            account=account.id,
+            as_of=as_of,
+            profile=profile.name,
+            score=score,
+            band=band,
+            band_since=band_since,
+            coverage=coverage,
+            parts=tuple(parts),
+            plays=tuple(self._plays(facts)),
+            change=_change(score, band, before, profile.publish_step),
+            previous=before,
+        )
+
+    def _facts(
+        self, account: Account, observed: Observations, readings: Mapping[str, Reading], as_of: Instant
+    ) -> dict[str, Fact]:
+        """What conditions may ask: the fields of the account, and the values of signals."""
+        facts: dict[str, Fact] = dict(account.fields)
+        for rule in self._asked:
+            reading = readings.get(rule.name) or read(rule, observed.get(rule.name, ()), as_of)
+            facts[rule.name] = 0 if reading.value is None and rule.counts else reading.value
+        for name, reading in readings.items():
+            facts.setdefault(name, reading.value)
+        return facts
+
+    def _plays(self, facts: Mapping[str, Fact]) -> Iterator[NextAction]:
+        taken = set()
+        for play in self.file.plays:
+            if play.id not in taken and play.when.holds(facts):
+                taken.add(play.id)
+                action = play.action
+                for key, fact in facts.items():
+                    action = action.replace(f"{{{key}}}", shown(fact))
+                yield NextAction(play.id, action, play.owner, play.when.why(facts))
+
+
+def readings_of(scorer: Scorer, observed: Observations, as_of: Instant) -> dict[str, Reading]:
+    """What is known of every signal of a profile, in its order."""
+    return {rule.name: read(rule, observed.get(rule.name, ()), as_of) for _, rule in scorer.signals}
+
+
+def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part], int]:
+    """What every signal adds, in the order of the profile, and the coverage in ten-thousandths.
+
+    Where nothing is known, nothing is added, and the coverage is 0; it is never 0 where anything is known.
+    """
+    known = [readings[rule.name] for _, rule in scorer.signals]
+    subs = [reading.sub_score for reading in known]
+    freshness = [reading.freshness for reading in known]
+    if not any(freshness):
+        return [], 0
+    coverage = max(1, scorer.shares(subs, freshness).coverage)
+    filled, weighing = scorer.filled(subs, freshness)
+    points, shares = scorer.points(filled, weighing), scorer.shares(filled, weighing).published
+    parts = [
+        Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at)
+        for (component, rule), reading, sub, share, part in zip(
+            scorer.signals, known, filled, shares, points, strict=True
+        )
+    ]
+    return parts, coverage
+
+
+def _limits(profiles: Sequence[HealthProfile]) -> Iterator[Limit]:
+    for profile in profiles:
+        yield from (*profile.caps, *profile.floors)
+
+
+def _adjustments(
+    score: int | None, profile: HealthProfile, facts: Mapping[str, Fact], as_of: Instant, override: Override | None
+) -> Iterator[Part]:
+    """What holds the score up or down: the highest floor, then the lowest cap, or else a person's word alone."""
+    if override is not None and (override.until is None or as_of < override.until):
+        yield _adjustment("override", override.score, override.because, override.score - (score or 0))
+        return
+    if score is None:
+        return
+    floors = [limit for limit in profile.floors if _applies(limit, facts, as_of)]
+    floor = max(floors, key=lambda limit: limit.bound, default=None)
+    if floor is not None and floor.bound > score:
+        yield _adjustment("floor", floor.bound, floor.because, floor.bound - score)
+        score = floor.bound
+    caps = [limit for limit in profile.caps if _applies(limit, facts, as_of)]
+    cap = min(caps, key=lambda limit: limit.bound, default=None)
+    if cap is not None and cap.bound < score:
+        yield _adjustment("cap", cap.bound, cap.because, cap.bound - score)
+
+
+def _adjustment(kind: str, bound: int, because: str, points: int) -> Part:
+    return Part(kind, None, bound * _HUNDREDTH, None, 0, points, because=because)
+
+
+def _applies(limit: Limit, facts: Mapping[str, Fact], as_of: Instant) -> bool:
+    return (limit.until is None or as_of < limit.until) and limit.when.holds(facts)
+
+
+def _change(score: int | None, band: str | None, before: Verdict | None, step: int) -> Change:
+    if before is None:
+        return "initial"
+    if band != before.band:
+        return "band_changed"
+    if score is None or before.score is None:
+        return "unchanged" if score == before.score else "changed"
+    return "changed" if abs(score - before.score) >= step else "unchanged"

@@ -1,0 +1,246 @@
+"""The file of profile tests from YAML to cases that can be run (`docs/health.md`).
+
+`health_cases` runs them. Every mistake of the test file and of the profile file that it names is told at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agents.domain.health_profile import HealthFile, SignalRule
+from agents.domain.health_verdict import Account, Override
+from agents.domain.instant import Instant, from_datetime
+from agents.domain.normalisation import Tiers
+from agents.domain.signal_reading import Observation
+from streams.health_files.exact_numbers import millionths_in, score_of, value_of
+from streams.health_files.profile_reader import read_profile_file, read_profile_node
+from streams.policy_files.case_reader import as_written
+from streams.policy_files.event_reader import account_of
+from streams.policy_files.fields import (
+    choice_of,
+    fields_of,
+    has_value,
+    instant_of,
+    items_of,
+    number_of,
+    required,
+    word_of,
+    words_of,
+)
+from streams.policy_files.located_yaml import Items, Node, Table, Text, parse_yaml, read_file
+from streams.policy_files.problem import Problems, did_you_mean
+
+_FILE_KEYS = ("profiles", "inline", "tests")
+_CASE_KEYS = ("name", "account", "signals", "override", "now", "expect")
+_EXPECTED = ("score", "band", "coverage", "profile", "change", "contributions", "plays", "changes")
+_CHANGE_KEYS = ("at", "change", "score", "band")
+_CHANGES = ("initial", "changed", "band_changed", "unchanged")
+_NULLABLE = ("score", "band", "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCase:
+    """One test: what was observed of whom, until when, and what should have come of it.
+
+    `expected` has the keys of a verdict as the commands print it, `changes` those of the story; `written` is the entry
+    as it stands in the file.
+    """
+
+    file: str
+    name: str
+    profiles: HealthFile
+    account: Account
+    observed: Mapping[str, list[Observation]]
+    now: Instant
+    override: Override | None = None
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    written: Any = None
+
+
+def read_health_cases(path: Path) -> tuple[list[HealthCase], list[Problems]]:
+    """The cases of a test file, and the problems of all files that were read for it. With errors there are no cases."""
+    problems = Problems(str(path))
+    reader = _CaseFile(problems, path.parent)
+    text = read_file(path, problems)
+    root = parse_yaml(text, problems) if text is not None else None
+    cases = reader.read(root) if root is not None else []
+    everything = [problems, *reader.others]
+    return ([] if any(found.errors for found in everything) else cases), everything
+
+
+class _CaseFile:
+    """One test file. `others` are the problems of the profile file that it names."""
+
+    def __init__(self, problems: Problems, folder: Path) -> None:
+        self._problems = problems
+        self._folder = folder
+        self.others: list[Problems] = []
+
+    def read(self, root: Node) -> list[HealthCase]:
+        fields = fields_of(root, _FILE_KEYS, "a file of profile tests", self._problems)
+        profiles = self._profiles(fields, root)
+        if not required(fields, root, ("tests",), "a file of profile tests", self._problems):
+            return []
+        items = items_of(fields["tests"], "tests", self._problems)
+        if profiles is None:  # what the tests speak of is not known
+            return []
+        return [_CaseReader(profiles, self._problems).read(item, number) for number, item in enumerate(items, start=1)]
+
+    def _profiles(self, fields: Mapping[str, Node], root: Node) -> HealthFile | None:
+        if ("profiles" in fields) == ("inline" in fields):
+            both = "has both 'profiles' and 'inline'" if fields.get("inline") else "has no 'profiles'"
+            way_out = "name a profile file under `profiles:`, or write one under `inline:`"
+            if isinstance(root, Table):
+                self._problems.error(root.place, f"a file of profile tests {both}", way_out)
+            return None
+        if "inline" in fields:
+            return read_profile_node(fields["inline"], self._problems)
+        word = word_of(fields["profiles"], "profiles", self._problems)
+        if word is None:
+            return None
+        path = self._folder / word.text
+        if not path.is_file():
+            message = f"there is no profile file {word.text!r}"
+            self._problems.error(word.place, message, "the path is relative to this file")
+            return None
+        self.others.append(Problems(str(path)))
+        return read_profile_file(path, self.others[-1])
+
+
+class _CaseReader:
+    """The cases of a file, over the signals of its profiles."""
+
+    def __init__(self, profiles: HealthFile, problems: Problems) -> None:
+        self._profiles = profiles
+        self._problems = problems
+
+    def read(self, node: Node, number: int) -> HealthCase:
+        fields = fields_of(node, _CASE_KEYS, f"test {number}", self._problems)
+        word = word_of(fields["name"], "name", self._problems) if "name" in fields else None
+        name = word.text if word is not None else f"test {number}"
+        now = instant_of(fields["now"], "now", self._problems) if "now" in fields else None
+        if isinstance(node, Table):
+            required(fields, node, ("signals",), name, self._problems)
+        observed = self._observed(fields["signals"], now) if "signals" in fields else {}
+        latest = max((found.at for each in observed.values() for found in each), default=0)
+        account = account_of(fields["account"], "account", self._problems) if "account" in fields else {}
+        account.setdefault("account", name)
+        return HealthCase(
+            file=self._problems.file,
+            name=name,
+            profiles=self._profiles,
+            account=Account(account["account"], account),
+            observed=observed,
+            now=latest if now is None else from_datetime(now),
+            override=self._override(fields["override"]) if "override" in fields else None,
+            expected=self._expected(fields["expect"]) if "expect" in fields else {},
+            written=as_written(fields["expect"]) if "expect" in fields else None,
+        )
+
+    def _observed(self, node: Node, now: datetime | None) -> dict[str, list[Observation]]:
+        """Observations by signal: a list of tables with `at`, or one table of what is known at `now`."""
+        observed: dict[str, list[Observation]] = {}
+        snapshot = from_datetime(now) if now is not None else 0
+        for item in items_of(node, "signals", self._problems) if isinstance(node, Items) else (node,):
+            if not isinstance(item, Table):
+                self._problems.error(
+                    item.place, "signals must be a table of names and values", "for example {csat: 80}"
+                )
+                continue
+            at: Instant | None = snapshot
+            values: list[tuple[Text, int | str | None]] = []
+            for entry in item:
+                if not has_value(entry, self._problems):
+                    continue
+                if entry.key.text == "at":
+                    moment = instant_of(entry.value, "at", self._problems)
+                    at = None if moment is None else from_datetime(moment)
+                else:
+                    values.append((entry.key, self._value(entry.key, entry.value)))
+            for key, value in values:
+                if value is not None and at is not None:
+                    observed.setdefault(key.text, []).append(Observation(at, value))
+        return observed
+
+    def _value(self, key: Text, node: Node) -> int | str | None:
+        rule = self._profiles.signals.get(key.text)
+        if rule is None:
+            way_out = did_you_mean(key.text, (*self._profiles.signals, "at"))
+            self._problems.error(key.place, f"{key.text!r} is a signal that nobody declares", way_out)
+            return None
+        return self._value_of(rule, node)
+
+    def _value_of(self, rule: SignalRule, node: Node) -> int | str | None:
+        if rule.normalise is not None and not isinstance(rule.normalise, Tiers):
+            return value_of(node, rule.name, self._problems)
+        word = word_of(node, rule.name, self._problems)
+        if word is None:
+            return None
+        if isinstance(rule.normalise, Tiers):
+            if rule.normalise.of(word.text) is None:
+                way_out = did_you_mean(word.text, rule.normalise.words)
+                self._problems.error(word.place, f"{word.text!r} is no tier of {rule.name!r}", way_out)
+            return word.text
+        number = millionths_in(word.text)
+        return word.text if number is None else number
+
+    def _override(self, node: Node) -> Override | None:
+        what = "an override"
+        fields = fields_of(node, ("score", "because", "until"), what, self._problems)
+        if not required(fields, node, ("score", "because"), what, self._problems):
+            return None
+        score = score_of(fields["score"], "score", self._problems)
+        because = word_of(fields["because"], "because", self._problems)
+        until = instant_of(fields["until"], "until", self._problems) if "until" in fields else None
+        if score is None or because is None:
+            return None
+        return Override(score, because.text, from_datetime(until) if until is not None else None)
+
+    def _expected(self, node: Node) -> dict[str, Any]:
+        values = self._compared(node, _EXPECTED, "an expectation")
+        if isinstance(node, Table):
+            for entry in node:
+                if entry.key.text == "contributions":
+                    values["contributions"] = self._contributions(entry.value)
+                elif entry.key.text == "plays":
+                    is_none = isinstance(entry.value, Items) and not entry.value.items
+                    words = () if is_none else words_of(entry.value, "plays", self._problems)
+                    values["plays"] = [word.text for word in words]
+                elif entry.key.text == "changes":
+                    items = items_of(entry.value, "changes", self._problems)
+                    values["changes"] = [self._compared(item, _CHANGE_KEYS, "a change") for item in items]
+        return values
+
+    def _compared(self, node: Node, keys: tuple[str, ...], what: str) -> dict[str, Any]:
+        """The plain values of an expectation; null where it says null."""
+        if not isinstance(node, Table):
+            fields_of(node, keys, what, self._problems)
+            return {}
+        nulls = [entry.key.text for entry in node if _says_null(entry.key.text, entry.value)]
+        stated = Table(node.place, tuple(entry for entry in node if entry.key.text not in nulls))
+        fields = fields_of(stated, keys, what, self._problems)
+        values: dict[str, Any] = dict.fromkeys(nulls)
+        for key, value in fields.items():
+            if key in {"score", "coverage"}:
+                values[key] = number_of(value, key, self._problems)
+            elif key == "change":
+                values[key] = choice_of(value, _CHANGES, key, self._problems)
+            elif key == "at":
+                moment = instant_of(value, key, self._problems)
+                values[key] = None if moment is None else from_datetime(moment)
+            elif key in {"band", "profile"}:
+                word = word_of(value, key, self._problems)
+                values[key] = None if word is None else word.text
+        return values
+
+    def _contributions(self, node: Node) -> dict[str, float | None]:
+        known = (*self._profiles.signals, "cap", "floor", "override")
+        fields = fields_of(node, known, "contributions", self._problems)
+        return {key: number_of(value, key, self._problems) for key, value in fields.items()}
+
+
+def _says_null(key: str, node: Node) -> bool:
+    """Whether an expectation says that a value is null, which is not the same as leaving it out."""
+    return key in _NULLABLE and isinstance(node, Text) and node.is_null
