@@ -158,15 +158,16 @@ def drafts_of(kind: ConnectorKind, payload: Any, headers: dict[str, str] | None 
 
 
 def tuples_of(kind: ConnectorKind, payload: Any, headers: dict[str, str] | None = None, **instance: Any) -> list[Line]:
-    """Tuples of the instance `desk`: an event, or what is no event as its reason.
+    """The reading of a payload by the instance `desk`, as tuples."""
+    return [tuple_of(made) for made in drafts_of(kind, payload, headers, **instance)]
+
+
+def tuple_of(made: Any) -> Line:
+    """An event as a tuple; what is no event as its reason.
 
     An interaction is type, conversation, author, visibility and what it says or sets; a signal is name, value, scale,
     conversation and text.
     """
-    return [_tuple(made) for made in drafts_of(kind, payload, headers, **instance)]
-
-
-def _tuple(made: Any) -> Line:
     if not isinstance(made, Draft):
         return (type(made).__name__.lower(), made.reason)
     event = made.event

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.accounts_commands import accounts_app
+from streams.cli.backfill_command import connect_backfill
 from streams.cli.connect_check_command import connect_check
 from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
@@ -62,6 +63,7 @@ app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
 connect_app.command("check")(connect_check)
 connect_app.command("explain")(connect_explain)
+connect_app.command("backfill")(connect_backfill)
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)
 app.command("sql", rich_help_panel="Ask")(sql)

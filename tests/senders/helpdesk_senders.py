@@ -44,6 +44,8 @@ def zendesk_event(kind: str, event: Mapping[str, Any] | None = None, **detail: A
             "brand_id": "1",
             "priority": "HIGH",
             "status": "OPEN",
+            "created_at": "2026-03-02T09:00:00Z",
+            "updated_at": "2026-03-02T09:29:58Z",
             "type": "PROBLEM",
             "tags": ["mobile", "login"],
             "description": "It is broken",

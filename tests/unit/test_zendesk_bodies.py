@@ -297,7 +297,7 @@ def test_eventbridge_carries_the_same_events() -> None:
     }
     (draft,) = drafts_of(ZENDESK, event)
     assert (draft.event.id, draft.event.text, draft.event.author.kind) == (
-        "action:CE4A:message",
+        "comment:8",
         "It is broken",
         "customer",
     )

@@ -132,11 +132,11 @@ def _created(ticket: ZendeskTicket) -> Reading:
     author = Author("agent", submitter) if filed_for_them else Author("customer", requester)
     if submitter == SYSTEM_USER:
         author = Author("system", submitter)
-    opening = ticket.message(author, public=detail.is_public is not False, text=detail.description)
+    opening = ticket.opening(author)
     status = word(detail.status)
     if status in {None, "new", "open"}:
         return [opening]
-    return [opening, ticket.status(status, event_id=f"{ticket.event.id}:status")]
+    return [opening, ticket.status(status)]
 
 
 def _comment_added(ticket: ZendeskTicket) -> Reading:
@@ -151,7 +151,7 @@ def _comment_added(ticket: ZendeskTicket) -> Reading:
     by_rule = author_id == SYSTEM_USER
     kind = "system" if by_rule else "agent" if staff else "customer"
     return [
-        ticket.message(
+        ticket.comment(
             Author(kind, author_id),  # type: ignore[arg-type]  # one of three words
             public=public,
             text=body if isinstance(body, str) else None,
@@ -171,7 +171,7 @@ def _messaging_message(ticket: ZendeskTicket) -> Reading:
     author = Author(kind, id_text(actor.get("id")))  # type: ignore[arg-type]  # one of four words
     automated = {"system": "trigger", "bot": "bot"}.get(kind)
     written = body if isinstance(body, str) else None
-    return [ticket.message(author, public=True, text=written, automated=automated, channel="chat")]
+    return [ticket.chat_message(author, written, automated)]
 
 
 def _status_changed(ticket: ZendeskTicket) -> Reading:
@@ -186,46 +186,54 @@ def _priority_changed(ticket: ZendeskTicket) -> Reading:
     priority = word(ticket.change.current) or word(ticket.detail.priority)
     if priority is None:
         return [Ignored("without_effect")]
-    return [ticket.interaction("priority_changed", priority=priority)]
+    return [ticket.changed("priority_changed", "priority", priority, priority=priority)]
 
 
 def _agent_assigned(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("assigned", agent=id_text(ticket.change.current))]
+    agent = id_text(ticket.change.current)
+    return [ticket.changed("assigned", "assignee_id", agent, agent=agent)]
 
 
 def _group_assigned(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("assigned", team=id_text(ticket.change.current))]
+    team = id_text(ticket.change.current)
+    return [ticket.changed("assigned", "group_id", team, team=team)]
 
 
 def _tags_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("tagged")]
+    return [ticket.changed("tagged", "tags", None)]
 
 
 def _organization_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("account_changed")]
+    current = id_text(ticket.change.current) or id_text(ticket.detail.organization_id)
+    return [ticket.changed("account_changed", "organization_id", current)]
+
+
+def _requester_changed(ticket: ZendeskTicket) -> Reading:
+    current = id_text(ticket.change.current) or id_text(ticket.detail.requester_id)
+    return [ticket.changed("account_changed", "requester_id", current)]
 
 
 def _merged(ticket: ZendeskTicket) -> Reading:
     target = id_text(ticket.change.target_ticket_id)
     if target is None:
         return [Refused("malformed_payload", "Object missing the surviving ticket - at `$.event.target_ticket_id`")]
-    return [ticket.interaction("merged", into=ticket.conversation(target))]
+    return [ticket.merged(target)]
 
 
 def _spam(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("status_changed", status="spam", source_status="spam")]
+    return [ticket.changed("status_changed", "status", "spam", status="spam", source_status="spam")]
 
 
 def _deleted(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("status_changed", status="deleted", source_status="deleted")]
+    return [ticket.status("deleted")]
 
 
 def _made_private(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("edited", public=False, **_comment_reference(ticket))]
+    return [ticket.edited("private", public=False, **_comment_reference(ticket))]
 
 
 def _redacted(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction("edited", **_comment_reference(ticket))]
+    return [ticket.edited("redacted", **_comment_reference(ticket))]
 
 
 def _comment_reference(ticket: ZendeskTicket) -> dict[str, Any]:
@@ -240,7 +248,7 @@ def _csat_received(ticket: ZendeskTicket) -> Reading:
     marks = score_of(score)
     if marks is None:
         return [Refused("not_understood", f"the satisfaction score {str(score)[:40]!r} is not known")]
-    return [ticket.rating(*marks, comment if isinstance(comment, str) else None)]
+    return [ticket.rating(score, *marks, comment if isinstance(comment, str) else None)]
 
 
 _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
@@ -254,7 +262,7 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
     "ticket.group_assignment_changed": _group_assigned,
     "ticket.tags_changed": _tags_changed,
     "ticket.organization_changed": _organization_changed,
-    "ticket.requester_changed": _organization_changed,
+    "ticket.requester_changed": _requester_changed,
     "ticket.merged": _merged,
     "ticket.marked_as_spam": _spam,
     "ticket.soft_deleted": _deleted,

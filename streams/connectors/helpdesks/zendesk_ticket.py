@@ -3,7 +3,7 @@
 `zendesk_channel` decides which of them an event means; `zendesk_payload` knows the shape.
 """
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,6 +11,16 @@ import msgspec
 from schemas.interaction import Author, InteractionType
 from streams.connectors.connector_contract import Draft, Refused
 from streams.connectors.drafting import Drafter
+from streams.connectors.helpdesks.zendesk_event_ids import (
+    change_id,
+    comment_id,
+    edit_id,
+    merge_id,
+    message_id,
+    opening_id,
+    rating_id,
+    second,
+)
 from streams.connectors.helpdesks.zendesk_payload import (
     CHANNEL_OF,
     STATUSES,
@@ -20,6 +30,10 @@ from streams.connectors.helpdesks.zendesk_payload import (
     tags_of,
     word,
 )
+from streams.connectors.payload_reading import instant
+
+_SOON = timedelta(seconds=5)
+"""Between an update of a ticket and the event that tells of it; beyond, the ticket was updated again meanwhile."""
 
 
 class ZendeskTicket:
@@ -80,29 +94,67 @@ class ZendeskTicket:
         found = event_id or self.event.id
         return self._drafter.interaction(found, type, self._number, moment, author or self.actor(), **(said | words))
 
-    def message(self, author: Author, *, public: bool, text: str | None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
-        """A message in this ticket.
+    def opening(self, author: Author) -> Draft:
+        """The message that a ticket begins with."""
+        public = self.detail.is_public is not False
+        opened_with = self.detail.description
+        return self.interaction("message", opening_id(self._number), author, public=public, text=opened_with)
 
-        One action of Zendesk's is one message at most, but creating a ticket sends `created` as well as
-        `comment_added`: both get the id of their common action, so the message counts once whichever comes first.
+    def comment(self, author: Author, *, public: bool, text: str | None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
+        """A comment.
+
+        Creating a ticket sends `created` as well as `comment_added`: both get the id of the opening, so the message
+        counts once whichever comes first.
         """
-        meta = self.change.meta or {}
-        sequence = meta.get("sequence")
-        action = id_text(sequence.get("id")) if isinstance(sequence, dict) else None
-        event_id = f"action:{action}:message" if action else None
+        comment = id_text((self.change.comment or {}).get("id"))
+        if self._is_opening(text):
+            event_id = opening_id(self._number)
+        else:
+            event_id = comment_id(comment) if comment else self.event.id
         return self.interaction("message", event_id, author, public=public, text=text, **words)
 
-    def status(self, original: str | None, event_id: str | None = None) -> Draft | Refused:
+    def chat_message(self, author: Author, text: str | None, automated: str | None) -> Draft:
+        """A message of messaging."""
+        message = id_text((self.change.message or {}).get("id"))
+        event_id = message_id(message) if message else self.event.id
+        return self.interaction("message", event_id, author, text=text, automated=automated, channel="chat")
+
+    def _is_opening(self, text: str | None) -> bool:
+        created, opened_with = instant(self.detail.created_at), self.detail.description
+        if created is None or second(created) != second(self._updated_at()):
+            return False
+        return opened_with is None or text is None or opened_with.strip() == text.strip()
+
+    def changed(self, type: InteractionType, field: str, value: object, **words: Any) -> Draft:  # noqa: A002, ANN401 - contract words
+        """A change of a field of the ticket."""
+        return self.interaction(type, change_id(self._number, field, value, self._updated_at()), **words)
+
+    def edited(self, what: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
+        """A comment that is not what it was."""
+        comment = id_text((self.change.comment or {}).get("id"))
+        event_id = edit_id(comment, what, self._updated_at()) if comment else self.event.id
+        return self.interaction("edited", event_id, **words)
+
+    def merged(self, target: str) -> Draft:
+        """The end of this ticket in another one."""
+        return self.interaction("merged", merge_id(self._number, target), into=self.conversation(target))
+
+    def _updated_at(self) -> datetime:
+        """When the ticket was updated, as the audit of the update says it too."""
+        updated = instant(self.detail.updated_at)
+        return updated if updated is not None and abs(self.event.time - updated) < _SOON else self.event.time
+
+    def status(self, original: str | None) -> Draft | Refused:
         """A change of status, with Zendesk's own word beside ours."""
         status = STATUSES.get(original or "")
         if status is None:
             return Refused("not_understood", f"the status {original!r} is not known")
-        return self.interaction("status_changed", event_id, status=status, source_status=original)
+        return self.changed("status_changed", "status", original, status=status, source_status=original)
 
-    def rating(self, value: float, scale: float, comment: str | None) -> Draft:
-        """A satisfaction rating as a survey signal."""
+    def rating(self, score: object, value: float, scale: float, comment: str | None) -> Draft:
+        """A satisfaction rating as a survey signal; `score` is Zendesk's word for it."""
         return self._drafter.signal(
-            self.event.id,
+            rating_id(self._number, score, self._updated_at()),
             "survey",
             "csat",
             value,
