@@ -54,6 +54,7 @@ def connect_check(
         say(f"{each['name']}  ({each['connector']}: {each['title']})", style="bold")
         for line in (f"URL: {each['url']}" if each["url"] else "fetches by itself", *each["setup"].splitlines()):
             say(f"    {line}")
+        say(f"    redacted: {each['redacted']}")
         for name, meaning in each["options"].items():
             say(f"    option {name}: {meaning}")
 
@@ -83,6 +84,7 @@ def _told(instance: "Instance", kind: "ConnectorKind", here: str, *, received: b
         "url": f"{(instance.public_url or here).rstrip('/')}/in/{instance.name}" if received else None,
         "secrets": len(instance.secrets),
         "tokens": len(instance.tokens),
+        "redacted": instance.redaction.in_words(),
         "setup": kind.setup,
         "options": dict(kind.options),
     }

@@ -5,12 +5,13 @@ collects both, `clickhouse_writer` calls this behind the inserts of the same bat
 an account begins anew afterwards stays, and a replay writes the old rows and deletes them again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from streams.sinks.batch_intent import AnyBatch
-from streams.sinks.rows import EPOCH_SHIFT
+from streams.sinks.rows import EPOCH_SHIFT, TABLES, Table
 
 KEYS_PER_STATEMENT = 1_000
 """About 60 kB: ClickHouse parses 256 kB at most."""
@@ -29,6 +30,26 @@ def delete_forgotten(client: Client, batch: AnyBatch) -> None:
         # A mutation looks at every part, and most partitions have nothing of an account.
         if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", values).result_rows:  # noqa: S608 - our own names
             client.command(f"ALTER TABLE {table} DELETE WHERE {condition}", values, settings={"mutations_sync": 2})
+
+
+def counting_statement(accounts: Iterable[str]) -> str:
+    """SQL that tells how many rows of each table are of these accounts, without those that were replaced."""
+    names = ", ".join(_literal(account_id) for account_id in accounts)
+    counts = (
+        f"SELECT '{table.name}' AS name, count() AS rows FROM {table.name} FINAL "  # noqa: S608 - literals, and read-only
+        f"WHERE {' OR '.join(f'{key} IN ({names})' for key in _account_keys(table))}"
+        for table in TABLES
+    )
+    return " UNION ALL ".join(counts)
+
+
+def _account_keys(table: Table[Any]) -> tuple[str, ...]:
+    return ("account_id",) if "account_id" in table.columns else table.keys
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _conditions(batch: AnyBatch) -> Iterator[tuple[str, dict[str, object]]]:
