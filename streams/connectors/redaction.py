@@ -8,7 +8,7 @@ not its bytes. `docs/privacy.md` says what that costs.
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -53,7 +53,7 @@ class Redaction:
 
     text: Literal["keep", "drop"] = "keep"
     addresses: Literal["keep", "hash", "drop"] = "keep"
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if self.addresses != "keep" and len(self.key) < 16:

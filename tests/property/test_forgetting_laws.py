@@ -63,10 +63,7 @@ def conversations_of(draw: st.DrawFn, accounts: Sequence[str]) -> list[Interacti
 def moments_of(desk: Desk) -> Any:
     """What stands in the topic of clocks, and what was said to accounts, without where in the log it was said."""
     events = [msgspec.structs.replace(each, cause=Cause(0, 0), detected_at=None) for each in desk.events]
-    views = {
-        key: msgspec.structs.replace(view, cause=Cause(0, 0))  # type: ignore[type-var]
-        for key, view in desk.effects.latest(CLOCKS).items()
-    }
+    views = {key: msgspec.structs.replace(view, cause=Cause(0, 0)) for key, view in desk.effects.latest(CLOCKS).items()}
     return [each for each in events if each.account_id in OTHERS], views
 
 
