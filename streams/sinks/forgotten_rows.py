@@ -29,7 +29,7 @@ def delete_forgotten(client: Client, batch: AnyBatch) -> None:
         table = batch.table.name
         # A mutation looks at every part, and most partitions have nothing of an account.
         if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", values).result_rows:  # noqa: S608 - our own names
-            client.command(f"ALTER TABLE {table} DELETE WHERE {condition}", values, settings={"mutations_sync": 2})
+            client.command(f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2", values)
 
 
 def counting_statement(accounts: Iterable[str]) -> str:
