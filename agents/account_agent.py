@@ -16,11 +16,13 @@ from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.scoring import Scorer
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
+from agents.forgetting import forgotten_accounts, is_forgotten, keep_forgotten
 from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (
     AccountLedger,
     AccountState,
+    ForgettingState,
     decode_account_state,
     encode_account_state,
 )
@@ -101,6 +103,9 @@ class AccountAgent:
             ledger.sla_duplicate += 1
             return
         ledger.sla_positions[cause.partition] = position
+        if ledger.forgetting and self._is_of_old_life(event):
+            ledger.sla_applied += 1  # to what is forgotten with it
+            return
         opened = self._opened(event.account_id, event.clock)
         try:
             opened.account.take_event(event, at)
@@ -135,6 +140,9 @@ class AccountAgent:
 
     def _take_signal(self, record: Record, signal: Signal, at: Instant) -> None:
         ledger = self._ledger
+        if ledger.forgotten and is_forgotten(ledger.forgotten, signal.account_id, signal.clock, at):
+            ledger.late += 1
+            return
         opened = self._opened(signal.account_id, signal.clock)
         try:
             verdict = opened.account.take_signal(signal, at)
@@ -161,6 +169,10 @@ class AccountAgent:
             return
         except ValueError as error:
             self._effects.reject(record, "impossible_time", str(error))
+            return
+        if control.kind == "account_forgotten":
+            self._settle()
+            self._forget(record, control, min(as_of, record.appended_at))
             return
         if not self._is_heeded(control):
             return
@@ -205,6 +217,51 @@ class AccountAgent:
             account.state.clock = WALL
             self._states.put(account_id, encode_account_state(account.state), WALL, account.wake_at())
         self._open = {}
+
+    # forgetting
+
+    def _forget(self, record: Record, control: Control, until: Instant) -> None:
+        """Drop what is known of an account with the first partition that passes its forgetting on.
+
+        What the others still tell is of the old life until they have passed it on too.
+        """
+        ledger = self._ledger
+        try:
+            accounts = forgotten_accounts(control)
+        except ContractViolation as violation:
+            self._effects.reject(record, violation.reason, violation.detail)
+            return
+        keep_forgotten(ledger.forgotten, accounts, until)
+        state = ledger.forgetting.setdefault(control.id, ForgettingState([]))
+        for account_id in accounts:
+            if account_id not in state.accounts:
+                state.accounts.append(account_id)
+                self._drop(account_id, control, until)
+        if control.relayed_from is not None and control.relayed_from not in state.passed_on:
+            state.passed_on.append(control.relayed_from)
+        if len(state.passed_on) >= (control.relays or 0):
+            # One that was cut short ends with the next one of the same account.
+            named = set(state.accounts)
+            ledger.forgetting = {
+                name: other for name, other in ledger.forgetting.items() if named.isdisjoint(other.accounts)
+            }
+
+    def _is_of_old_life(self, event: SlaEvent) -> bool:
+        return any(
+            event.account_id in state.accounts and event.cause.partition not in state.passed_on
+            for state in self._ledger.forgetting.values()
+        )
+
+    def _drop(self, account_id: str, control: Control, until: Instant) -> None:
+        before = self._states.get(account_id)
+        if before is None:
+            return
+        account = Account(account_id, decode_account_state(AccountState, before))
+        for topic, key in account.published():
+            self._effects.forget(topic, key)
+        self._states.drop(account_id)
+        if account.begin_anew(until, control.id):
+            self._publish(_OpenAccount(account, None))
 
     # accounts
 

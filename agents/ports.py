@@ -58,6 +58,9 @@ class Effects(Protocol):
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key."""
 
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Publish that nothing is known any more under a key: what a topic of latest values had there goes."""
+
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Pass a control on into every partition of a topic, marked with the partition that it comes from."""
 

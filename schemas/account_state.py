@@ -141,6 +141,15 @@ class AccountState(Struct, array_like=True, gc=False):
     health: PublishedHealth | None = None
     readings: list[int | None] = field(default_factory=list)
     """Raw values of the signals when the score was last calculated, in the order of the profile."""
+    quiet: list[str] = field(default_factory=list)
+    """Metrics of which a report stands, although there is nothing left to count."""
+
+
+class ForgettingState(Struct, array_like=True):
+    """A forgetting that some partitions of interactions have passed on and others have not yet."""
+
+    accounts: list[str]
+    passed_on: list[int] = field(default_factory=list)
 
 
 class AccountLedger(Struct, array_like=True):
@@ -161,6 +170,10 @@ class AccountLedger(Struct, array_like=True):
     sla_rejected: int = 0
     relayed: dict[str, list[int]] = field(default_factory=dict)
     """Controls that some partitions of interactions have passed on and others have not yet, by id."""
+    forgetting: dict[str, ForgettingState] = field(default_factory=dict)
+    """By the id of its control: what the partitions that have not passed it on still tell is of the old life."""
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """Until when accounts are forgotten, by a digest of their id (`agents.forgetting`)."""
 
     @property
     def accepted(self) -> int:

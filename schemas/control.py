@@ -9,7 +9,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-ControlKind = Literal["tick", "heartbeat", "source_declared", "policy_activated", "account_linked", "clock_released"]
+ControlKind = Literal[
+    "tick",
+    "heartbeat",
+    "source_declared",
+    "policy_activated",
+    "account_linked",
+    "account_forgotten",
+    "clock_released",
+]
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,9 +29,12 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `policy_activated`: `policy_text` (`schemas.policy.to_published`) is in force from here on.
     - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
     - `account_linked`: `account_id` turned out to be `into`.
+    - `account_forgotten`: nothing is known any more of `account_id` and of what it was `also_known_as`, and what
+      happened to it until `as_of` and is still told is no news (`docs/privacy.md`).
 
     Conversation agents pass the ticks and the release of an import on, behind the results of each of their partitions
-    (`relayed_from` of `relays`). Accounts heed such a control once all partitions have passed it on.
+    (`relayed_from` of `relays`). Accounts heed such a control once all partitions have passed it on. An
+    `account_forgotten` they pass on too; it counts for what comes from a partition as soon as that one has.
     """
 
     id: str
@@ -38,5 +49,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy_version: str | None = None
     account_id: str | None = None
     into: str | None = None
+    also_known_as: tuple[str, ...] = ()
+    """Further ids of a forgotten account: provisional ones of its identities, and accounts linked into it."""
     relayed_from: int | None = None
     relays: int | None = None

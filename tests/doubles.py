@@ -60,10 +60,16 @@ class ListEffects:
     emitted: list[tuple[TopicSpec, str, Struct]] = field(default_factory=list)
     rejected: list[tuple[Record, RejectionReason, str]] = field(default_factory=list)
     relayed: list[tuple[TopicSpec, Control]] = field(default_factory=list)
+    forgotten: list[tuple[TopicSpec, str]] = field(default_factory=list)
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Note a published contract."""
         self.emitted.append((topic, key, event))
+
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Take away what was published under a key, as compaction does."""
+        self.forgotten.append((topic, key))
+        self.emitted = [told for told in self.emitted if told[0] is not topic or told[1] != key]
 
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Note a control that was passed on."""

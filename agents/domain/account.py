@@ -245,7 +245,24 @@ class Account:
             news.append(News(ADHERENCE, f"{self.id}/{name}", told))
         if is_quiet(metric):
             del state.metrics[name]
+            if metric.told and name not in state.quiet:
+                state.quiet.append(name)
         return news
+
+    def published(self) -> list[tuple[TopicSpec, str]]:
+        """Under which keys something of the account may stand in the topics of results."""
+        metrics = dict.fromkeys([*self.state.metrics, *self.state.quiet])
+        keys: list[tuple[TopicSpec, str]] = [(ADHERENCE, f"{self.id}/{name}") for name in metrics]
+        return [*keys, (HEALTH, self.id), (ALERTS, self.id)]
+
+    def begin_anew(self, after: Instant, cause_id: str) -> bool:
+        """Forget everything but the answers that were given after an instant; whether there are any."""
+        before = self.state
+        answers = [answer for answer in before.answers if answer.at > after] if before.clock == WALL else []
+        known = {answer.id: before.signal_ids.get(answer.id, 0) for answer in answers}
+        self.state = AccountState(clock=before.clock, as_of=before.as_of, answers=answers, signal_ids=known)
+        self.cause_id = cause_id
+        return bool(answers)
 
     def wake_at(self) -> Instant | None:
         """The next instant at which a figure changes although nothing happens, on a full minute; null when none will.

@@ -54,6 +54,7 @@ def connect_check(
         say(f"{each['name']}  ({each['connector']}: {each['title']})", style="bold")
         for line in (*each["does"], *each["setup"].splitlines()):
             say(f"    {line}")
+        say(f"    redacted: {each['redacted']}")
         for name, meaning in each["options"].items():
             say(f"    option {name}: {meaning}")
 
@@ -97,6 +98,7 @@ def _told(instance: "Instance", kind: "ConnectorKind", url: str | None, does: li
         "does": [f"URL: {url}", *does] if url else does,
         "secrets": len(instance.secrets),
         "tokens": len(instance.tokens),
+        "redacted": instance.redaction.in_words(),
         "setup": kind.setup,
         "options": dict(kind.options),
     }

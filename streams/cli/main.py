@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.accounts_commands import accounts_app
+from streams.cli.accounts_forget_command import forget
 from streams.cli.backfill_command import connect_backfill
 from streams.cli.connect_check_command import connect_check
 from streams.cli.connect_command import connect_app
@@ -79,6 +80,7 @@ health_app.command("explain")(health_explain)
 health_app.command("backtest")(health_backtest)
 app.add_typer(issues_app, rich_help_panel="Ask")
 app.add_typer(accounts_app, rich_help_panel="Look after")
+accounts_app.command("forget")(forget)
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
 app.add_typer(rejected_app, rich_help_panel="Look after")

@@ -38,6 +38,7 @@ from streams.policy_files.duration_reader import seconds_of
 from streams.policy_files.located_yaml import Node, Table, Text
 from streams.policy_files.problem import Problem, Problems, did_you_mean
 
+FILE_KEYS = ("own_domains", "accounts", "connectors", "redact")
 INSTANCE_KEYS = (
     "connector",
     "secrets",
@@ -131,12 +132,26 @@ def read_instances(path: Path, kinds: Mapping[str, ConnectorKind]) -> Configured
     return ConfiguredInstances(tuple(instance for _, instance in whole.instances), whole.accounts)
 
 
+def read_redaction(path: Path, variables: Mapping[str, str]) -> Redaction:
+    """What a file redacts wherever a connector says nothing of its own: what holds for history too.
+
+    Raises:
+        ConnectorsMistake: the file cannot be read, or what it says of this is wrong.
+    """
+    problems = Problems(str(path))
+    reader = TableReader.of_file(path, FILE_KEYS, problems)
+    found = _InstanceReader(path.parent, variables, {}, problems).redaction_of(reader) if reader is not None else None
+    if problems.errors:
+        raise ConnectorsMistake(problems.errors)
+    return found or NOTHING_REDACTED
+
+
 class _ConnectorsFile:
     """A file as it was read, with its problems."""
 
     def __init__(self, path: Path, variables: Mapping[str, str] | None, kinds: Mapping[str, ConnectorKind]) -> None:
         self.problems = Problems(str(path))
-        reader = TableReader.of_file(path, ("own_domains", "accounts", "connectors", "redact"), self.problems)
+        reader = TableReader.of_file(path, FILE_KEYS, self.problems)
         if reader is None:
             raise ConnectorsMistake(self.problems.errors)
         self._of_accounts = Problems(str(path))

@@ -44,13 +44,14 @@ class Table(NamedTuple, Generic[Event]):
     """Where the records of one topic go.
 
     `columns` are in the order of the rows; `happened_at` is the instant that the table is partitioned by, null where it
-    has no partitions.
+    has no partitions. `keys` are expressions of a row's keys: when one of them is forgotten, the row goes.
     """
 
     name: str
     topic: TopicSpec
     columns: tuple[str, ...]
     cells: Callable[[Event], Row]
+    keys: tuple[str, ...]
     happened_at: Callable[[Event], datetime] | None = None
 
     def row(self, event: Event, position: Position) -> Row:
@@ -193,25 +194,49 @@ _REJECTION_COLUMNS = (
     *("origin_connector", "key", "value", "headers"),
 )
 
+_BY_ACCOUNT = ("account_id",)
+
 TABLES: tuple[Table[Any], ...] = (
     Table(
         "sla_events",
         SLA_EVENTS,
         (*_SLA_EVENT_TEXT, *_SLA_EVENT_PLAIN, *_CAUSE, *_POSITION),
         _sla_event_row,
+        _BY_ACCOUNT,
         attrgetter("occurred_at"),
     ),
-    Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row),
-    Table("adherence", ADHERENCE, (*_ADHERENCE_COLUMNS, *_POSITION), _adherence_row),
+    Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row, ("id",)),
+    Table(
+        "adherence",
+        ADHERENCE,
+        (*_ADHERENCE_COLUMNS, *_POSITION),
+        _adherence_row,
+        ("concat(account_id, '/', metric)",),
+    ),
     Table(
         "health",
         HEALTH,
         (*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"contributions.{name}" for name in _CONTRIBUTION), *_POSITION),
         _health_row,
+        _BY_ACCOUNT,
         attrgetter("as_of"),
     ),
-    Table("alerts", ALERTS, (*_ALERT_TEXT, *_ALERT_PLAIN, *_POSITION), _alert_cells, attrgetter("occurred_at")),
-    Table("rejected", REJECTED, (*_REJECTION_COLUMNS, *_POSITION), _rejection_row, attrgetter("rejected_at")),
+    Table(
+        "alerts",
+        ALERTS,
+        (*_ALERT_TEXT, *_ALERT_PLAIN, *_POSITION),
+        _alert_cells,
+        _BY_ACCOUNT,
+        attrgetter("occurred_at"),
+    ),
+    Table(
+        "rejected",
+        REJECTED,
+        (*_REJECTION_COLUMNS, *_POSITION),
+        _rejection_row,
+        ("key", "JSONExtractString(value, 'account_id')"),
+        attrgetter("rejected_at"),
+    ),
 )
 """Every table that the sink fills, by the topic that it comes from."""
 

@@ -47,6 +47,9 @@ class Counter:
         if isinstance(event, SlaEvent) and event.kind == "breached" and event.due_at is not None:
             self.due_at.append(from_datetime(event.due_at))
 
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Nothing is forgotten here."""
+
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Nobody listens."""
 

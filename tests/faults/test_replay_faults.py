@@ -25,13 +25,12 @@ def _told(house: House) -> dict[str, dict[str, Any]]:
     return {event["id"]: {key: value for key, value in event.items() if key not in OF_THE_MOMENT} for event in events}
 
 
-def _run(house: House, story: Story, workers: int) -> dict[str, dict[str, Any]]:
+def _run(house: House, story: Story, workers: int) -> None:
     house.publish_policy()
     house.send(story.records())
     for _ in range(workers):
         house.worker()
     wait_until_judged(house, story.events)
-    return _told(house)
 
 
 def test_f18_replay_with_other_workers(house: House, other_house: House, seed: int, now: int) -> None:
@@ -39,12 +38,15 @@ def test_f18_replay_with_other_workers(house: House, other_house: House, seed: i
     story = invent(seed, CONVERSATIONS, now)
     figures = Figures("F18 replay", seed)
 
-    first, second = _run(house, story, 1), _run(other_house, story, 3)
+    _run(house, story, 1)
+    _run(other_house, story, 3)
 
-    figures.lost += len(first.keys() ^ second.keys())
-    figures.wrong += sum(first[event_id] != second[event_id] for event_id in first.keys() & second.keys())
+    # What a deadline brings about comes with a tick, after the events: comparing waits for it.
     compare(house, story, figures, now)
     compare(other_house, story, figures, now)
+    first, second = _told(house), _told(other_house)
+    figures.lost += len(first.keys() ^ second.keys())
+    figures.wrong += sum(first[event_id] != second[event_id] for event_id in first.keys() & second.keys())
     assert_clean(figures)
 
 

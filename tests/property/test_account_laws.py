@@ -41,6 +41,7 @@ def state_of(states: DictStates) -> AccountState:
 
 def without_places(state: AccountState) -> AccountState:
     """A state without what was told, which depends on when somebody looked, and without where cells lie."""
+    state.quiet = []
     for metric in state.metrics.values():
         metric.cells, metric.told, metric.objectives = CellsState(), b"", {}
         for running in metric.running.values():
