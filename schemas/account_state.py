@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from schemas.health_memory import HealthMemory
 from schemas.health_score import Band
 
 ACCOUNT_STATE_VERSION = 1
@@ -141,6 +142,15 @@ class AccountState(Struct, array_like=True, gc=False):
     health: PublishedHealth | None = None
     readings: list[int | None] = field(default_factory=list)
     """Raw values of the signals when the score was last calculated, in the order of the profile."""
+    memory: HealthMemory = field(default_factory=HealthMemory)
+
+
+class ActiveProfile(Struct, array_like=True):
+    """One version of the health profiles, as it was published."""
+
+    version: str
+    in_force_from: int
+    text: str
 
 
 class AccountLedger(Struct, array_like=True):
@@ -161,6 +171,10 @@ class AccountLedger(Struct, array_like=True):
     sla_rejected: int = 0
     relayed: dict[str, list[int]] = field(default_factory=dict)
     """Controls that some partitions of interactions have passed on and others have not yet, by id."""
+    profiles: list[ActiveProfile] = field(default_factory=list)
+    """Every profile file that was put in force."""
+    sweep: str | None = None
+    """After a new profile: the account up to which all have been judged by it; null when all have."""
 
     @property
     def accepted(self) -> int:

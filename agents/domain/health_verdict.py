@@ -52,6 +52,8 @@ class Part(NamedTuple):
     points: int
     observed_at: Instant | None = None
     because: str | None = None
+    freshness: int | None = None
+    """What age has left of the weight of what is known, in millionths."""
 
 
 class NextAction(NamedTuple):
@@ -98,6 +100,9 @@ class HealthBook:
         asked = {key for limit in _limits(file.profiles) for key in limit.when.asks_for()}
         asked |= {key for play in file.plays for key in play.when.asks_for()}
         self._asked = [file.signals[key] for key in sorted(asked & file.signals.keys())]
+        weighed = {rule.name for profile in file.profiles for _, rule in profile.signals}
+        self.asked_names = tuple(sorted(weighed | {rule.name for rule in self._asked}))
+        """Every signal that a verdict may depend on."""
 
     def scorer_for(self, account: Account) -> Scorer | None:
         """The first profile whose condition holds, ready for use."""
@@ -186,7 +191,7 @@ def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part
     filled, weighing = scorer.filled(subs, freshness)
     points, shares = scorer.points(filled, weighing), scorer.shares(filled, weighing).published
     parts = [
-        Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at)
+        Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at, None, reading.freshness)
         for (component, rule), reading, sub, share, part in zip(
             scorer.signals, known, filled, shares, points, strict=True
         )

@@ -20,6 +20,7 @@ from streams.cli.doctor_command import doctor
 from streams.cli.health_backtest_command import health_backtest
 from streams.cli.health_commands import health_app
 from streams.cli.health_explain_command import health_explain
+from streams.cli.health_publish_command import health_publish
 from streams.cli.health_run_command import health_run
 from streams.cli.import_command import import_history
 from streams.cli.policy_commands import policy_app
@@ -74,6 +75,7 @@ app.add_typer(health_app, rich_help_panel="Promise")
 health_app.command("run")(health_run)
 health_app.command("explain")(health_explain)
 health_app.command("backtest")(health_backtest)
+health_app.command("publish")(health_publish)
 app.add_typer(accounts_app, rich_help_panel="Look after")
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)

@@ -123,7 +123,7 @@ _sla_event_cells = _reader(_SLA_EVENT_TEXT, _SLA_EVENT_PLAIN)
 _clock_cells = _reader(_CLOCK_TEXT, _CLOCK_PLAIN)
 _health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
 _alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
-_contribution_cells = attrgetter(*_CONTRIBUTION)
+_contribution_fields = attrgetter(*_CONTRIBUTION)
 _adherence_text = attrgetter(*_ADHERENCE_TEXT)
 _standing_cells = attrgetter(*_STANDING)
 _budget_cells = attrgetter(*_BUDGET)
@@ -158,6 +158,12 @@ def _adherence_row(report: AdherenceReport) -> Row:
         *burns,
         *_nested(() if forecast is None else forecast.due, _due_cells, len(_DUE)),
     )
+
+
+def _contribution_cells(part: Struct) -> Row:
+    """A part has the columns of a signal: a cap has no name there, and a value that is a word no number."""
+    component, signal, value, *others = _contribution_fields(part)
+    return (component, signal or "", None if isinstance(value, str) else value, *others)
 
 
 def _health_row(score: HealthScore) -> Row:
