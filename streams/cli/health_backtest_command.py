@@ -77,10 +77,16 @@ def health_backtest(
         _write_page(html, profile, report, fitted)
     tell_snapshots(snapshots.counts, read, profiles)
     tell_labels(snapshots.counts)
-    if report.unscored:
-        tell(f"  with a label but without a score (nothing is known, or no profile is for them): {report.unscored:,}")
     if fit and fitted is None:
         tell("careline health backtest: too few accounts have left, or have stayed, to learn weights from")
+    _tell_doubts(report)
+
+
+def _tell_doubts(report: "Report") -> None:
+    from streams.cli.history_files import tell
+
+    if report.unscored:
+        tell(f"  with a label but without a score (nothing is known, or no profile is for them): {report.unscored:,}")
     for trouble in report.troubles():
         tell(f"careline health backtest: {trouble}")
 
