@@ -9,21 +9,27 @@ from schemas.health_memory import HealthMemory, TalkState
 from schemas.sla_event import SlaEvent
 
 KEPT_DAYS = 90
-"""A quarter, over which advocacy is counted; the other counts look back for 30 days or less."""
+"""A quarter, over which advocacy is counted. Others look back for a month; what comes two months late is right too."""
 
 MONTH_DAYS = 30
 
 KEPT_TALKS = 500
-"""Conversations whose answers are counted one by one: a month of a busy account."""
+"""Conversations whose answers are counted one by one, those of the last quarter: enough for a busy account."""
 
 MANY_ANSWERS = 2
 
 
 def count(memory: HealthMemory, what: str, at: Instant, by: int = 1) -> None:
-    """Count something on its day."""
+    """Count something on its day, or take it back from there."""
     days = memory.days.setdefault(what, {})
     day = at // DAY_US
-    days[day] = days.get(day, 0) + by
+    number = days.get(day, 0) + by
+    if number > 0:
+        days[day] = number
+        return
+    days.pop(day, None)
+    if not days:
+        del memory.days[what]
 
 
 def total(memory: HealthMemory, what: str, as_of: Instant, over_days: int) -> int:
@@ -42,12 +48,12 @@ def forget(memory: HealthMemory, as_of: Instant) -> None:
         return
     memory.days_since = today
     for what, days in list(memory.days.items()):
-        kept = {day: number for day, number in days.items() if number and day > today - KEPT_DAYS}
+        kept = {day: number for day, number in days.items() if day > today - KEPT_DAYS}
         if kept:
             memory.days[what] = kept
         else:
             del memory.days[what]
-    for name in [name for name, talk in memory.talks.items() if talk.last_day <= today - MONTH_DAYS]:
+    for name in [name for name, talk in memory.talks.items() if talk.last_day <= today - KEPT_DAYS]:
         del memory.talks[name]
 
 

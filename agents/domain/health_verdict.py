@@ -12,7 +12,7 @@ from agents.domain.health_condition import Fact, matches, shown
 from agents.domain.health_profile import HealthFile, HealthProfile, Limit
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION
-from agents.domain.scoring import Scorer
+from agents.domain.scoring import Scorer, points_of
 from agents.domain.signal_reading import Observation, Reading, in_order, read
 
 Observations = Mapping[str, Sequence[Observation]]
@@ -187,9 +187,12 @@ def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part
     freshness = [reading.freshness for reading in known]
     if not any(freshness):
         return [], 0
-    coverage = max(1, scorer.shares(subs, freshness).coverage)
+    weighted = scorer.shares(subs, freshness)
+    coverage = max(1, weighted.coverage)
     filled, weighing = scorer.filled(subs, freshness)
-    points, shares = scorer.points(filled, weighing), scorer.shares(filled, weighing).published
+    if (filled, weighing) != (subs, freshness):
+        weighted = scorer.shares(filled, weighing)
+    points, shares = points_of(weighted, filled), weighted.published
     parts = [
         Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at, None, reading.freshness)
         for (component, rule), reading, sub, share, part in zip(

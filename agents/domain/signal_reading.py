@@ -71,7 +71,7 @@ def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) 
         observations: in order (`in_order`); only those that count are looked at.
         as_of: the instant.
     """
-    alive = _alive(rule, observations, as_of)
+    alive = _alive(rule, observations, as_of) if observations else None
     if not alive:
         return Reading()
     newest = alive[-1].at
