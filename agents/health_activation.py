@@ -13,8 +13,8 @@ from schemas.account_state import AccountLedger
 from schemas.codec import ContractViolation
 from schemas.control import Control
 
-MOST_AT_A_TICK = 2_000
-"""Accounts that one tick judges: about 100 ms, which the events behind it can wait for. Those left are due at once, so
+MOST_AT_A_TICK = 1_000
+"""Accounts that one tick judges: 100 to 250 ms, which the events behind it can wait for. Those left are due at once, so
 the next tick follows at once, behind whatever has come meanwhile."""
 
 

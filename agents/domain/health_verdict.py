@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from agents.domain.health_condition import Fact, matches, shown
-from agents.domain.health_profile import HealthFile, HealthProfile, Limit
+from agents.domain.health_profile import HealthFile, HealthProfile, Limit, SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import Scorer, points_of
@@ -21,6 +21,7 @@ Observations = Mapping[str, Sequence[Observation]]
 Change = Literal["initial", "changed", "band_changed", "unchanged"]
 
 _HUNDREDTH = MILLION // 100
+_NOTHING = Reading()
 
 
 class Override(NamedTuple):
@@ -155,10 +156,10 @@ class HealthBook:
         """What conditions may ask: the fields of the account, and the values of signals."""
         facts: dict[str, Fact] = dict(account.fields)
         for rule in self._asked:
-            reading = readings.get(rule.name) or read(rule, observed.get(rule.name, ()), as_of)
+            reading = readings.get(rule.name)
+            if reading is None:
+                reading = _reading(rule, observed, as_of)
             facts[rule.name] = 0 if reading.value is None and rule.counts else reading.value
-        for name, reading in readings.items():
-            facts.setdefault(name, reading.value)
         return facts
 
     def _plays(self, facts: Mapping[str, Fact]) -> Iterator[NextAction]:
@@ -174,7 +175,12 @@ class HealthBook:
 
 def readings_of(scorer: Scorer, observed: Observations, as_of: Instant) -> dict[str, Reading]:
     """What is known of every signal of a profile, in its order."""
-    return {rule.name: read(rule, observed.get(rule.name, ()), as_of) for _, rule in scorer.signals}
+    return {rule.name: _reading(rule, observed, as_of) for _, rule in scorer.signals}
+
+
+def _reading(rule: SignalRule, observed: Observations, as_of: Instant) -> Reading:
+    found = observed.get(rule.name)
+    return read(rule, found, as_of) if found else _NOTHING
 
 
 def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part], int]:

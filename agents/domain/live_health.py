@@ -196,7 +196,10 @@ def _fades_over(rule: SignalRule) -> int | None:
 
 
 def _profile(book: HealthBook, name: str | None) -> HealthProfile | None:
-    return next((profile for profile in book.file.profiles if profile.name == name), None)
+    for profile in book.file.profiles:
+        if profile.name == name:
+            return profile
+    return None
 
 
 def _worst(book: HealthBook, name: str | None) -> str | None:
