@@ -160,19 +160,28 @@ def _changes(
         if fades_over is not None and (rule.ttl_us is None or as_of < found[-1].at + rule.ttl_us):
             step = fades_over if step is None else min(step, fades_over)
     if step is not None:
-        every = max(SHORTEST_STEP_US, step // FADING_STEPS)
-        offset = crc32(account_id.encode()) % every  # not all accounts at once
-        yield ((as_of - offset) // every + 1) * every + offset
-    if verdict.score is not None or memory.days or memory.goals:
+        yield _own_time(account_id, as_of, max(SHORTEST_STEP_US, step // FADING_STEPS))
+    if verdict.score is not None or memory.told or memory.goals:
+        yield _own_time(account_id, as_of, DAY_US)  # what is counted in days from now, and the churn risk
+    if memory.days:
         yield (as_of // DAY_US + 1) * DAY_US
     if memory.override is not None and memory.override.until is not None:
         yield memory.override.until
     yield from (goal.due_at for goal in memory.goals.values() if goal.due_at is not None)
-    profile = _profile(book, verdict.profile)
+    yield from _changes_of_profile(_profile(book, verdict.profile), verdict)
+
+
+def _changes_of_profile(profile: HealthProfile | None, verdict: Verdict) -> Iterator[Instant]:
     if profile is not None:
         yield from (limit.until for limit in (*profile.caps, *profile.floors) if limit.until is not None)
         if verdict.band_since is not None:
             yield verdict.band_since + profile.dwell_us
+
+
+def _own_time(account_id: str, as_of: Instant, every_us: int) -> Instant:
+    """The account's next turn of every so often: not all of them come at once."""
+    offset = crc32(account_id.encode()) * every_us >> 32
+    return ((as_of - offset) // every_us + 1) * every_us + offset
 
 
 def _expiries(rule: SignalRule, found: list[Observation], as_of: Instant) -> Iterator[Instant]:
