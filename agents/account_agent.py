@@ -17,6 +17,7 @@ from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.scoring import Scorer
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
 from agents.forgetting import forgotten_accounts, is_forgotten, keep_forgotten
+from agents.health_activation import MOST_AT_A_TICK, HealthActivation
 from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (
@@ -60,6 +61,7 @@ class AccountAgent:
         self._effects = effects
         self._scorer = Scorer(profile)
         self._ledger = AccountLedger()
+        self._health = HealthActivation(self._ledger)
         self._open: dict[str, _OpenAccount] = {}
 
     @property
@@ -70,6 +72,7 @@ class AccountAgent:
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:  # noqa: ARG002 - decides nothing here
         """Apply a batch in log order. Control records settle what came before them, so that time passes in between."""
         self._ledger = self._load_ledger()
+        self._health = HealthActivation(self._ledger)
         self._open = {}
         for record in records:
             if _is_sla_event(record):
@@ -77,7 +80,11 @@ class AccountAgent:
             else:
                 self._take_signal_or_control(record)
         self._settle()
-        self._states.put(LEDGER_KEY, encode_account_state(self._ledger))
+        books = encode_account_state(self._ledger)
+        if self._health.is_sweeping:  # the next tick is due at once
+            self._states.put(LEDGER_KEY, books, WALL, BEFORE_EVERY_TICK)
+        else:
+            self._states.put(LEDGER_KEY, books)
 
     def _load_ledger(self) -> AccountLedger:
         data = self._states.get(LEDGER_KEY)
@@ -183,6 +190,12 @@ class AccountAgent:
         elif control.kind == "clock_released":
             self._settle()
             self._release(control.clock)
+        elif control.kind == "health_activated":
+            self._settle()
+            try:
+                self._health.take(control)
+            except ContractViolation as violation:
+                self._effects.reject(record, violation.reason, violation.detail)
 
     def _is_heeded(self, control: Control) -> bool:
         """Whether a control counts now: one that was relayed does so when the last partition has passed it on."""
@@ -200,8 +213,15 @@ class AccountAgent:
 
     def _tick(self, record: Record, control: Control, as_of: Instant) -> None:
         # A wake is the first instant at which something is different, so one at `as_of` itself is due.
-        for account_id in self._states.due(control.clock, as_of + 1):
+        is_live = control.clock == WALL
+        due = self._states.due(control.clock, as_of + 1, MOST_AT_A_TICK if is_live else None)
+        swept = self._health.next_swept(self._states) if is_live and len(due) < MOST_AT_A_TICK else []
+        for account_id in dict.fromkeys((*due, *swept)):
+            if account_id == LEDGER_KEY:
+                continue
             opened = self._opened(account_id, control.clock)
+            if opened.account.state.clock != control.clock:
+                continue  # its own clock will judge it
             opened.account.wake(as_of, control.id)
             try:
                 self._publish(opened)
@@ -308,7 +328,7 @@ class AccountAgent:
 
     def _publish(self, opened: _OpenAccount) -> None:
         account = opened.account
-        news: list[News] = account.settle(self._scorer)
+        news: list[News] = account.settle(self._scorer, self._health.shelf)
         state = encode_account_state(account.state)
         wake_at = account.wake_at()
         if wake_at is None and is_import(account.state.clock):

@@ -42,8 +42,11 @@ class States(Protocol):
     def drop(self, key: str) -> None:
         """Forget a key."""
 
-    def due(self, clock: str, before: Instant) -> list[str]:
-        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key)."""
+    def due(self, clock: str, before: Instant, most: int | None = None) -> list[str]:
+        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key).
+
+        Those beyond `most` stay due.
+        """
 
     def release(self, clock: str, into: str) -> list[str]:
         """All keys with a wake on `clock`, to be moved to the clock `into` by the caller."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from schemas.health_memory import HealthMemory
 from schemas.health_score import Band
 
 ACCOUNT_STATE_VERSION = 1
@@ -143,6 +144,7 @@ class AccountState(Struct, array_like=True, gc=False):
     """Raw values of the signals when the score was last calculated, in the order of the profile."""
     quiet: list[str] = field(default_factory=list)
     """Metrics of which a report stands, although there is nothing left to count."""
+    memory: HealthMemory = field(default_factory=HealthMemory)
 
 
 class ForgettingState(Struct, array_like=True):
@@ -150,6 +152,14 @@ class ForgettingState(Struct, array_like=True):
 
     accounts: list[str]
     passed_on: list[int] = field(default_factory=list)
+
+
+class ActiveProfile(Struct, array_like=True):
+    """One version of the health profiles, as it was published."""
+
+    version: str
+    in_force_from: int
+    text: str
 
 
 class AccountLedger(Struct, array_like=True):
@@ -174,6 +184,10 @@ class AccountLedger(Struct, array_like=True):
     """By the id of its control: what the partitions that have not passed it on still tell is of the old life."""
     forgotten: dict[str, int] = field(default_factory=dict)
     """Until when accounts are forgotten, by a digest of their id (`agents.forgetting`)."""
+    profiles: list[ActiveProfile] = field(default_factory=list)
+    """Every profile file that was put in force."""
+    sweep: str | None = None
+    """After a new profile: the account up to which all have been judged by it; null when all have."""
 
     @property
     def accepted(self) -> int:

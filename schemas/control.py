@@ -1,7 +1,8 @@
 """Control records: what moves time and switches policies, written into the very partition that it moves.
 
-Workers append ticks (`streams.lane`), connectors append heartbeats, `careline policy publish` and imports append the
-others. They stand in the log between the interactions, so a replay repeats every decision at the same place.
+Workers append ticks (`streams.lane`), connectors append heartbeats, imports and those who publish policies and health
+profiles append the others. They stand in the log between the interactions, so a replay repeats every decision at the
+same place.
 """
 
 from datetime import datetime
@@ -17,6 +18,7 @@ ControlKind = Literal[
     "account_linked",
     "account_forgotten",
     "clock_released",
+    "health_activated",
 ]
 
 
@@ -27,6 +29,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `heartbeat`: `source` has delivered all that happened before `as_of`.
     - `source_declared`: deliveries of `source` may be `settle_seconds` late; so long its conversations wait.
     - `policy_activated`: `policy_text` (`schemas.policy.to_published`) is in force from here on.
+    - `health_activated`: so is a profile file (`agents.domain.health_shelf.to_published`), among the signals.
     - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
     - `account_linked`: `account_id` turned out to be `into`.
     - `account_forgotten`: nothing is known any more of `account_id` and of what it was `also_known_as`, and what

@@ -39,10 +39,10 @@ class DictStates:
         self.states.pop(key, None)
         self.wakes.pop(key, None)
 
-    def due(self, clock: str, before: Instant) -> list[str]:
-        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key)."""
+    def due(self, clock: str, before: Instant, most: int | None = None) -> list[str]:
+        """The first `most` keys that wanted to be woken on `clock` before an instant, in order of (wake_at, key)."""
         found = [(wake_at, key) for key, (on, wake_at) in self.wakes.items() if on == clock and wake_at < before]
-        return [key for _, key in sorted(found)]
+        return [key for _, key in sorted(found)][:most]
 
     def release(self, clock: str, into: str) -> list[str]:
         """All keys with a wake on `clock`, in order of key."""

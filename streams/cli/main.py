@@ -22,7 +22,9 @@ from streams.cli.doctor_command import doctor
 from streams.cli.health_backtest_command import health_backtest
 from streams.cli.health_commands import health_app
 from streams.cli.health_explain_command import health_explain
+from streams.cli.health_publish_command import health_publish
 from streams.cli.health_run_command import health_run
+from streams.cli.health_word_commands import health_done, health_override, health_plays, health_pulse
 from streams.cli.import_command import import_history
 from streams.cli.issues_commands import issues_app
 from streams.cli.policy_commands import policy_app
@@ -79,6 +81,11 @@ health_app.command("run")(health_run)
 health_app.command("explain")(health_explain)
 health_app.command("backtest")(health_backtest)
 app.add_typer(issues_app, rich_help_panel="Ask")
+health_app.command("publish")(health_publish)
+health_app.command("override")(health_override)
+health_app.command("pulse")(health_pulse)
+health_app.command("plays")(health_plays)
+health_app.command("done")(health_done)
 app.add_typer(accounts_app, rich_help_panel="Look after")
 accounts_app.command("forget")(forget)
 app.add_typer(topics_app, rich_help_panel="Look after")

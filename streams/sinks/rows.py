@@ -18,7 +18,7 @@ from schemas.rejection import Rejection
 from schemas.sla_event import SlaEvent
 from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, SLA_EVENTS, TopicSpec
 
-ROW_SCHEMA = 2
+ROW_SCHEMA = 3
 """Part of every deduplication token: grows when the same records make other rows, so that a replay may write them."""
 EPOCH_SHIFT = 48
 """A version is the topic's epoch above 48 bits of offset: 2.8e14 records per partition and life of a topic."""
@@ -103,9 +103,13 @@ _HEALTH_PLAIN = ("as_of", "score", "coverage", "previous_score")
 _CONTRIBUTION = (
     *("component", "signal", "value", "sub_score", "weight", "points", "change", "observed_at", "event_ids"),
 )
+_CONTRIBUTION_COLUMNS = (*_CONTRIBUTION, "word", "source", "freshness", "because")
+_CHURN = ("index", "level", "trend", "recency", "probability")
+_ACTION = ("id", "play", "action", "reason", "opened_at", "owner")
 _ALERT_TEXT = (
     *("id", "key", "name", "state", "severity", "account_id", "summary", "conversation_id", "metric", "policy"),
     *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
+    *("owner", "play"),
 )
 _ALERT_PLAIN = ("occurred_at", "instance", "due_at")
 
@@ -124,7 +128,10 @@ _sla_event_cells = _reader(_SLA_EVENT_TEXT, _SLA_EVENT_PLAIN)
 _clock_cells = _reader(_CLOCK_TEXT, _CLOCK_PLAIN)
 _health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
 _alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
-_contribution_cells = attrgetter(*_CONTRIBUTION)
+_contribution_fields = attrgetter(*_CONTRIBUTION)
+_contribution_origin = attrgetter("source", "freshness", "because")
+_churn_cells = attrgetter(*_CHURN)
+_action_fields = attrgetter(*_ACTION)
 _adherence_text = attrgetter(*_ADHERENCE_TEXT)
 _standing_cells = attrgetter(*_STANDING)
 _budget_cells = attrgetter(*_BUDGET)
@@ -161,8 +168,25 @@ def _adherence_row(report: AdherenceReport) -> Row:
     )
 
 
+def _contribution_cells(part: Struct) -> Row:
+    """A part has the columns of a signal: a cap has no name there, and a value that is a word no number."""
+    component, signal, value, *others = _contribution_fields(part)
+    source, freshness, because = _contribution_origin(part)
+    number, word = (None, value) if isinstance(value, str) else (value, "")
+    return (component, signal or "", number, *others, word, source or "", freshness, because or "")
+
+
+def _action_cells(action: Struct) -> Row:
+    return tuple(["" if value is None else value for value in _action_fields(action)])
+
+
 def _health_row(score: HealthScore) -> Row:
-    return (*_health_cells(score), *_nested(score.contributions, _contribution_cells, len(_CONTRIBUTION)))
+    return (
+        *_health_cells(score),
+        *((None,) * len(_CHURN) if score.churn is None else _churn_cells(score.churn)),
+        *_nested(score.contributions, _contribution_cells, len(_CONTRIBUTION_COLUMNS)),
+        *_nested(score.actions, _action_cells, len(_ACTION)),
+    )
 
 
 def _nested(parts: Sequence[Struct], cells: Callable[[Struct], Row], width: int) -> list[list[Any]]:
@@ -216,7 +240,12 @@ TABLES: tuple[Table[Any], ...] = (
     Table(
         "health",
         HEALTH,
-        (*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"contributions.{name}" for name in _CONTRIBUTION), *_POSITION),
+        (
+            *(*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"churn_{name}" for name in _CHURN)),
+            *(f"contributions.{name}" for name in _CONTRIBUTION_COLUMNS),
+            *(f"actions.{name}" for name in _ACTION),
+            *_POSITION,
+        ),
         _health_row,
         _BY_ACCOUNT,
         attrgetter("as_of"),

@@ -48,7 +48,8 @@ def without_places(state: AccountState) -> AccountState:
             running.cell = 0
         for late in metric.overdue.values():
             late.cell = 0
-    return replace(state, health=None)
+    memory = replace(state.memory, verdict=None, past=[], changes_at=None)
+    return replace(state, health=None, memory=memory)
 
 
 def reports_of(effects: ListEffects) -> list[AdherenceReport]:
