@@ -9,8 +9,8 @@ SOURCES := schemas agents streams tests
 PYTEST := $(BIN)/python -m pytest
 # The lock is complete and hashed, so nothing is resolved; bytecode is compiled at first use, which halves the wait.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
-# What the tests need beyond Python, from Debian: promtool.
-TOOLS := prometheus docker-compose
+# What the tests need beyond Python, from Debian: promtool, docker-compose, and an IMAP server that is not our own.
+TOOLS := prometheus docker-compose dovecot-imapd
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-faults coverage check format bench contracts lock tools build hooks clean
@@ -67,12 +67,12 @@ contracts: $(STAMP) ## write JSON Schemas, docs/asyncapi.yaml and docs/settings.
 	$(BIN)/python -m streams.settings_document
 
 lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject.toml) and write both lock files
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --extra mail --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --extra mail --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 # The packages would start their daemons; only the programs are wanted, so a policy forbids it while they are installed.
-tools: ## install promtool and docker-compose (Debian, as root)
-	@{ command -v promtool && command -v docker-compose; } >/dev/null || { \
+tools: ## install promtool, docker-compose and Dovecot (Debian, as root)
+	@{ command -v promtool && command -v docker-compose && command -v dovecot; } >/dev/null || { \
 	  trap 'if [ -n "$$policy" ]; then rm -f /usr/sbin/policy-rc.d; fi' EXIT; \
 	  if [ ! -e /usr/sbin/policy-rc.d ]; then policy=ours; printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; fi; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $(TOOLS); }

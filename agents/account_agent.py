@@ -17,11 +17,14 @@ from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.scoring import Scorer
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
+from agents.forgetting import forgotten_accounts, is_forgotten, keep_forgotten
+from agents.health_activation import MOST_AT_A_TICK, HealthActivation
 from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (
     AccountLedger,
     AccountState,
+    ForgettingState,
     decode_account_state,
     encode_account_state,
 )
@@ -55,18 +58,14 @@ class AccountAgent:
     """Implements `agents.ports.Agent` for one partition of the topics `sla-events` and `signals`."""
 
     def __init__(
-        self,
-        states: States,
-        effects: Effects,
-        profile: HealthProfile = DEFAULT_PROFILE,
-        *,
-        agent_figures: bool = True,
+        self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE, *, agent_figures: bool = True
     ) -> None:
         self._states = states
         self._effects = effects
         self._scorer = Scorer(profile)
         self._care = CareRollups(states, effects, agent_figures=agent_figures)
         self._ledger = AccountLedger()
+        self._health = HealthActivation(self._ledger)
         self._open: dict[str, _OpenAccount] = {}
 
     @property
@@ -77,6 +76,7 @@ class AccountAgent:
     def process(self, records: Sequence[Record], observed_at: Instant) -> None:  # noqa: ARG002 - decides nothing here
         """Apply a batch in log order. Control records settle what came before them, so that time passes in between."""
         self._ledger = self._load_ledger()
+        self._health = HealthActivation(self._ledger)
         self._open = {}
         for record in records:
             if _is_sla_event(record):
@@ -86,7 +86,11 @@ class AccountAgent:
         self._settle()
         if records:
             self._care.settle(records[-1].partition)
-        self._states.put(LEDGER_KEY, encode_account_state(self._ledger))
+        books = encode_account_state(self._ledger)
+        if self._health.is_sweeping:  # the next tick is due at once
+            self._states.put(LEDGER_KEY, books, WALL, BEFORE_EVERY_TICK)
+        else:
+            self._states.put(LEDGER_KEY, books)
 
     def _load_ledger(self) -> AccountLedger:
         data = self._states.get(LEDGER_KEY)
@@ -112,6 +116,9 @@ class AccountAgent:
             ledger.sla_duplicate += 1
             return
         ledger.sla_positions[cause.partition] = position
+        if ledger.forgetting and self._is_of_old_life(event):
+            ledger.sla_applied += 1  # to what is forgotten with it
+            return
         opened = self._opened(event.account_id, event.clock)
         try:
             opened.account.take_event(event, at)
@@ -146,6 +153,9 @@ class AccountAgent:
 
     def _take_signal(self, record: Record, signal: Signal, at: Instant) -> None:
         ledger = self._ledger
+        if ledger.forgotten and is_forgotten(ledger.forgotten, signal.account_id, signal.clock, at):
+            ledger.late += 1
+            return
         opened = self._opened(signal.account_id, signal.clock)
         try:
             verdict = opened.account.take_signal(signal, at)
@@ -173,6 +183,10 @@ class AccountAgent:
         except ValueError as error:
             self._effects.reject(record, "impossible_time", str(error))
             return
+        if control.kind == "account_forgotten":
+            self._settle()
+            self._forget(record, control, min(as_of, record.appended_at))
+            return
         if not self._is_heeded(control):
             return
         if control.kind == "tick":
@@ -182,6 +196,12 @@ class AccountAgent:
         elif control.kind == "clock_released":
             self._settle()
             self._release(record, control.clock)
+        elif control.kind == "health_activated":
+            self._settle()
+            try:
+                self._health.take(control)
+            except ContractViolation as violation:
+                self._effects.reject(record, violation.reason, violation.detail)
 
     def _is_heeded(self, control: Control) -> bool:
         """Whether a control counts now: one that was relayed does so when the last partition has passed it on."""
@@ -200,10 +220,15 @@ class AccountAgent:
     def _tick(self, record: Record, control: Control, as_of: Instant) -> None:
         # A wake is the first instant at which something is different, so one at `as_of` itself is due.
         self._care.tick(control.clock, as_of, record.partition)
-        for account_id in self._states.due(control.clock, as_of + 1):
+        is_live = control.clock == WALL
+        due = self._states.due(control.clock, as_of + 1, MOST_AT_A_TICK if is_live else None)
+        swept = self._health.next_swept(self._states) if is_live and len(due) < MOST_AT_A_TICK else []
+        for account_id in dict.fromkeys((*due, *swept)):
             if account_id.startswith(LEDGER_PREFIX):
                 continue
             opened = self._opened(account_id, control.clock)
+            if opened.account.state.clock != control.clock:
+                continue  # its own clock will judge it
             opened.account.wake(as_of, control.id)
             try:
                 self._publish(opened)
@@ -222,6 +247,52 @@ class AccountAgent:
             account.state.clock = WALL
             self._states.put(account_id, encode_account_state(account.state), WALL, account.wake_at())
         self._open = {}
+
+    # forgetting
+
+    def _forget(self, record: Record, control: Control, until: Instant) -> None:
+        """Drop what is known of an account with the first partition that passes its forgetting on.
+
+        What the others still tell is of the old life until they have passed it on too.
+        """
+        ledger = self._ledger
+        try:
+            accounts = forgotten_accounts(control)
+        except ContractViolation as violation:
+            self._effects.reject(record, violation.reason, violation.detail)
+            return
+        keep_forgotten(ledger.forgotten, accounts, until)
+        state = ledger.forgetting.setdefault(control.id, ForgettingState([]))
+        for account_id in accounts:
+            if account_id not in state.accounts:
+                state.accounts.append(account_id)
+                self._drop(record, account_id, control, until)
+        if control.relayed_from is not None and control.relayed_from not in state.passed_on:
+            state.passed_on.append(control.relayed_from)
+        if len(state.passed_on) >= (control.relays or 0):
+            # One that was cut short ends with the next one of the same account.
+            named = set(state.accounts)
+            ledger.forgetting = {
+                name: other for name, other in ledger.forgetting.items() if named.isdisjoint(other.accounts)
+            }
+
+    def _is_of_old_life(self, event: SlaEvent) -> bool:
+        return any(
+            event.account_id in state.accounts and event.cause.partition not in state.passed_on
+            for state in self._ledger.forgetting.values()
+        )
+
+    def _drop(self, record: Record, account_id: str, control: Control, until: Instant) -> None:
+        before = self._states.get(account_id)
+        if before is None:
+            return
+        account = Account(account_id, decode_account_state(AccountState, before))
+        for topic, key in account.published():
+            self._effects.forget(topic, key)
+        self._states.drop(account_id)
+        self._care.forget(account_id, account.state.clock, record.partition)
+        if account.begin_anew(until, control.id):
+            self._publish(_OpenAccount(account, None))
 
     # accounts
 
@@ -269,7 +340,7 @@ class AccountAgent:
 
     def _publish(self, opened: _OpenAccount) -> None:
         account = opened.account
-        news: list[News] = account.settle(self._scorer)
+        news: list[News] = account.settle(self._scorer, self._health.shelf)
         state = encode_account_state(account.state)
         wake_at = account.wake_at()
         if wake_at is None and is_import(account.state.clock):

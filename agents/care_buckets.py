@@ -94,6 +94,15 @@ class ClockFigures:
         if is_import(self.clock):
             self.state.values.setdefault("account", {})[account_id] = 0
 
+    def forget_account(self, account_id: str) -> list[Place]:
+        """Take away everything that is kept of an account; where it lay."""
+        self.state.values.get("account", {}).pop(account_id, None)
+        places = [Place("account", account_id, bucket, slot) for bucket, size in RINGS.items() for slot in range(size)]
+        taken = [place for place in places if self.take_away(place) is not None]
+        for place in places:
+            self._untold.pop(self._key_of(place), None)
+        return taken
+
     # buckets
 
     def at(self, place: Place) -> RollupState | None:

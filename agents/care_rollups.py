@@ -13,6 +13,7 @@ from agents.care_buckets import RINGS, ClockFigures, Place
 from agents.domain.care_contribution import CareDelta, Change, Contribution, changes_of
 from agents.domain.instant import DAY_US, HOUR_US, Instant, to_datetime
 from agents.domain.revenue_retention import month_begins_at, month_number
+from agents.interaction_check import WALL
 from agents.ports import Effects, States
 from schemas.care_state import CareLabels, RollupState
 from schemas.rollup import Rollup, Timings
@@ -67,7 +68,7 @@ class CareRollups:
         self.settle(partition)
         figures = ClockFigures(self._states, clock)
         figures.state.as_of = max(figures.state.as_of, as_of)
-        if clock != "wall" or figures.is_due():
+        if clock != WALL or figures.is_due():
             self._tell(figures, partition)
         if figures.state.told_at is not None or figures.state.values:
             figures.save()
@@ -86,6 +87,16 @@ class CareRollups:
             figures.state.as_of = max(figures.state.as_of, ended.state.as_of)
             ended.forget()
             figures.save()
+
+    def forget(self, account_id: str, clock: str, partition: int) -> None:
+        """Nothing is known of an account any more: its own figures go, what it added to sums names nobody."""
+        self.settle(partition)
+        for each in sorted({clock, WALL}):
+            figures = ClockFigures(self._states, each)
+            for place in figures.forget_account(account_id):
+                self._effects.forget(ROLLUPS, _key_of(each, place, partition))
+            if figures.state.told_at is not None or figures.state.values:
+                figures.save()
 
     def _count(self, figures: ClockFigures, batch: "_Batch") -> None:
         """Spread what was added over scopes and buckets: each bucket is read and written once."""
@@ -140,7 +151,7 @@ def _changes(parts: Iterable[tuple[Contribution, int]]) -> list[Change]:
 def _told(figures: ClockFigures, place: Place, counted: RollupState, partition: int) -> tuple[str, Rollup]:
     scope, value, bucket, _ = place
     clock, as_of, number = figures.clock, figures.state.as_of, counted.number
-    key = f"{clock}/{scope}/{value}/{bucket}/{number % RINGS[bucket]}/{partition}"
+    key = _key_of(clock, Place(scope, value, bucket, number), partition)
     told = Rollup(
         id=f"{key}@{as_of}",
         partition=partition,
@@ -154,6 +165,11 @@ def _told(figures: ClockFigures, place: Place, counted: RollupState, partition: 
         timings=tuple([Timings(name, tuple(bins), tuple(bins.values())) for name, bins in counted.timings.items()]),
     )
     return key, told
+
+
+def _key_of(clock: str, place: Place, partition: int) -> str:
+    scope, value, bucket, number = place
+    return f"{clock}/{scope}/{value}/{bucket}/{number % RINGS[bucket]}/{partition}"
 
 
 def _changes_of(counted: RollupState) -> list[Change]:

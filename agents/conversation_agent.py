@@ -10,18 +10,20 @@ from typing import NoReturn
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.domain.conversation import PASSED_ON
 from agents.domain.entries import DEFAULT_WORDS, new_conversation
-from agents.domain.instant import Instant
+from agents.domain.instant import Instant, to_datetime
 from agents.domain.merging import comes_home, handover_of, passed_on, survives
 from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import Timeline
+from agents.forgetting import is_forgotten
 from agents.import_clock import is_import
 from agents.interaction_check import WALL, checked
 from agents.open_conversations import OpenConversations
-from agents.partition_controls import PartitionControls
+from agents.partition_controls import Begin, PartitionControls
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
@@ -29,7 +31,7 @@ from schemas.conversation_state import ConversationState, PartitionLedger
 from schemas.interaction import Interaction
 from schemas.policy import from_published
 from schemas.timeline_entry import TimelineEntry
-from schemas.topics import CLOCKS, INTERACTIONS, SLA_EVENTS
+from schemas.topics import CLOCKS, INTERACTIONS, REJECTED, SLA_EVENTS
 
 LEDGER_KEY = f"{LEDGER_PREFIX}ledger"
 
@@ -85,7 +87,15 @@ class ConversationAgent:
         except ContractViolation as violation:
             self._reject(record, violation)
             return
+        if self.ledger.forgotten and self._is_forgotten(interaction, entry):
+            self._count("late", interaction)
+            return
         self._interaction(interaction, entry, record)
+
+    def _is_forgotten(self, interaction: Interaction, entry: TimelineEntry) -> bool:
+        account_id = interaction.account_id or new_conversation(interaction).account_id
+        began = min([entry.at, *(each.at for each in interaction.handed_over)])
+        return is_forgotten(self.ledger.forgotten, account_id, interaction.clock, began)
 
     def _reject(self, record: Record, violation: ContractViolation) -> None:
         self._effects.reject(record, violation.reason, violation.detail)
@@ -201,13 +211,29 @@ class ConversationAgent:
             self._narrator.begin(record.partition, record.offset, event_id, self._detection(clock))
 
         begin(WALL, None)
-        failed = self._controls.take(control, record, begin)
+        if control.kind == "account_forgotten":
+            failed = self._forget(control, record, begin)
+        else:
+            failed = self._controls.take(control, record, begin)
         self._tell()
         if control.kind in {"tick", "clock_released"} and is_import(control.clock):
             # An import tells its accounts the time behind everything that its conversations have to say.
             self._effects.relay(SLA_EVENTS, control)
         if failed:
             raise ContractViolation("calculation_failed", "; ".join(failed[:10]))
+
+    def _forget(self, control: Control, record: Record, begin: Begin) -> list[str]:
+        """Take back what was published of an account, and pass it on behind everything that was said of it here."""
+        forgotten = self._controls.forget(control, record, begin)
+        effects = self._effects
+        for clock in forgotten.clocks:
+            self._touched.pop(clock, None)
+            effects.forget(CLOCKS, clock)
+        for key in (*forgotten.accounts, *forgotten.conversations):
+            effects.forget(REJECTED, key)
+        until, also_known_as = to_datetime(forgotten.until), forgotten.accounts[1:]
+        effects.relay(SLA_EVENTS, replace(control, as_of=until, also_known_as=also_known_as))
+        return forgotten.failed
 
     def _detection(self, clock: str) -> Detection:
         """When this batch sees it, on a clock."""

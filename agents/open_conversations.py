@@ -39,6 +39,12 @@ class OpenConversations:
         """This is how the conversation stands now."""
         self._open[state.id] = state
 
+    def drop(self, state: ConversationState) -> None:
+        """Forget a conversation; its clocks leave the books."""
+        self._open.pop(state.id, None)
+        self._leave_books(self._before.pop(state.id, []))
+        self._states.drop(state.id)
+
     def __contains__(self, key: str) -> bool:
         """Whether a conversation was put in this batch."""
         return key in self._open
@@ -110,10 +116,14 @@ class OpenConversations:
             before, after = self._before.get(key, []), _stages(state)
             if before == after:
                 continue
-            for place in before:
-                running[place] = running.get(place, 0) - 1
+            self._leave_books(before)
             for place in after:
                 running[place] = running.get(place, 0) + 1
+
+    def _leave_books(self, stages: list[str]) -> None:
+        running = self._ledger.running
+        for place in stages:
+            running[place] = running.get(place, 0) - 1
 
 
 def time_of_source(source: str) -> str:

@@ -1,4 +1,4 @@
-"""What moves a whole partition: ticks and heartbeats (time), policies, linked accounts, the end of an import.
+"""What moves a whole partition: ticks and heartbeats, policies, linked and forgotten accounts, the end of an import.
 
 `agents.conversation_agent` hands over each control at its place in the log, so that a replay moves the same things at
 the same place. Everything is told to the narrator that `begin` has turned to this record.
@@ -6,6 +6,7 @@ the same place. Everything is told to the narrator that `begin` has turned to th
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,6 +16,8 @@ from agents.domain.instant import SECOND_US, Instant, from_datetime, to_datetime
 from agents.domain.narration import Narrator
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import Timeline, shrink
+from agents.domain.traces import clocks_left_behind, clocks_shown
+from agents.forgetting import forgotten_accounts, keep_forgotten
 from agents.interaction_check import WALL
 from agents.open_conversations import OpenConversations, time_of_source
 from agents.ports import Record
@@ -23,6 +26,7 @@ from schemas.control import Control
 from schemas.conversation_state import (
     ActivePolicy,
     ClockAnchor,
+    ConversationState,
     PartitionLedger,
     SourceProgress,
 )
@@ -45,6 +49,17 @@ On which clock, and which event, if any, ends the ids of what is told.
 """
 
 
+class Forgotten(NamedTuple):
+    """What a partition has forgotten: accounts, until which instant, their conversations, and clocks by their names."""
+
+    accounts: tuple[str, ...]
+    until: Instant
+    conversations: list[str]
+    clocks: list[str]
+    failed: list[str]
+    """What could not be computed because of it, in words."""
+
+
 class PartitionControls:
     """Applies controls to the conversations and the ledger of one partition."""
 
@@ -63,9 +78,7 @@ class PartitionControls:
         Raises:
             ContractViolation: it cannot be; nothing of it was applied.
         """
-        if control.as_of.tzinfo is None or not EARLIEST <= control.as_of < LATEST:
-            raise ContractViolation("impossible_time", f"as_of {control.as_of.isoformat()}")
-        as_of = from_datetime(control.as_of)
+        as_of = _instant_of(control)
         match control.kind:
             case "tick":
                 return self._tick(control, as_of, record, begin)
@@ -186,10 +199,54 @@ class PartitionControls:
                 self._conversations.put(linked)
         return failed
 
+    def forget(self, control: Control, record: Record, begin: Begin) -> Forgotten:
+        """Drop the conversations of an account, and of the accounts that were linked into it.
+
+        A conversation that has moved on to another account stays, as if it had been that one's from its beginning.
+
+        Raises:
+            ContractViolation: the control cannot be applied; nothing of it was.
+        """
+        until = min(_instant_of(control), record.appended_at)
+        named, links = forgotten_accounts(control), self._ledger.links
+        accounts = tuple(dict.fromkeys([*named, *(old for old, new in links.items() if new in named)]))
+        self._ledger.links = {old: new for old, new in links.items() if old not in accounts and new not in accounts}
+        keep_forgotten(self._ledger.forgotten, accounts, until)
+        begin(WALL, f"forgotten/{control.id}")
+        found = Forgotten(accounts, until, [], [], [])
+        for account_id in accounts:
+            for state in self._conversations.mentioning(account_id):
+                if state.account_id in accounts:
+                    self._conversations.drop(state)
+                    found.conversations.append(state.id)
+                    found.clocks.extend(clocks_shown(state))
+                    continue
+                try:
+                    self._move_on(state, account_id, found)
+                except Exception as error:  # noqa: BLE001 - as for events
+                    found.failed.append(f"{state.id}: {type(error).__name__}: {error}")
+        return found
+
+    def _move_on(self, state: ConversationState, account_id: str, found: Forgotten) -> None:
+        former = state.former_accounts
+        linked = self._timeline.link(state, account_id, state.account_id, state.advanced_to)
+        if linked is None and account_id not in former:
+            return
+        moved_on = linked if linked is not None else state
+        moved_on.former_accounts = tuple(each for each in former if each != account_id)
+        self._conversations.put(moved_on)
+        found.clocks.extend(clocks_left_behind(moved_on))
+
     def linked(self, interaction: Interaction) -> Interaction:
         """What is still stamped with an account that turned out to be another belongs to that one."""
         into = self._ledger.links.get(interaction.account_id or "")
         return interaction if into is None else replace(interaction, account_id=into)
+
+
+def _instant_of(control: Control) -> Instant:
+    if control.as_of.tzinfo is None or not EARLIEST <= control.as_of < LATEST:
+        raise ContractViolation("impossible_time", f"as_of {control.as_of.isoformat()}")
+    return from_datetime(control.as_of)
 
 
 def _in_force_from(policy_file: PolicyFile, as_of: Instant) -> Instant:

@@ -42,8 +42,11 @@ class States(Protocol):
     def drop(self, key: str) -> None:
         """Forget a key."""
 
-    def due(self, clock: str, before: Instant) -> list[str]:
-        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key)."""
+    def due(self, clock: str, before: Instant, most: int | None = None) -> list[str]:
+        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key).
+
+        Those beyond `most` stay due.
+        """
 
     def release(self, clock: str, into: str) -> list[str]:
         """All keys with a wake on `clock`, to be moved to the clock `into` by the caller."""
@@ -57,6 +60,9 @@ class Effects(Protocol):
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key."""
+
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Publish that nothing is known any more under a key: what a topic of latest values had there goes."""
 
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Pass a control on into every partition of a topic, marked with the partition that it comes from."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from schemas.care_state import CareClock, CareMemory, RollupState
+from schemas.health_memory import HealthMemory
 from schemas.health_score import Band
 
 ACCOUNT_STATE_VERSION = 1
@@ -142,7 +143,25 @@ class AccountState(Struct, array_like=True, gc=False):
     health: PublishedHealth | None = None
     readings: list[int | None] = field(default_factory=list)
     """Raw values of the signals when the score was last calculated, in the order of the profile."""
+    quiet: list[str] = field(default_factory=list)
+    """Metrics of which a report stands, although there is nothing left to count."""
+    memory: HealthMemory = field(default_factory=HealthMemory)
     care: CareMemory = field(default_factory=CareMemory)
+
+
+class ForgettingState(Struct, array_like=True):
+    """A forgetting that some partitions of interactions have passed on and others have not yet."""
+
+    accounts: list[str]
+    passed_on: list[int] = field(default_factory=list)
+
+
+class ActiveProfile(Struct, array_like=True):
+    """One version of the health profiles, as it was published."""
+
+    version: str
+    in_force_from: int
+    text: str
 
 
 class AccountLedger(Struct, array_like=True):
@@ -163,6 +182,14 @@ class AccountLedger(Struct, array_like=True):
     sla_rejected: int = 0
     relayed: dict[str, list[int]] = field(default_factory=dict)
     """Controls that some partitions of interactions have passed on and others have not yet, by id."""
+    forgetting: dict[str, ForgettingState] = field(default_factory=dict)
+    """By the id of its control: what the partitions that have not passed it on still tell is of the old life."""
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """Until when accounts are forgotten, by a digest of their id (`agents.forgetting`)."""
+    profiles: list[ActiveProfile] = field(default_factory=list)
+    """Every profile file that was put in force."""
+    sweep: str | None = None
+    """After a new profile: the account up to which all have been judged by it; null when all have."""
 
     @property
     def accepted(self) -> int:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A breach, a band change, an error budget that burns.
+    """A breach, a band change, an error budget that burns, a next action.
 
     Stated once when it begins (`firing`) and once when it is over (`resolved`), under the same key.
 
@@ -35,3 +35,7 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause_id: str | None = None
     window: str | None = None
     """For a burning error budget, the window in which it burns: `1h`, `24h` or `7d`."""
+    owner: str | None = None
+    """For a next action, whose it is."""
+    play: str | None = None
+    """For a next action, the play that calls for it."""

@@ -115,6 +115,10 @@ class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):
     """When it was last reopened; null if it never was."""
     statuses: list[tuple[int, str]] = field(default_factory=list)
     """The latest changes of status, for clocks that are promised afterwards (`agents.domain.natural_start`)."""
+    withdrawn: dict[str, int] = field(default_factory=dict)
+    """By metric: the highest instance that was shown once and never was, as is known now."""
+    former_accounts: tuple[str, ...] = ()
+    """Under which accounts something of it was told before."""
 
 
 class ClockAnchor(Struct, array_like=True, omit_defaults=True, gc=False):
@@ -160,3 +164,5 @@ class PartitionLedger(Struct, array_like=True, omit_defaults=True):
     """Sources that deliver with a delay, by name."""
     links: dict[str, str] = field(default_factory=dict)
     """Accounts that turned out to be others: what is still stamped with the old id belongs to the new one."""
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """Until when accounts are forgotten, by a digest of their id (`agents.forgetting`)."""

@@ -8,24 +8,56 @@ from typing import Literal
 
 from msgspec import Struct
 
-Band = Literal["red", "amber", "green"]
+Band = str
+"""`red`, `amber`, `green`, or what a company's own profile calls its bands."""
 
 
 class Contribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one signal adds. `points` of all contributions sum to the score to the last digit.
 
     `weight` is the effective share after missing signals were taken out (all shares sum to 1); `sub_score` is 0..100.
+    What a `cap`, a `floor` or an `override` takes or gives has that as its component, no signal, and a reason.
     """
 
     component: str
-    signal: str
-    value: float | None
+    signal: str | None
+    value: float | str | None
     sub_score: float | None
     weight: float
     points: float
     change: float | None = None
     observed_at: datetime | None = None
     event_ids: tuple[str, ...] = ()
+    source: str | None = None
+    """Who told the newest value; `careline` for what is found out from the SLA events."""
+    freshness: float | None = None
+    """What age has left of the weight, 0..1; null where it does not fade."""
+    because: str | None = None
+
+
+class ChurnRisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much speaks for an account's leaving, 0..100, as the sum of three parts (`agents.domain.churn_risk`).
+
+    An index that ranks, no probability. `probability` (0..1) is one, learnt from who has left; null without a history.
+    """
+
+    index: float
+    level: float
+    recency: float
+    trend: float | None = None
+    """Null where nothing was known a month ago; the other two then share its weight."""
+    probability: float | None = None
+
+
+class OpenAction(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A next action that waits for somebody, because a play of the profile fits."""
+
+    id: str
+    play: str
+    action: str
+    reason: str
+    opened_at: datetime
+    owner: str | None = None
 
 
 class HealthScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,3 +85,6 @@ class HealthScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tier: str | None = None
     segment: str | None = None
     cause_id: str | None = None
+    churn: ChurnRisk | None = None
+    actions: tuple[OpenAction, ...] = ()
+    """What is open now; one of each play."""

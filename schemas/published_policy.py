@@ -1,7 +1,8 @@
-"""A policy file as it was published: one record for each version, kept for ever.
+"""A policy or profile file as it was published: one record for each version, kept for ever.
 
-`careline policy publish` and `careline work --policies` write it, under the key `policy/VERSION`, beside the control
-records that put the version in force; whoever wants to know what was promised when reads it.
+`careline policy publish` and `careline work --policies` write it, under the key `policy/VERSION`; `careline health
+publish` and `careline work --health` under the key `health/VERSION`. Beside it stand the control records that put the
+version in force; whoever wants to know what was promised or scored by when reads it.
 """
 
 from datetime import datetime
@@ -10,7 +11,9 @@ from msgspec import Struct
 
 
 class PublishedPolicy(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One version of the promises. A version name is used once: what was judged by it stays explicable.
+    """One version of the promises, or of what healthy means.
+
+    A version name is used once: what was judged by it stays explicable.
 
     `published_at` is the `as_of` of its control records, and the start of its force where the file names none.
     """
@@ -22,7 +25,7 @@ class PublishedPolicy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str
     """The file as it was written, comments and all."""
     published: str
-    """What it means, complete in itself (`schemas.policy.to_published`): holidays resolved, defaults filled in."""
+    """What it means, complete in itself (`schemas.policy.to_published`, `agents.domain.health_shelf.to_published`)."""
     complete: bool = False
     """Whether every partition has its control record.
 

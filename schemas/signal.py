@@ -1,6 +1,6 @@
 """What else is known about an account.
 
-Surveys, usage, subscriptions, onboarding, advocacy, goals, a person's own pulse.
+Surveys, usage, subscriptions, onboarding, advocacy, goals, sentiment, a person's own pulse, word and deed.
 
 Connectors publish signals keyed by account; `agents.account_agent` has them next, together with the SLA events.
 """
@@ -10,13 +10,19 @@ from typing import Literal
 
 from msgspec import Struct
 
-SignalKind = Literal["survey", "usage", "subscription", "onboarding", "advocacy", "goal", "pulse"]
+SignalKind = Literal[
+    "survey", "usage", "subscription", "onboarding", "advocacy", "goal", "pulse", "sentiment", "override", "action"
+]
 
 
 class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One observation about one account.
 
-    For a survey, `name` is `csat`, `nps` or `ces` and `value` the score on `scale`.
+    - `survey`: `name` is `csat`, `nps` or `ces` and `value` the score on `scale`.
+    - `goal`: `name` is the goal's own, `value` how much of it is reached (1 is all), `until` when it is due.
+    - `override`: a person's own score is `value`, for the reason `text`, `until` then; without a value it is lifted.
+    - `action`: a play's next action (`name` is the play, `raw_reference` the action's id) is `done` or `dismissed`.
+    - others: `value` is a number; without one `text` is a word; without either it has happened, which is 1.
     """
 
     id: str
@@ -36,3 +42,4 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     segment: str | None = None
     raw_reference: str | None = None
     version: int = 0
+    until: datetime | None = None

@@ -1,7 +1,7 @@
-"""A control record into every partition of the interactions, acknowledged: what all conversation agents must know.
+"""A control record into every partition of a topic, acknowledged: what all agents that read it must know.
 
-`streams.policy_publisher` announces policies with it, `streams.connectors.source_announcement` what is to be known of
-sources. Sending a control again gives the same records.
+`streams.file_publisher` announces policies and health profiles with it, `streams.connectors.source_announcement` what
+is to be known of sources. Sending a control again gives the same records.
 """
 
 from kafka import KafkaProducer

@@ -18,10 +18,11 @@ from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, Kaf
 from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
 from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TOPICS
+from streams.file_publisher import in_force
 from streams.kafka_admin import KafkaUnavailable, describe_topics, wait_for_kafka
 from streams.lane.changelog import ChangelogDamaged, from_value
 from streams.partition_counts import TopicsMissing
-from streams.policy_publisher import in_force, published_policies
+from streams.policy_publisher import published_policies
 from streams.settings import Settings, split_address
 from streams.sinks.clickhouse_connection import (
     ClickHouseTarget,

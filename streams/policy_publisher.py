@@ -1,103 +1,24 @@
-"""A policy file into force: kept under its version in the policies topic, announced in every partition of interactions.
+"""A policy file into force: read, tried, and handed to `streams.file_publisher`.
 
-`careline policy publish` and `careline work --policies` call it with a file that people write; every conversation agent
-reads the announcement (`policy_activated`) at its place in the log. First the intent is written down, then the
-announcement is sent, then the intent is marked complete. Whoever publishes next, whatever it is, completes what was
-interrupted, with the same announcement; agents know it by its text and time and take it once.
+`careline policy publish` and `careline work --policies` call it; every conversation agent reads the announcement
+(`policy_activated`) at its place among the interactions.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-import msgspec
-from kafka import KafkaProducer
-from kafka.errors import (
-    InvalidProducerEpochError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    ProducerFencedError,
-)
-from typing_extensions import override
 
 from agents.domain.policy_book import PolicyBook
-from schemas.codec import ContractViolation, decode, encode, headers_of
-from schemas.control import Control
-from schemas.policy import PolicyFile, from_published, to_published
+from schemas.policy import from_published, to_published
 from schemas.published_policy import PublishedPolicy
-from schemas.topics import INTERACTIONS, POLICIES
-from streams.control_broadcast import broadcast
-from streams.kafka_admin import KafkaUnavailable
-from streams.partition_counts import TopicsMissing
+from schemas.topics import INTERACTIONS
+from streams.file_publisher import FileKind, Offer, PolicyRefused, PublishOutcome, publish_offer, published_files
 from streams.policy_files.located_yaml import read_file
 from streams.policy_files.policy_reader import read_policy_text
 from streams.policy_files.problem import Problem, Problems
 from streams.settings import Settings
-from streams.topic_reader import TopicAbsent, topic_reader
-from streams.topic_settings import MAX_BATCH_BYTES
 
-SOURCE = "careline/policy"
-ATTEMPTS = 6
-"""So often somebody else may publish at the same moment and push us aside before we give up."""
-
-_ACKNOWLEDGED_WITHIN_SECONDS = 30.0
-_PAUSE_SECONDS = 0.5
-
-
-_Status = Literal["published", "completed", "unchanged"]
-
-
-class PolicyRefused(Exception):  # noqa: N818 - what it is, in the words of the message
-    """The file is not published and what is in force stays so. `problems` has every mistake with its place."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(problem.as_line() for problem in problems))
-        self.problems = list(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class PublishOutcome:
-    """What publishing has done.
-
-    Attributes:
-        status: `published` now, `completed` where an earlier attempt was interrupted, `unchanged` where all was there.
-        version: the version name in the file.
-        in_force_from: from when on this version judges.
-        in_force: the version that judges events of this moment; another one where this is older or begins later.
-        warnings: doubts about the file.
-    """
-
-    status: _Status
-    version: str
-    in_force_from: datetime
-    in_force: str | None
-    warnings: tuple[Problem, ...] = ()
-
-    @override
-    def __str__(self) -> str:
-        since = f"{self.in_force_from:%Y-%m-%d %H:%M:%S} UTC"
-        told = {
-            "published": f"policy {self.version} is published, in force from {since}",
-            "completed": f"policy {self.version} was published in part and is complete now, in force from {since}",
-            "unchanged": f"policy {self.version} is published already, in force from {since}; nothing to do",
-        }[self.status]
-        if self.in_force != self.version:
-            told += f" (in force now: {self.in_force or 'none'})"
-        return told
-
-
-class _Offer(NamedTuple):
-    """A file that is right and could be published."""
-
-    path: Path
-    text: str
-    policy_file: PolicyFile
-    warnings: tuple[Problem, ...]
+POLICY = FileKind("policy", "policy", INTERACTIONS, "policy_activated", "careline/policy")
 
 
 def publish_if_different(
@@ -110,164 +31,34 @@ def publish_if_different(
         TopicsMissing: the topics have not been created.
         KafkaUnavailable: no broker answers or it does not take a record; publishing again completes what was begun.
     """
-    offer = _read(path)
-    # Most starts of a worker find everything in place; they push nobody aside who is just publishing.
-    known = published_policies(settings)
-    found = known.get(offer.policy_file.version)
-    if found is not None and all(each.complete for each in known.values()):
-        _refuse_other_content(offer, found)
-        return replace(_outcome("unchanged", found, known, now()), warnings=offer.warnings)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return replace(_publish(settings, offer, now()), warnings=offer.warnings)
-        except (ProducerFencedError, InvalidProducerEpochError):
-            time.sleep(attempt * _PAUSE_SECONDS)
-        except MessageSizeTooLargeError:
-            raise PolicyRefused([Problem(str(path), None, None, "is larger than Kafka's topics allow")]) from None
-        except KafkaError as error:
-            raise KafkaUnavailable(settings.kafka_servers, str(error)) from error
-    raise KafkaUnavailable(settings.kafka_servers, "others publish policies all the time")
+    return publish_offer(settings, POLICY, _read(path), now)
 
 
 def published_policies(settings: Settings) -> dict[str, PublishedPolicy]:
-    """Every version that was ever published, by its name; those whose publication was interrupted too.
+    """Every policy version that was ever published, by its name; those whose publication was interrupted too.
 
     Raises:
         TopicsMissing: the topics have not been created.
         KafkaUnavailable: no broker answers.
     """
-    found: dict[str, PublishedPolicy] = {}
-    try:
-        with topic_reader(settings.kafka_servers) as reader:
-            for record in reader.records(settings.topic(POLICIES.name)):
-                if record.value is not None and (record.key or b"").startswith(b"policy/"):
-                    policy = decode(PublishedPolicy, record.value)
-                    found[policy.version] = policy
-    except TopicAbsent as error:
-        raise TopicsMissing(str(error)) from None
-    except ContractViolation as error:
-        raise TopicsMissing(f"{settings.topic(POLICIES.name)} has a record that is none of ours: {error}") from None
-    return found
+    return published_files(settings, POLICY)
 
 
-def in_force(policies: dict[str, PublishedPolicy], at: datetime) -> PublishedPolicy | None:
-    """The version that judges an event of the instant `at`; of two that begin together the one published later."""
-    begun = [policy for policy in policies.values() if policy.in_force_from <= at]
-    return max(begun, key=lambda policy: (policy.in_force_from, policy.published_at), default=None)
-
-
-def _read(path: Path) -> _Offer:
+def _read(path: Path) -> Offer:
     problems = Problems(str(path))
     text = read_file(path, problems)
     policy_file = read_policy_text(text, problems, path.parent) if text is not None else None
     if text is None or policy_file is None or problems.errors:
         raise PolicyRefused(problems.errors)
+    published = to_published(policy_file)
     try:
         # What travels must be what was read, and every worker must be able to compute with it.
-        PolicyBook.of(from_published(to_published(policy_file)))
+        PolicyBook.of(from_published(published))
     except (ValueError, LookupError, ArithmeticError) as error:
         raise PolicyRefused([Problem(str(path), None, None, f"cannot be computed with: {error}")]) from error
-    return _Offer(path, text, policy_file, tuple(problems.warnings))
 
+    def is_same(known: str) -> bool:
+        return from_published(known) == policy_file
 
-def _refuse_other_content(offer: _Offer, found: PublishedPolicy) -> None:
-    """A version name stands for one content: outcomes carry it, and it must still say what they were judged by."""
-    if from_published(found.published) == offer.policy_file:
-        return
-    message = (
-        f"version {found.version!r} was published on {found.published_at:%Y-%m-%d %H:%M} UTC with other content"
-        if found.text != offer.text
-        else f"version {found.version!r} means something else than when it was published: a calendar file has changed"
-    )
-    raise PolicyRefused([Problem(str(offer.path), None, None, message, "give the changed file a version of its own")])
-
-
-def _publish(settings: Settings, offer: _Offer, now: datetime) -> PublishOutcome:
-    """One attempt as the only publisher: whoever was at it before us is fenced off by the broker from here on."""
-    with _only_publisher(settings) as write:
-        known = published_policies(settings)
-        found = known.get(offer.policy_file.version)
-        status: _Status
-        if found is not None:
-            status = "unchanged" if found.complete else "completed"
-            _refuse_other_content(offer, found)
-        else:
-            status = "published"
-            found = _intent(offer, now)
-            write(found)
-            known[found.version] = found
-        for policy in [policy for policy in known.values() if not policy.complete]:
-            _announce(settings, policy)
-            known[policy.version] = msgspec.structs.replace(policy, complete=True)
-            write(known[policy.version])
-    return _outcome(status, found, known, now)
-
-
-def _intent(offer: _Offer, now: datetime) -> PublishedPolicy:
-    return PublishedPolicy(
-        id=f"policy/{offer.policy_file.version}",
-        version=offer.policy_file.version,
-        published_at=now,
-        effective_from=offer.policy_file.effective_from,
-        text=offer.text,
-        published=to_published(offer.policy_file),
-    )
-
-
-@contextmanager
-def _only_publisher(settings: Settings) -> Iterator[Callable[[PublishedPolicy], None]]:
-    """Writes into the policies topic, for as long as nobody else begins to."""
-    producer = KafkaProducer(**_connection(settings), transactional_id=f"{settings.topic_prefix}careline-policies")
-    topic = settings.topic(POLICIES.name)
-
-    def write(policy: PublishedPolicy) -> None:
-        producer.begin_transaction()
-        headers = headers_of(policy, SOURCE, policy.id, policy.published_at)
-        sent = producer.send(topic, key=policy.id.encode(), value=encode(policy), headers=headers)
-        producer.flush(timeout=_ACKNOWLEDGED_WITHIN_SECONDS)
-        sent.get(timeout=_ACKNOWLEDGED_WITHIN_SECONDS)
-        producer.commit_transaction()
-
-    try:
-        producer.init_transactions()
-        yield write
-    finally:
-        producer.close(timeout=5)
-
-
-def _announce(settings: Settings, policy: PublishedPolicy) -> None:
-    """The control record into every partition of interactions. Doing it again gives the same records."""
-    digest = sha256(policy.published.encode()).hexdigest()[:16]
-    control = Control(
-        id=f"policy/{policy.version}/{digest}/{policy.published_at.isoformat()}",
-        kind="policy_activated",
-        as_of=policy.published_at,
-        policy_text=policy.published,
-        policy_version=policy.version,
-    )
-    producer = KafkaProducer(**_connection(settings))
-    try:
-        broadcast(producer, settings.topic(INTERACTIONS.name), control, SOURCE, _ACKNOWLEDGED_WITHIN_SECONDS)
-    finally:
-        producer.close(timeout=5)
-
-
-def _connection(settings: Settings) -> dict[str, object]:
-    return {
-        "bootstrap_servers": settings.kafka_servers.split(","),
-        "client_id": "careline-policies",
-        "acks": "all",
-        "enable_idempotence": True,
-        "max_request_size": MAX_BATCH_BYTES,
-        "max_block_ms": int(_ACKNOWLEDGED_WITHIN_SECONDS * 1000),
-        "delivery_timeout_ms": int(_ACKNOWLEDGED_WITHIN_SECONDS * 1000),
-        "request_timeout_ms": 15_000,
-        "allow_auto_create_topics": False,
-    }
-
-
-def _outcome(
-    status: _Status, policy: PublishedPolicy, known: dict[str, PublishedPolicy], now: datetime
-) -> PublishOutcome:
-    current = in_force(known, now)
-    return PublishOutcome(status, policy.version, policy.in_force_from, current.version if current else None)
+    effective_from = policy_file.effective_from
+    return Offer(path, text, policy_file.version, effective_from, published, is_same, tuple(problems.warnings))

@@ -114,6 +114,9 @@ class Settings:
     policies_file: Path | None = _setting(
         None, "CARELINE_POLICIES", "A policy file to publish on start when it differs"
     )
+    health_file: Path | None = _setting(
+        None, "CARELINE_HEALTH", "A file of health profiles to publish on start when it differs"
+    )
     webhook_secret: str | None = _setting(
         None,
         "CARELINE_WEBHOOK_SECRET",

@@ -75,6 +75,8 @@ def _compacted() -> dict[str, str]:
         # The segment being written is never compacted; without an end of its own it would grow to 1 GB first.
         "segment.ms": str(HOUR_MS),
         "segment.bytes": str(64 * 1024 * 1024),
-        # How long a reader may be away and still learn that a key was removed.
-        "delete.retention.ms": str(DAY_MS),
+        # A topic in which little happens would never be a tenth outdated; what was forgotten must go all the same.
+        "max.compaction.lag.ms": str(DAY_MS),
+        # How long a reader may be away and still learn that a key was removed: the sink, that an account is forgotten.
+        "delete.retention.ms": str(7 * DAY_MS),
     }

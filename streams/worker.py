@@ -105,6 +105,7 @@ class Worker:
             topic_name=self.settings.topic,
             wall_clock=self.clock,
             on_committed=watch.committed,
+            on_recovering=self.recorder.state_recovering,
             on_recovered=self._recovered,
             on_failed=self._fail,
             at_place=self._at_place,

@@ -39,10 +39,10 @@ class DictStates:
         self.states.pop(key, None)
         self.wakes.pop(key, None)
 
-    def due(self, clock: str, before: Instant) -> list[str]:
-        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key)."""
+    def due(self, clock: str, before: Instant, most: int | None = None) -> list[str]:
+        """The first `most` keys that wanted to be woken on `clock` before an instant, in order of (wake_at, key)."""
         found = [(wake_at, key) for key, (on, wake_at) in self.wakes.items() if on == clock and wake_at < before]
-        return [key for _, key in sorted(found)]
+        return [key for _, key in sorted(found)][:most]
 
     def release(self, clock: str, into: str) -> list[str]:
         """All keys with a wake on `clock`, in order of key."""
@@ -60,10 +60,16 @@ class ListEffects:
     emitted: list[tuple[TopicSpec, str, Struct]] = field(default_factory=list)
     rejected: list[tuple[Record, RejectionReason, str]] = field(default_factory=list)
     relayed: list[tuple[TopicSpec, Control]] = field(default_factory=list)
+    forgotten: list[tuple[TopicSpec, str]] = field(default_factory=list)
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Note a published contract."""
         self.emitted.append((topic, key, event))
+
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Take away what was published under a key, as compaction does."""
+        self.forgotten.append((topic, key))
+        self.emitted = [told for told in self.emitted if told[0] is not topic or told[1] != key]
 
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Note a control that was passed on."""

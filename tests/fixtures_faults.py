@@ -61,3 +61,13 @@ def house(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Iterator[H
     house = House(kafka.bootstrap, topic_prefix, tmp_path)
     yield house
     house.close()
+
+
+@pytest.fixture
+def other_house(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Iterator[House]:
+    """A second installation beside the first."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    house = House(kafka.bootstrap, f"{topic_prefix}other.", folder)
+    yield house
+    house.close()

@@ -9,11 +9,23 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from agents.domain import adherence_report, contact_volume, overdue, promise_windows, satisfaction
-from agents.domain.account_health import judge, note_mover
-from agents.domain.account_news import breach_alert, burn_alerts, red_alert, report
+from agents.domain import (
+    account_health,
+    adherence_report,
+    care_facts,
+    contact_volume,
+    live_health,
+    next_actions,
+    overdue,
+    promise_windows,
+    satisfaction,
+    told_signals,
+)
+from agents.domain.account_health import note_mover
+from agents.domain.account_news import breach_alert, burn_alerts, report, worst_alert
 from agents.domain.care_notes import CareNotes
 from agents.domain.error_budget import MILLION
+from agents.domain.health_shelf import HealthShelf, default_book
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant
 from agents.domain.outcome_cells import OutcomeCells
@@ -36,6 +48,15 @@ UNTOLD_PERIOD = "30d"
 """Over what an objective is promised of which an event says only how high it is."""
 
 WALL = "wall"
+
+_NO_PROFILES = HealthShelf(())
+
+_MOVED_BY = {
+    "resolved": ("reopen_rate", "first_contact_resolution"),
+    "reopened": ("reopen_rate", "first_contact_resolution"),
+    "escalated": ("escalations_30d",),
+}
+"""Signals that a fact moves."""
 
 Verdict = Literal["applied", "duplicate", "late"]
 
@@ -86,6 +107,9 @@ class Account:
                 contact_volume.note(state.openings, state, at)
             if event.metric is None:
                 self.care.take_fact(event, at)
+            care_facts.note(state.memory, event, at)
+            for signal in _MOVED_BY.get(kind, ()):
+                note_mover(state, signal, at, event.id)
         self._meet(event, at)
 
     def _move(self, event: SlaEvent, at: Instant) -> None:
@@ -152,7 +176,7 @@ class Account:
             `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version.
 
         Raises:
-            ImpossibleEventError: a survey answer without a value or outside its scale.
+            ImpossibleEventError: a value that its kind cannot have, such as an answer outside its scale.
         """
         state = self.state
         known_version = state.signal_ids.get(signal.id)
@@ -161,9 +185,10 @@ class Account:
         is_answer = signal.kind == "survey" and signal.name == "csat"
         answer = SurveyAnswer(at, signal.id, satisfaction.normalised(signal)) if is_answer else None
         self._remember(signal)
-        if at + satisfaction.TIME_TO_LIVE_US <= state.as_of:
+        if at + (satisfaction.TIME_TO_LIVE_US if is_answer else told_signals.TOO_OLD_US) <= state.as_of:
             return "late"
         self.advance(at)
+        told_signals.take(state.memory, signal, at)
         if answer is not None:
             satisfaction.take(state.answers, answer)
             note_mover(state, "csat", at, signal.id)
@@ -213,8 +238,13 @@ class Account:
         self._cells = {}
         return news
 
-    def settle(self, scorer: Scorer) -> list[News]:
-        """Bring everything to `as_of` and say what has changed since it was last told, in a deterministic order."""
+    def settle(self, scorer: Scorer, shelf: HealthShelf = _NO_PROFILES) -> list[News]:
+        """Bring everything to `as_of` and say what has changed since it was last told, in a deterministic order.
+
+        Args:
+            scorer: of the built-in profile, for as long as no other is in force.
+            shelf: the profiles that were published.
+        """
         state = self.state
         contact_volume.forget(state)
         satisfaction.forget(state)
@@ -222,16 +252,35 @@ class Account:
         news = [News(ALERTS, self.id, alert) for alert in self.alerts]
         for name in list(state.metrics):
             news += self._settle_metric(name)
-        health = judge(self.id, state, scorer, self.cause_id)
-        if health is not None:
-            news.append(News(HEALTH, self.id, health))
-            alert = red_alert(health)
-            if alert is not None:
-                news.append(News(ALERTS, self.id, alert))
+        news += self._settle_health(scorer, shelf)
         self.alerts = []
         self.touched = set()
         self._cells = {}
         return news
+
+    def _settle_health(self, scorer: Scorer, shelf: HealthShelf) -> list[News]:
+        state, memory = self.state, self.state.memory
+        care_facts.forget(memory, state.as_of)
+        next_version_at = shelf.changes_at(state.as_of)
+        book = shelf.at(state.as_of)
+        if book is None and memory.override is not None and live_health.is_overridden(state):
+            book = default_book()
+        alerts: list[Alert | None] = []
+        if book is None:
+            health = account_health.judge(self.id, state, scorer, self.cause_id)
+            memory.changes_at = next_version_at
+            if health is not None:
+                alerts = [worst_alert(health, is_worst=health.band == "red", was_worst=health.previous_band == "red")]
+        else:
+            was_worst = live_health.was_worst(state)
+            health, moved, is_worst = live_health.judge(self.id, state, book, next_version_at, self.cause_id)
+            if health is not None:
+                alerts = [worst_alert(health, is_worst=is_worst, was_worst=was_worst)]
+            alerts += [
+                next_actions.action_alert(self.id, each, state.as_of, state.clock, self.cause_id) for each in moved
+            ]
+        news = [] if health is None else [News(HEALTH, self.id, health)]
+        return news + [News(ALERTS, self.id, alert) for alert in alerts if alert is not None]
 
     def _settle_metric(self, name: str) -> list[News]:
         state = self.state
@@ -253,7 +302,24 @@ class Account:
             news.append(News(ADHERENCE, f"{self.id}/{name}", told))
         if is_quiet(metric):
             del state.metrics[name]
+            if metric.told and name not in state.quiet:
+                state.quiet.append(name)
         return news
+
+    def published(self) -> list[tuple[TopicSpec, str]]:
+        """Under which keys something of the account may stand in the topics of results."""
+        metrics = dict.fromkeys([*self.state.metrics, *self.state.quiet])
+        keys: list[tuple[TopicSpec, str]] = [(ADHERENCE, f"{self.id}/{name}") for name in metrics]
+        return [*keys, (HEALTH, self.id), (ALERTS, self.id)]
+
+    def begin_anew(self, after: Instant, cause_id: str) -> bool:
+        """Forget everything but the answers that were given after an instant; whether there are any."""
+        before = self.state
+        answers = [answer for answer in before.answers if answer.at > after] if before.clock == WALL else []
+        known = {answer.id: before.signal_ids.get(answer.id, 0) for answer in answers}
+        self.state = AccountState(clock=before.clock, as_of=before.as_of, answers=answers, signal_ids=known)
+        self.cause_id = cause_id
+        return bool(answers)
 
     def wake_at(self) -> Instant | None:
         """The next instant at which a figure changes although nothing happens, on a full minute; null when none will.
@@ -267,6 +333,7 @@ class Account:
             overdue.grows_at(metrics, state.as_of),
             satisfaction.changes_at(state),
             contact_volume.changes_at(state),
+            state.memory.changes_at,
         )
         soonest = min((at for at in changes if at is not None), default=None)
         return None if soonest is None else -(-soonest // MINUTE_US) * MINUTE_US

@@ -5,16 +5,17 @@
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
-from agents.domain import contact_volume, overdue, satisfaction
+from agents.domain import churn_risk, contact_volume, overdue, satisfaction
 from agents.domain.instant import to_datetime
+from agents.domain.live_signals import source_of
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import SHARE_UNITS, Scorer
 from agents.domain.signal_reading import normalised
 from schemas.account_state import AccountState, PublishedHealth
 from schemas.adherence import WINDOW_NAMES
-from schemas.health_score import Band, Contribution, HealthScore
+from schemas.health_score import Contribution, HealthScore
 
 KEPT_MOVERS = 3
 """Ids kept of the newest events behind each signal: enough to look one up, little enough for every record."""
@@ -81,11 +82,13 @@ def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | 
     ]
     score = scorer.score(subs)
     told = state.health
-    # The bands of the built-in profile are those of the contract.
-    band = cast("Band | None", scorer.band(score, told.band if told is not None else None))
+    band = scorer.band(score, told.band if told is not None else None)
+    if score is not None:
+        churn_risk.note_score(state.memory.past, score, state.as_of)
     if told is not None and band == told.band and not _has_moved(scorer, score, told.score):
         return None
     points = scorer.points(subs)
+    state.memory.verdict = None
     state.health = PublishedHealth(
         score=score,
         band=band,
@@ -128,6 +131,7 @@ def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is n
         tier=state.tier,
         segment=state.segment,
         cause_id=cause_id,
+        churn=None if now.score is None else churn_risk.told(churn_risk.risk_now(state, now.score)),
     )
 
 
@@ -154,6 +158,7 @@ def _contributions(
                 change=None if told is None else (points - told.points.get(rule.name, 0)) / 100,
                 observed_at=to_datetime(movers[-1][0]) if movers else None,
                 event_ids=tuple([event_id for _, event_id in movers]),
+                source=None if raw is None else source_of(state, rule.name),
             )
         )
     return tuple(found)

@@ -130,13 +130,12 @@ def breach_alert(event: SlaEvent, state: Literal["firing", "resolved"]) -> Alert
     )
 
 
-def red_alert(health: HealthScore) -> Alert | None:
-    """An account turned red (`firing`) or is red no longer (`resolved`); null for any other move."""
-    is_red, was_red = health.band == "red", health.previous_band == "red"
-    if is_red == was_red:
+def worst_alert(health: HealthScore, *, is_worst: bool, was_worst: bool) -> Alert | None:
+    """An account has come into the lowest band of its profile (`firing`) or out of it; null for any other move."""
+    if is_worst == was_worst:
         return None
     key = f"AccountHealthRed/{health.account_id}"
-    state: Literal["firing", "resolved"] = "firing" if is_red else "resolved"
+    state: Literal["firing", "resolved"] = "firing" if is_worst else "resolved"
     score = "without a score" if health.score is None else f"at {health.score:.2f}"
     return Alert(
         id=f"{key}/{state}@{health.cause_id}",

@@ -36,6 +36,7 @@ from agents.domain.occurrences import (
     UPDATED,
     Occurrences,
 )
+from agents.domain.traces import note_former_account
 from schemas.sla_event import FactKind
 from schemas.timeline_entry import TimelineEntry
 
@@ -287,6 +288,7 @@ class Conversation(ClockMoves):
         facts = entry.facts or {}
         if facts["account_id"] == state.account_id:
             return self._take_over({name: value for name, value in facts.items() if value}, entry.at)
+        note_former_account(state, state.account_id)
         self._belong_to(facts, entry.at)
         self._moved = True
         return NOTHING

@@ -23,6 +23,8 @@ def decayed_mean(values: Iterable[tuple[Instant, int]], half_life_us: int) -> in
     asking.
     """
     known = list(values)
+    if len(known) == 1:
+        return known[0][1]
     newest = max(at for at, _ in known)
     weights: list[int] = [round(_FULL_WEIGHT * 0.5 ** ((newest - at) / half_life_us)) for at, _ in known]
     return rounded(sum(weight * value for weight, (_, value) in zip(weights, known, strict=True)), sum(weights))

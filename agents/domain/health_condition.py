@@ -53,7 +53,10 @@ class HealthCondition(Struct, frozen=True):
         """Whether everything holds; facts that are missing are unknown."""
         for key, comparisons in self.any_of.items():
             fact = facts.get(key)
-            if not any(comparison.holds(fact) for comparison in comparisons):
+            for comparison in comparisons:
+                if comparison.holds(fact):
+                    break
+            else:
                 return False
         return self.negated is None or not self.negated.holds(facts)
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agents.domain.health_condition import HealthCondition
 from agents.domain.instant import Instant
-from agents.domain.normalisation import Normalisation
+from agents.domain.normalisation import Curve, Normalisation
 from schemas.policy import Condition
 
 Missing = Literal["exclude", "neutral", "worst"]
@@ -109,3 +109,7 @@ class HealthFile(Struct, frozen=True, kw_only=True):
     profiles: tuple[HealthProfile, ...] = ()
     signals: dict[str, SignalRule]
     plays: tuple[Play, ...] = ()
+    effective_from: Instant | None = None
+    """From when on it scores, if not from its publication on."""
+    calibration: Curve | None = None
+    """From a score (hundredths) to the probability of leaving (millionths), falling."""

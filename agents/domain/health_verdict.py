@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from agents.domain.health_condition import Fact, matches, shown
-from agents.domain.health_profile import HealthFile, HealthProfile, Limit
+from agents.domain.health_profile import HealthFile, HealthProfile, Limit, SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION
-from agents.domain.scoring import Scorer
+from agents.domain.scoring import Scorer, points_of
 from agents.domain.signal_reading import Observation, Reading, in_order, read
 
 Observations = Mapping[str, Sequence[Observation]]
@@ -21,6 +21,7 @@ Observations = Mapping[str, Sequence[Observation]]
 Change = Literal["initial", "changed", "band_changed", "unchanged"]
 
 _HUNDREDTH = MILLION // 100
+_NOTHING = Reading()
 
 
 class Override(NamedTuple):
@@ -52,6 +53,8 @@ class Part(NamedTuple):
     points: int
     observed_at: Instant | None = None
     because: str | None = None
+    freshness: int | None = None
+    """What age has left of the weight of what is known, in millionths."""
 
 
 class NextAction(NamedTuple):
@@ -98,6 +101,9 @@ class HealthBook:
         asked = {key for limit in _limits(file.profiles) for key in limit.when.asks_for()}
         asked |= {key for play in file.plays for key in play.when.asks_for()}
         self._asked = [file.signals[key] for key in sorted(asked & file.signals.keys())]
+        weighed = {rule.name for profile in file.profiles for _, rule in profile.signals}
+        self.asked_names = tuple(sorted(weighed | {rule.name for rule in self._asked}))
+        """Every signal that a verdict may depend on."""
 
     def scorer_for(self, account: Account) -> Scorer | None:
         """The first profile whose condition holds, ready for use."""
@@ -150,10 +156,10 @@ class HealthBook:
         """What conditions may ask: the fields of the account, and the values of signals."""
         facts: dict[str, Fact] = dict(account.fields)
         for rule in self._asked:
-            reading = readings.get(rule.name) or read(rule, observed.get(rule.name, ()), as_of)
+            reading = readings.get(rule.name)
+            if reading is None:
+                reading = _reading(rule, observed, as_of)
             facts[rule.name] = 0 if reading.value is None and rule.counts else reading.value
-        for name, reading in readings.items():
-            facts.setdefault(name, reading.value)
         return facts
 
     def _plays(self, facts: Mapping[str, Fact]) -> Iterator[NextAction]:
@@ -169,7 +175,12 @@ class HealthBook:
 
 def readings_of(scorer: Scorer, observed: Observations, as_of: Instant) -> dict[str, Reading]:
     """What is known of every signal of a profile, in its order."""
-    return {rule.name: read(rule, observed.get(rule.name, ()), as_of) for _, rule in scorer.signals}
+    return {rule.name: _reading(rule, observed, as_of) for _, rule in scorer.signals}
+
+
+def _reading(rule: SignalRule, observed: Observations, as_of: Instant) -> Reading:
+    found = observed.get(rule.name)
+    return read(rule, found, as_of) if found else _NOTHING
 
 
 def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part], int]:
@@ -182,11 +193,14 @@ def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part
     freshness = [reading.freshness for reading in known]
     if not any(freshness):
         return [], 0
-    coverage = max(1, scorer.shares(subs, freshness).coverage)
+    weighted = scorer.shares(subs, freshness)
+    coverage = max(1, weighted.coverage)
     filled, weighing = scorer.filled(subs, freshness)
-    points, shares = scorer.points(filled, weighing), scorer.shares(filled, weighing).published
+    if (filled, weighing) != (subs, freshness):
+        weighted = scorer.shares(filled, weighing)
+    points, shares = points_of(weighted, filled), weighted.published
     parts = [
-        Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at)
+        Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at, None, reading.freshness)
         for (component, rule), reading, sub, share, part in zip(
             scorer.signals, known, filled, shares, points, strict=True
         )

@@ -17,13 +17,13 @@ Curve = tuple[tuple[int, int], ...]
 ends. Two points are a clamped line."""
 
 
-class Steps(Struct, frozen=True):
+class Steps(Struct, frozen=True, tag=True):
     """The sub-score of the highest key that the value reaches; below the lowest key that of the lowest."""
 
     steps: Curve
 
 
-class Tiers(Struct, frozen=True):
+class Tiers(Struct, frozen=True, tag=True):
     """A sub-score for each word; words are compared without regard to case and to blanks around them."""
 
     words: dict[str, int]
@@ -33,7 +33,7 @@ class Tiers(Struct, frozen=True):
         return self.words.get(tier_key(word))
 
 
-class Trajectory(Struct, frozen=True):
+class Trajectory(Struct, frozen=True, tag=True):
     """Where a value stands, where it is heading, and how lately it was heard of (level 40, trend 30, recency 30).
 
     The level is read off a curve; the trend is 50 where the level is what it was `over_us` ago, and moves by half of

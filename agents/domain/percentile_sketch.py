@@ -4,7 +4,7 @@ Bins grow by 51/49, so every duration from a second to three years is told withi
 VLDB 2019, with alpha = 0.02). The edges are whole microseconds made by whole-number arithmetic, so that every machine
 puts a duration into the same bin. A sketch is a dictionary of counts: what is taken out of it again was never in it,
 which neither KLL and t-digest nor the packages `ddsketch` and `datasketches` can do
-(`docs/decisions/0016-parts-that-are-merged-at-read.md`). `agents.domain.care_notes` asks for bins,
+(`docs/decisions/0019-parts-that-are-merged-at-read.md`). `agents.domain.care_notes` asks for bins,
 `agents.domain.care_metrics` for percentiles.
 """
 

@@ -9,6 +9,7 @@ points are hundredths, and the method of the largest remainder (Hamilton's) hand
 
 from collections.abc import Sequence
 from math import lcm
+from operator import mul
 from typing import NamedTuple
 
 from agents.domain.health_profile import ComponentRule, HealthProfile, SignalRule
@@ -47,6 +48,12 @@ def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def points_of(weighted: Shares, sub_scores: Sequence[int | None]) -> tuple[int, ...]:
+    """What each signal adds, in hundredths, where the effective weights are known."""
+    parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
+    return apportion(parts, weighted.denominator)
+
+
 class Scorer:
     """A profile ready for use: its signals in order, and the effective weights of every combination of data so far.
 
@@ -54,12 +61,21 @@ class Scorer:
     nothing is known; a freshness in millionths, null stands for all of what is known being fresh.
     """
 
-    __slots__ = ("_shares", "profile", "signals")
+    __slots__ = ("_layout", "_nominal", "_shares", "_stand_ins", "profile", "signals")
 
     def __init__(self, profile: HealthProfile) -> None:
         self.profile = profile
         self.signals: tuple[tuple[ComponentRule, SignalRule], ...] = profile.signals
         self._shares: dict[tuple[int, ...], Shares] = {}
+        self._stand_ins = [_STANDS_FOR_MISSING.get(rule.missing or profile.missing) for _, rule in self.signals]
+        sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
+        scale = lcm(*sums)
+        # The weight of each component, those of its signals, and what makes the sums of all components comparable.
+        self._layout = [
+            (component.weight, [signal.weight for signal in component.signals], scale // total)
+            for component, total in zip(profile.components, sums, strict=True)
+        ]
+        self._nominal = scale * sum(component.weight for component in profile.components)
 
     def shares(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> Shares:
         """The effective weights when only the signals that have a sub-score count, the fresh ones more."""
@@ -70,10 +86,10 @@ class Scorer:
             if all(fresh in {0, MILLION} for fresh in weighing):
                 weighing = tuple([fresh // MILLION for fresh in weighing])
             else:  # too many different ones to be worth remembering
-                return _shares(self.profile, weighing, MILLION)
+                return self._weighed(weighing, MILLION)
         found = self._shares.get(weighing)
         if found is None:
-            found = self._shares[weighing] = _shares(self.profile, weighing, 1)
+            found = self._shares[weighing] = self._weighed(weighing, 1)
         return found
 
     def filled(self, sub_scores: Sequence[int | None], freshness: Sequence[int]) -> tuple[list[int | None], list[int]]:
@@ -85,8 +101,7 @@ class Scorer:
         subs, fresh = list(sub_scores), list(freshness)
         if not any(fresh):
             return subs, fresh
-        for index, (_, rule) in enumerate(self.signals):
-            stand_in = _STANDS_FOR_MISSING.get(rule.missing or self.profile.missing)
+        for index, stand_in in enumerate(self._stand_ins):
             if stand_in is not None:
                 known = 0 if subs[index] is None else fresh[index]
                 subs[index] = rounded(known * (subs[index] or 0) + (MILLION - known) * stand_in, MILLION)
@@ -103,9 +118,38 @@ class Scorer:
 
     def points(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> tuple[int, ...]:
         """What each signal adds, in hundredths: the parts sum to `score` to the last digit."""
-        weighted = self.shares(sub_scores, freshness)
-        parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
-        return apportion(parts, weighted.denominator)
+        return points_of(self.shares(sub_scores, freshness), sub_scores)
+
+    def _weighed(self, weighing: Sequence[int], full: int) -> Shares:
+        """Exact effective weights: w * f / sum * s * f / sum, w of the component and s of the signal, of what is known.
+
+        `weighing` holds f of every signal, of which `full` is all; that of a component is the largest of its signals.
+        """
+        common, first = 1, 0
+        known: list[tuple[int, int]] = []
+        for _, weights, _ in self._layout:
+            among = weighing[first : first + len(weights)]
+            first += len(weights)
+            total = sum(map(mul, weights, among))
+            known.append((total, max(among)))
+            if total:
+                common = lcm(common, total)
+        numerators: list[int] = []
+        covered = first = 0
+        for (of_component, weights, factor), (total, freshest) in zip(self._layout, known, strict=True):
+            by = of_component * freshest * (common // total) if total else 0
+            numerators += [by * weight * share for weight, share in zip(weights, weighing[first:], strict=False)]
+            first += len(weights)
+            covered += of_component * total * factor
+        denominator = sum(numerators)
+        if not denominator:
+            return Shares(tuple(numerators), 1, tuple(numerators), 0)
+        return Shares(
+            numerators=tuple(numerators),
+            denominator=denominator,
+            published=apportion([numerator * SHARE_UNITS for numerator in numerators], denominator),
+            coverage=rounded(covered * SHARE_UNITS, full * self._nominal),
+        )
 
     def rank(self, scored: int) -> int:
         """Which band a score is in by itself, counted from the lowest."""
@@ -147,34 +191,3 @@ class Scorer:
         if band is not None and as_of - since < self.profile.dwell_us:
             return current, since
         return band, as_of
-
-
-def _shares(profile: HealthProfile, weighing: tuple[int, ...], full: int) -> Shares:
-    """Exact effective weights: w * f / sum * s * f / sum, w of the component and s of the signal, over what is known.
-
-    `weighing` holds f of every signal, of which `full` is all; that of a component is the largest among its signals.
-    """
-    full_sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
-    fresh = iter(weighing)
-    among = [[(signal.weight, next(fresh)) for signal in component.signals] for component in profile.components]
-    known_sums = [sum(weight * share for weight, share in weights) for weights in among]
-    common = lcm(*(total for total in known_sums if total))
-    numerators: list[int] = []
-    for component, weights, total in zip(profile.components, among, known_sums, strict=True):
-        of_component = component.weight * max(share for _, share in weights) * (common // total) if total else 0
-        numerators += [of_component * weight * share for weight, share in weights]
-    denominator = sum(numerators)
-    if not denominator:
-        return Shares(tuple(numerators), 1, tuple(numerators), 0)
-    scale = lcm(*full_sums)
-    covered = sum(
-        component.weight * known_sum * (scale // whole)
-        for component, known_sum, whole in zip(profile.components, known_sums, full_sums, strict=True)
-    )
-    nominal = full * scale * sum(component.weight for component in profile.components)
-    return Shares(
-        numerators=tuple(numerators),
-        denominator=denominator,
-        published=apportion([numerator * SHARE_UNITS for numerator in numerators], denominator),
-        coverage=rounded(covered * SHARE_UNITS, nominal),
-    )

@@ -8,8 +8,10 @@ signal, and `careline health signals` lists them.
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.domain.health_profile import ComponentRule, HealthProfile, SignalRule
+from agents.domain.clock_rules import BUILT_IN as METRICS
+from agents.domain.health_profile import ComponentRule, HealthFile, HealthProfile, SignalRule
 from agents.domain.instant import DAY_US
+from agents.domain.live_signals import FOUND
 from agents.domain.normalisation import MILLION, Curve, Normalisation, Steps
 
 
@@ -124,6 +126,15 @@ _TOLD = (
     ),
     # CES 2.0 asks for agreement on seven steps; the middle says nothing either way.
     _told("ces", "answer to how easy we made it", "1 to 7, 7 is easiest", _points((1, 0), (7, 100)), 30, 90),
+    # Below half of what they used is a habit that ends; somewhat more or less is the season.
+    _told(
+        "usage_trend",
+        "uses of the last 7 days against the account's own 28 days before",
+        "ratio, 1 is as usual",
+        _points((0, 0), (0.8, 80), (1, 100)),
+        None,
+        7,
+    ),
     _told("sentiment", "tone of the customer's messages", "-1 to 1", _points((-1, 0), (1, 100)), 14, 60),
     # A third reopened means that answers do not hold; below one in twenty is ordinary.
     _told(
@@ -134,6 +145,33 @@ _TOLD = (
         None,
         30,
     ),
+    # Seven in ten solved at once is what service desks count as good.
+    _told(
+        "first_contact_resolution",
+        "share of the answered conversations that one answer resolved for good, over 30 days",
+        "ratio, 0 to 1",
+        _points((0.3, 0), (0.7, 80), (0.9, 100)),
+        None,
+        30,
+    ),
+    # What runs late soon is not yet broken: it weighs as overdue clocks do, one step later.
+    _told(
+        "predicted_breaches",
+        "promises running now that will be broken at the rate of the last 30 days",
+        "expected number",
+        _points((0, 100), (1, 75), (4, 35), (8, 0)),
+        None,
+        1,
+    ),
+    _told(
+        "clocks_at_risk",
+        "promises warned of, or in the last fifth of their time",
+        "count",
+        _points((0, 100), (2, 75), (8, 0)),
+        None,
+        1,
+    ),
+    _told("open_clocks", "promises running now", "count", _points((5, 100), (50, 0)), None, 1),
     _told("escalations_30d", "escalations in 30 days", "count", Steps(_points((0, 100), (1, 50), (3, 0))), None, 30),
     # Weekly contact is lively, two months of silence is not (Tenzo caps after four weeks).
     _told(
@@ -152,14 +190,77 @@ _TOLD = (
         90,
     ),
     _told("payment_overdue_days", "days since an unpaid invoice was due", "days", _points((0, 100), (30, 0)), None, 45),
+    # Three months before a renewal there is time for everything, in the last weeks for nothing.
+    _told("days_to_renewal", "days until the subscription renews", "days", _points((0, 50), (90, 100)), None, 1),
+    _told(
+        "revenue_trend",
+        "recurring revenue against a quarter before",
+        "ratio, above 1 is expansion",
+        _points((0.5, 0), (1, 70), (1.2, 100)),
+        None,
+        90,
+    ),
+    _told(
+        "subscription_cancelled",
+        "whether the subscription has been cancelled or has ended",
+        "0 or 1",
+        Steps(_points((0, 100), (1, 0))),
+        None,
+        90,
+    ),
+    # Goals are what the customer has bought us for.
+    _told(
+        "goals_reached",
+        "how much of the customer's goals is reached",
+        "ratio, 0 to 1",
+        _points((0, 0), (1, 100)),
+        None,
+        90,
+    ),
+    _told(
+        "goals_overdue",
+        "customer's goals past their date and not reached",
+        "count",
+        Steps(_points((0, 100), (1, 40), (3, 0))),
+        None,
+        90,
+    ),
     # Whoever brought us in has left: the relationship begins again.
     _told("champion_left", "whether our champion has left", "0 or 1", Steps(_points((0, 100), (1, 0))), None, 90),
     # A judgement older than a quarter is about another customer (Zudo drops it after 90 days).
     _told("pulse", "a person's own judgement of the account", "0 to 100", _points((0, 0), (100, 100)), 45, 90),
 )
 
-BUILT_IN: dict[str, BuiltInSignal] = {signal.rule.name: signal for signal in (*_LIVE, *_TOLD)}
-"""By name, those that are found out live first."""
+
+def _per_metric(metric: str) -> BuiltInSignal:
+    everything = _LIVE[0]
+    name = f"{metric}_adherence_7d"
+    rule = replace(everything.rule, name=name, label=f"adherence of {metric} over 7 days")
+    return replace(everything, rule=rule, meaning=f"the same of {metric} alone")
+
+
+BUILT_IN: dict[str, BuiltInSignal] = {
+    signal.rule.name: signal
+    for signal in (
+        *_LIVE,
+        *(replace(signal, live=signal.rule.name in FOUND) for signal in _TOLD),
+        *(_per_metric(metric) for metric in METRICS),
+    )
+}
+"""By name, those that are found out live first; the adherence of each metric last."""
+
+
+def built_in_rules() -> dict[str, SignalRule]:
+    """The signals that need no declaration, by name, with raw values in millionths."""
+    return {name: _in_millionths(signal.rule) for name, signal in BUILT_IN.items()}
+
+
+def _in_millionths(rule: SignalRule) -> SignalRule:
+    factor = MILLION // rule.raw_unit
+    if not isinstance(rule.normalise, tuple):
+        return rule
+    curve = tuple((value * factor, score) for value, score in rule.normalise)
+    return replace(rule, normalise=curve, raw_unit=MILLION)
 
 
 def _weighing(name: str, weight: int) -> SignalRule:
@@ -181,3 +282,13 @@ DEFAULT_PROFILE = HealthProfile(
         ComponentRule(name="voice", weight=25, signals=(_weighing("csat", 1),)),
     ),
 )
+
+
+def default_file() -> HealthFile:
+    """The profile that Careline ships with as a profile file, with raw values in millionths."""
+    components = tuple(
+        replace(component, signals=tuple(_in_millionths(rule) for rule in component.signals))
+        for component in DEFAULT_PROFILE.components
+    )
+    profile = replace(DEFAULT_PROFILE, components=components)
+    return HealthFile(version=DEFAULT_PROFILE.version, profiles=(profile,), signals=built_in_rules())

@@ -94,6 +94,8 @@ def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) 
 
 def _alive(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) -> list[Observation]:
     """Those that are not forgotten and make up the value: without a half-life, those of the newest instant."""
+    if len(observations) == 1 and observations[0].at == as_of:  # of this very instant, as what is found out is
+        return [found for found in observations if _is_readable(rule.normalise, found.value)]
     end = bisect_right(observations, as_of, key=_time)
     begin = 0 if rule.ttl_us is None else bisect_right(observations, as_of - rule.ttl_us, key=_time)
     if rule.half_life_us is not None:

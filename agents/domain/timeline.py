@@ -17,6 +17,7 @@ from agents.domain.entries import new_conversation, use_default_words
 from agents.domain.instant import DAY_US, Instant
 from agents.domain.narration import Narrator, Silence
 from agents.domain.policy_book import PolicyBook
+from agents.domain.traces import TRACES, leave_traces
 from schemas.conversation_state import ClockState, ConversationState
 from schemas.interaction import Interaction
 from schemas.timeline_entry import TimelineEntry
@@ -51,7 +52,7 @@ CHANGING = ("account_id", "tier", "segment", "contract", "inbox", "team", "agent
 SHOWN = ("tier", "segment", "team", "inbox", "channel", "source")
 """What every clock shows of its conversation, besides the account."""
 
-OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions")
+OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions", *TRACES)
 """What does not follow from the entries, so that folding again leaves it alone."""
 
 Verdict = Literal["applied", "duplicate", "late"]
@@ -324,6 +325,7 @@ def _attributes(state: ConversationState) -> dict[str, Any]:
 
 def _tell_changes(old: ConversationState, new: ConversationState, narrator: Narrator, at: Instant) -> None:
     """Say what a late event changed: new clocks from their beginning, others as revised, vanished ones taken back."""
+    leave_traces(old, new)
     if old.account_id != new.account_id:
         _tell_under_another_account(old, new, narrator, at)
         return

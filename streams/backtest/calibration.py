@@ -43,6 +43,10 @@ class Isotonic:
         below, above = self._shares[place - 1], self._shares[place]
         return min(above, below + (above - below) * ((risk - low) / (high - low)))
 
+    def points(self) -> list[tuple[float, float]]:
+        """Risks in ascending order, each with its probability: straight lines between them are what was learnt."""
+        return list(dict(zip(self._risks, self._shares, strict=True)).items())
+
 
 class _Block(NamedTuple):
     low: float

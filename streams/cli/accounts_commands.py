@@ -1,4 +1,4 @@
-"""`careline accounts import | show | link`: the directory that says whose an event is.
+"""`careline accounts import | show | link`: the directory that says whose an event is (`forget` has its own file).
 
 Exit status 0: done · 1: Kafka is absent or does not take it, or there is no such account · 2: the file or the command
 line is wrong, and nothing was changed. The work is done in `streams.connectors.accounts_topic`.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from schemas.account_profile import AccountProfile
-    from streams.connectors.accounts_topic import AccountLink
+    from streams.connectors.accounts_topic import AccountLink, AccountsWriter
     from streams.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -56,7 +56,7 @@ def import_accounts(
 
     settings = settings_of(context, kafka)
     profiles = _read(file)
-    known = _known(settings)
+    known = known_accounts(settings)
     taken = list(claimed_elsewhere(profiles, known))
     if taken and not move_identities:
         for identity, owner, claimer in taken:
@@ -64,7 +64,7 @@ def import_accounts(
         raise stop("nothing was changed; with --move-identities they change hands", WRONG_USE)
     changed = changed_profiles(profiles, known)
     losers = _without(taken, known)
-    links = links_that_follow(profiles, _asked(settings, counted_accounts))
+    links = links_that_follow(profiles, asked(lambda: counted_accounts(settings.kafka_servers, settings.topic_prefix)))
     if not dry_run:
         _write(settings, [*losers, *changed], links)
     told = {
@@ -99,7 +99,7 @@ def show(
     """
     from streams.connectors.accounts_directory import AccountsDirectory, identities_of_address
 
-    known = _known(settings_of(context, kafka))
+    known = known_accounts(settings_of(context, kafka))
     if whom is None:
         _list(list(known.values()), as_json=as_json)
         return
@@ -130,7 +130,7 @@ def link(
     if account_id == into:
         raise stop(f"{account_id!r} is {into!r} already", WRONG_USE)
     settings = settings_of(context, kafka)
-    if into not in _known(settings):
+    if into not in known_accounts(settings):
         raise stop(f"{into!r} is not in the directory; careline accounts import puts it there", WRONG_USE)
     _write(settings, [], [AccountLink(account_id, into)])
     say(f"{account_id} is now {into}")
@@ -149,18 +149,20 @@ def _read(file: Path) -> "list[AccountProfile]":
     return profiles
 
 
-def _known(settings: "Settings") -> "dict[str, AccountProfile]":
+def known_accounts(settings: "Settings") -> "dict[str, AccountProfile]":
+    """The directory, by id; the end of the program where Kafka does not tell it."""
     from streams.connectors.accounts_topic import known_profiles
 
-    return _asked(settings, known_profiles)
+    return asked(lambda: known_profiles(settings.kafka_servers, settings.topic_prefix))
 
 
-def _asked(settings: "Settings", question: "Callable[[str, str], Answer]") -> "Answer":
+def asked(question: "Callable[[], Answer]") -> "Answer":
+    """The answer of Kafka to a question, or the end of the program with what is wrong."""
     from streams.kafka_admin import KafkaUnavailable
     from streams.topic_reader import TopicAbsent
 
     try:
-        return question(settings.kafka_servers, settings.topic_prefix)
+        return question()
     except (KafkaUnavailable, TopicAbsent) as error:
         raise stop(f"careline accounts: {error}") from None
 
@@ -178,18 +180,26 @@ def _without(taken: "Iterable[tuple[str, str, str]]", known: "dict[str, AccountP
 
 
 def _write(settings: "Settings", profiles: "Sequence[AccountProfile]", links: "Sequence[AccountLink]") -> None:
+    def write(writer: "AccountsWriter") -> None:
+        for profile in profiles:
+            writer.put(profile)
+        # The directory first: what comes in from here on carries the right account already.
+        writer.flush()
+        for each in links:
+            writer.link(each)
+
+    written(settings, write)
+
+
+def written(settings: "Settings", write: "Callable[[AccountsWriter], None]") -> None:
+    """Have something written into Kafka, or end the program with what is wrong."""
     from kafka.errors import KafkaError
 
     from streams.connectors.accounts_topic import accounts_writer
 
     try:
         with accounts_writer(settings.kafka_servers, settings.topic_prefix, datetime.now(UTC)) as writer:
-            for profile in profiles:
-                writer.put(profile)
-            # The directory first: what comes in from here on carries the right account already.
-            writer.flush()
-            for each in links:
-                writer.link(each)
+            write(writer)
     except (KafkaError, OSError) as error:
         raise stop(f"careline accounts: Kafka at {settings.kafka_servers} did not take everything: {error}") from None
 

@@ -52,8 +52,9 @@ def connect_check(
         return
     for each in found:
         say(f"{each['name']}  ({each['connector']}: {each['title']})", style="bold")
-        for line in (f"URL: {each['url']}" if each["url"] else "fetches by itself", *each["setup"].splitlines()):
+        for line in (*each["does"], *each["setup"].splitlines()):
             say(f"    {line}")
+        say(f"    redacted: {each['redacted']}")
         for name, meaning in each["options"].items():
             say(f"    option {name}: {meaning}")
 
@@ -67,22 +68,37 @@ def _tell_problems(problems: "list[Problem]", *, as_json: bool) -> None:
 
 
 def _instances(setup: "ConnectorSetup", kinds: "Mapping[str, ConnectorKind]", here: str) -> list[dict[str, Any]]:
-    received = [(connector.instance, True) for connector in setup.routes.values()]
-    fetched = [(source.instance, False) for source in setup.sources if source.instance.name not in setup.routes]
+    does: dict[str, list[str]] = {}
+    instances = {connector.instance.name: connector.instance for connector in setup.routes.values()}
+    for source in setup.sources:
+        instances.setdefault(source.instance.name, source.instance)
+        does.setdefault(source.instance.name, []).append(_description(source.puller, "fetches by itself"))
+    for listening in setup.listeners:
+        instances[listening.instance.name] = listening.instance
+        does.setdefault(listening.instance.name, []).append(_description(listening.listener, "listens by itself"))
+    urls = {name: f"{(each.instance.public_url or here).rstrip('/')}/in/{name}" for name, each in setup.routes.items()}
     return [
-        _told(instance, kinds[instance.connector], here, received=is_route)
-        for instance, is_route in (*received, *fetched)
+        _told(instance, kinds[instance.connector], urls.get(name), does.get(name, []))
+        for name, instance in instances.items()
     ]
 
 
-def _told(instance: "Instance", kind: "ConnectorKind", here: str, *, received: bool) -> dict[str, Any]:
+def _description(what: object, otherwise: str) -> str:
+    from streams.connectors.source_contract import Described
+
+    return what.description if isinstance(what, Described) else otherwise
+
+
+def _told(instance: "Instance", kind: "ConnectorKind", url: str | None, does: list[str]) -> dict[str, Any]:
     return {
         "name": instance.name,
         "connector": kind.id,
         "title": kind.title,
-        "url": f"{(instance.public_url or here).rstrip('/')}/in/{instance.name}" if received else None,
+        "url": url,
+        "does": [f"URL: {url}", *does] if url else does,
         "secrets": len(instance.secrets),
         "tokens": len(instance.tokens),
+        "redacted": instance.redaction.in_words(),
         "setup": kind.setup,
         "options": dict(kind.options),
     }

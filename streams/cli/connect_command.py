@@ -133,6 +133,8 @@ def _serve(settings: Settings, setup: "ConnectorSetup", max_body: int) -> None:
         raise _stop(str(error), _ADDRESS_TROUBLE) from None
     except OSError as error:
         reason = f"cannot listen on {settings.connect_address}: {error.strerror or error}; choose another with --listen"
+        if setup.listeners:
+            reason = f"cannot listen: {error.strerror or error}; choose another with --listen, or in connectors.yaml"
         raise _stop(reason, _ADDRESS_TROUBLE) from None
 
 
@@ -169,6 +171,10 @@ def _announce(running: "ConnectService", setup: "ConnectorSetup", settings: Sett
         for name, route in setup.routes.items():
             _tell(f"receiving http://{address}/in/{name}  ({route.instance.connector})")
         _tell(f"probes    http://{address}/health  http://{address}/ready")
+    for instance, url in running.listeners:
+        _tell(f"receiving {url}  ({instance.name})")
+    for source in setup.sources:
+        _tell(f"fetching  {source.instance.name}  ({source.instance.connector})")
     _tell(f"Kafka     {settings.kafka_servers}")
 
 

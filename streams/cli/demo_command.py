@@ -87,8 +87,8 @@ async def _demo(settings: Settings, options: "DemoOptions", console: Console) ->
     from streams.demo.demo_run import DemoRun
     from streams.demo.live_screen import LiveScreen
     from streams.embedded_kafka import EmbeddedKafkaError
+    from streams.file_publisher import PolicyRefused
     from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError
-    from streams.policy_publisher import PolicyRefused
     from streams.sinks.sql_client import SqlError
 
     variables = process_environment()

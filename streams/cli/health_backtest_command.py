@@ -33,6 +33,12 @@ def health_backtest(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="PAGE.html", help="Write a page with the curves as well.")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration", metavar="OUT.yaml", help="Write the probability of leaving by score, for the profile file."
+        ),
+    ] = None,
 ) -> None:
     """Does a low score tell who leaves?
 
@@ -64,15 +70,23 @@ def health_backtest(
         profile, mapping, files, strict=strict, as_json=as_json, needs_label=True
     )
     report, fitted = _measured(profiles, snapshots.rows, dated=read.at is not None, fit=fit)
+    if calibration is not None:
+        _write_calibration(calibration, profiles, snapshots.rows, dated=read.at is not None)
     _show(report, fitted, as_json=as_json, fit=fit)
     if html is not None:
         _write_page(html, profile, report, fitted)
     tell_snapshots(snapshots.counts, read, profiles)
     tell_labels(snapshots.counts)
-    if report.unscored:
-        tell(f"  with a label but without a score (nothing is known, or no profile is for them): {report.unscored:,}")
     if fit and fitted is None:
         tell("careline health backtest: too few accounts have left, or have stayed, to learn weights from")
+    _tell_doubts(report)
+
+
+def _tell_doubts(report: "Report") -> None:
+    from streams.cli.history_files import tell
+
+    if report.unscored:
+        tell(f"  with a label but without a score (nothing is known, or no profile is for them): {report.unscored:,}")
     for trouble in report.troubles():
         tell(f"careline health backtest: {trouble}")
 
@@ -109,12 +123,33 @@ def _band_order(profiles: "HealthFile") -> list[str]:
     return sorted(begins, key=begins.__getitem__)
 
 
+def _write_calibration(path: Path, profiles: "HealthFile", snapshots: "Sequence[Snapshot]", *, dated: bool) -> None:
+    """What the score says of the probability, learnt from all rows: how honest that is, the report says."""
+    from agents.domain.health_verdict import HealthBook
+    from streams.backtest.calibration import Isotonic
+    from streams.backtest.labelled_scores import labelled_rows, score_rows
+    from streams.health_files.calibration_file import calibration_text
+
+    scored = score_rows(HealthBook(profiles), labelled_rows(snapshots, dated=dated))
+    outcomes = [row.outcome for row in scored if row.score is not None]
+    if not outcomes:
+        return
+    points = [(100 - risk, probability) for risk, probability in reversed(Isotonic(outcomes).points())]
+    left = sum(outcome.left for outcome in outcomes)
+    _write(path, calibration_text(profiles.version, len(outcomes), left, points))
+
+
 def _write_page(path: Path, profile: Path, report: "Report", fitted: "FittedReport | None") -> None:
     from streams.backtest.backtest_page import page_of
+
+    _write(path, page_of(profile.name, report, fitted))
+
+
+def _write(path: Path, text: str) -> None:
     from streams.cli.history_files import tell
 
     try:
-        path.write_text(page_of(profile.name, report, fitted), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         tell(f"careline health backtest: {path} cannot be written: {error.strerror or error}")
         raise typer.Exit(_FAILED) from None

@@ -130,6 +130,9 @@ def _say(found: Mapping[str, Any]) -> None:
         header = ("part", "value", "sub-score", "weight", "points", "change", "observed")
         total = ["together", "", "", "", _points(found["score"]), "", ""]
         say_table(header, [*map(_part, found["contributions"]), total])
+    if found.get("churn") is not None:
+        say("")
+        say(_churn(found["churn"]))
     if found["plays"]:
         say("")
         for play in found["plays"]:
@@ -138,6 +141,14 @@ def _say(found: Mapping[str, Any]) -> None:
     say("")
     for change in found["changes"]:
         say(f"{change['at']}  {change['reason']}")
+
+
+def _churn(churn: Mapping[str, Any]) -> str:
+    parts = [(name, churn.get(name)) for name in ("level", "trend", "recency")]
+    sums = " + ".join(f"{points:.2f} {name}" for name, points in parts if points is not None)
+    probability = churn.get("probability")
+    told = "" if probability is None else f"; probability of leaving {probability:.1%}"
+    return f"churn risk {churn['index']:.2f} = {sums}{told}"
 
 
 def _part(part: Mapping[str, Any]) -> list[str]:

@@ -14,11 +14,13 @@ import typer
 
 from schemas.topics import ACCOUNTS
 from streams.cli.history_files import instant_of, load_history, load_mapping, stop, tell, tell_rows
+from streams.cli.import_redaction import redaction_for
 from streams.cli.policy_run_command import FilesArgument, MappingOption, StrictOption
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from schemas.account_profile import AccountProfile
+    from streams.connectors.redaction import Redaction
     from streams.history.conversations import History
     from streams.history.history_sender import SentHistory
     from streams.history.known_accounts import Lookup
@@ -40,6 +42,18 @@ KafkaOption = Annotated[
     str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Another Kafka than that of CARELINE_KAFKA.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read and count everything, send nothing.")]
+RedactOption = Annotated[
+    str | None,
+    typer.Option(
+        "--redact",
+        metavar="WHAT",
+        help="text, addresses, both with a comma, or none. Default: the redact: of CARELINE_CONNECTORS.",
+    ),
+]
+RedactKeyOption = Annotated[
+    str | None,
+    typer.Option("--redact-key", metavar="VAR", help="The environment variable with the key that hashes addresses."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one object on standard output.")]
 
 
@@ -50,6 +64,8 @@ def import_history(
     now: NowOption = None,
     strict: StrictOption = False,
     dry_run: DryRunOption = False,
+    redact: RedactOption = None,
+    redact_key: RedactKeyOption = None,
     kafka: KafkaOption = None,
     json_summary: JsonOption = False,
 ) -> None:
@@ -64,6 +80,10 @@ def import_history(
     Rows that cannot be used are counted by reason and listed with their row
     number in FILE.rejected.ndjson.
 
+    With --redact, or where CARELINE_CONNECTORS names a file that redacts, text
+    is dropped and addresses are hashed before Kafka sees them; thank-yous are
+    not recognised then. With the same key history and live events meet.
+
     Example: careline import --mapping examples/helpdesk/mapping.yaml
     --now 2014-01-04T00:00:00Z helpdesk.csv
 
@@ -74,11 +94,12 @@ def import_history(
     settings = context.ensure_object(Settings)
     if kafka is not None:
         settings = replace(settings, kafka_servers=kafka)
+    redaction = redaction_for(redact, redact_key, settings)
     read = load_mapping(mapping)
     clock = f"import:{_digest(files, read.source_text)}"
     history = load_history(read, files, strict=strict)
     begun = time.monotonic()
-    sent = _count(history) if dry_run else _send(history, clock, end, settings)
+    sent = _count(history) if dry_run else _send(history, clock, end, settings, redaction)
     seconds = time.monotonic() - begun
     tell_rows(history, sent.conversations, sent.events)
     if dry_run:
@@ -100,15 +121,17 @@ def _digest(files: list[Path], mapping_text: str) -> str:
         stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
 
 
-def _send(history: "History", clock: str, end: datetime, settings: Settings) -> "SentHistory":
+def _send(history: "History", clock: str, end: datetime, settings: Settings, redaction: "Redaction") -> "SentHistory":
     from streams.cli.history_progress import counting
+    from streams.connectors.redaction import redacted
     from streams.history.history_sender import ImportFailed, ImportTarget, send_history
     from streams.history.known_accounts import with_known_accounts
     from streams.kafka_admin import KafkaUnavailable
 
     target = ImportTarget(settings.kafka_servers, settings.topic_prefix)
     try:
-        conversations = with_known_accounts(history.conversations(clock, clock), _directory(settings))
+        known = with_known_accounts(history.conversations(clock, clock), _directory(settings))
+        conversations = redacted(known, redaction)
         with counting("sending", history.counts.events) as progress:
             return send_history(conversations, clock, end, target, progress)
     except KafkaUnavailable as error:

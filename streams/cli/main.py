@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from streams.cli.accounts_commands import accounts_app
+from streams.cli.accounts_forget_command import forget
+from streams.cli.backfill_command import connect_backfill
 from streams.cli.care_command import care
 from streams.cli.connect_check_command import connect_check
 from streams.cli.connect_command import connect_app
@@ -21,8 +23,11 @@ from streams.cli.doctor_command import doctor
 from streams.cli.health_backtest_command import health_backtest
 from streams.cli.health_commands import health_app
 from streams.cli.health_explain_command import health_explain
+from streams.cli.health_publish_command import health_publish
 from streams.cli.health_run_command import health_run
+from streams.cli.health_word_commands import health_done, health_override, health_plays, health_pulse
 from streams.cli.import_command import import_history
+from streams.cli.issues_commands import issues_app
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_diff_command import diff
 from streams.cli.policy_explain_command import explain
@@ -62,6 +67,7 @@ app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
 connect_app.command("check")(connect_check)
 connect_app.command("explain")(connect_explain)
+connect_app.command("backfill")(connect_backfill)
 app.command("work", rich_help_panel="Run")(work)
 app.command("sink", rich_help_panel="Run")(sink)
 app.command("sql", rich_help_panel="Ask")(sql)
@@ -76,7 +82,14 @@ app.add_typer(health_app, rich_help_panel="Promise")
 health_app.command("run")(health_run)
 health_app.command("explain")(health_explain)
 health_app.command("backtest")(health_backtest)
+app.add_typer(issues_app, rich_help_panel="Ask")
+health_app.command("publish")(health_publish)
+health_app.command("override")(health_override)
+health_app.command("pulse")(health_pulse)
+health_app.command("plays")(health_plays)
+health_app.command("done")(health_done)
 app.add_typer(accounts_app, rich_help_panel="Look after")
+accounts_app.command("forget")(forget)
 app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
 app.add_typer(rejected_app, rich_help_panel="Look after")

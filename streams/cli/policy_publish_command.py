@@ -13,7 +13,9 @@ import typer
 from streams.cli.admin_options import FAILED, JsonOption, KafkaOption, settings_of
 
 if TYPE_CHECKING:
-    from streams.policy_publisher import PublishOutcome
+    from collections.abc import Callable
+
+    from streams.file_publisher import PublishOutcome
 
 WRONG_FILE = 2
 
@@ -33,19 +35,27 @@ def publish(
 
     Example: careline policy publish examples/policies/support.yaml
     """
+    from streams.policy_publisher import publish_if_different
+
+    settings = settings_of(context, kafka)
+    tell_publication("careline policy publish", lambda: publish_if_different(settings, file), as_json=as_json)
+
+
+def tell_publication(command: str, publish_file: "Callable[[], PublishOutcome]", *, as_json: bool) -> None:
+    """Publish, and say what came of it; the exit status says it too."""
+    from streams.file_publisher import PolicyRefused
     from streams.kafka_admin import KafkaUnavailable
     from streams.partition_counts import TopicsMissing
-    from streams.policy_publisher import PolicyRefused, publish_if_different
 
     try:
-        outcome = publish_if_different(settings_of(context, kafka), file)
+        outcome = publish_file()
     except PolicyRefused as refused:
         if as_json:
             print(json.dumps({"errors": [problem.as_json() for problem in refused.problems]}, ensure_ascii=False))
         typer.echo(str(refused), err=True)
         raise typer.Exit(WRONG_FILE) from None
     except (TopicsMissing, KafkaUnavailable) as error:
-        typer.echo(f"careline policy publish: {error}", err=True)
+        typer.echo(f"{command}: {error}", err=True)
         raise typer.Exit(FAILED) from None
     for warning in outcome.warnings:
         typer.echo(warning.as_line(), err=True)

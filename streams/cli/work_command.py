@@ -34,9 +34,19 @@ _Policies = Annotated[
     Path | None,
     typer.Option("--policies", help="Publish this policy file on start if it differs from the one in force."),
 ]
+_Health = Annotated[
+    Path | None,
+    typer.Option("--health", help="Publish this file of health profiles on start if it differs from the one in force."),
+]
 
 
-def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None, policies: _Policies = None) -> None:
+def work(
+    context: typer.Context,
+    kafka: _Kafka = None,
+    metrics: _Metrics = None,
+    policies: _Policies = None,
+    health: _Health = None,
+) -> None:
     """Judge promises live: read interactions, emit clock events, adherence and health.
 
     Start as many workers as there are partitions, on as many machines as you like: Kafka spreads the load, and a worker
@@ -50,6 +60,7 @@ def work(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = None,
         kafka_servers=kafka or settings.kafka_servers,
         metrics_address=metrics or settings.metrics_address,
         policies_file=policies or settings.policies_file,
+        health_file=health or settings.health_file,
     )
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -89,9 +100,11 @@ def _run(settings: Settings) -> int:
 
 
 def _work(settings: Settings, recorder: "Recorder") -> int:
+    from streams.file_publisher import PolicyRefused
+    from streams.health_publisher import publish_health
     from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
     from streams.partition_counts import TopicsMissing
-    from streams.policy_publisher import PolicyRefused, publish_if_different
+    from streams.policy_publisher import publish_if_different
     from streams.worker import Worker
 
     log = logging.getLogger("careline.work")
@@ -100,6 +113,8 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
         if settings.policies_file is not None:
             outcome = publish_if_different(settings, settings.policies_file)
             log.info("%s", outcome)
+        if settings.health_file is not None:
+            log.info("%s", publish_health(settings, settings.health_file))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Worker(settings, recorder).run())
     except PolicyRefused as refused:

@@ -153,10 +153,16 @@ def tidy(identity: str) -> str:
     return f"{kind}:{value.lower() if kind.removeprefix(UNVERIFIED) in {'domain', 'email'} else value}"
 
 
-def identities_of_address(address: str) -> tuple[str, ...]:
-    """An e-mail address as identities: the company first, then the person."""
-    domain = address.rpartition("@")[2].strip().lower()
-    return (f"domain:{domain}", f"email:{address.strip().lower()}") if domain else ()
+def identities_of_address(address: str | None, *, vouched_for: bool = True) -> tuple[str, ...]:
+    """An e-mail address as identities: the company first, then the person; none where it is no address.
+
+    Whom nobody vouches for is `unverified_email` alone, which finds no company.
+    """
+    tidied = (address or "").strip().lower()
+    _, at_sign, domain = tidied.rpartition("@")
+    if not at_sign or not domain:
+        return ()
+    return (f"domain:{domain}", f"email:{tidied}") if vouched_for else (f"{UNVERIFIED}email:{tidied}",)
 
 
 def stamp(draft: Draft, directory: AccountsDirectory) -> Interaction | Signal:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from kafka import KafkaProducer
 
+from agents.forgetting import digest_of
 from schemas.account_profile import AccountProfile
 from schemas.codec import ContractViolation, decode, encode, headers_of
 from schemas.control import Control
@@ -111,6 +112,10 @@ class AccountsWriter:
             self._prefix + ACCOUNTS.name, key=profile.id.encode(), value=encode(profile), headers=headers
         )
 
+    def drop(self, account_id: str) -> None:
+        """Take an account out of the directory; `flush` waits for it."""
+        self._producer.send(self._prefix + ACCOUNTS.name, key=account_id.encode(), value=None)
+
     def flush(self) -> None:
         """Wait until Kafka has everything.
 
@@ -131,6 +136,21 @@ class AccountsWriter:
             as_of=self._now,
             account_id=link.account_id,
             into=link.into,
+        )
+        broadcast(self._producer, self._prefix + INTERACTIONS.name, control, SOURCE, WITHIN_SECONDS)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Tell every conversation agent to forget an account, named first, and what else it was known as.
+
+        Raises:
+            KafkaError: Kafka does not take it everywhere; say it again then.
+        """
+        control = Control(
+            id=f"forget/{digest_of(names[0])}/{self._now.isoformat()}",
+            kind="account_forgotten",
+            as_of=self._now,
+            account_id=names[0],
+            also_known_as=tuple(names[1:]),
         )
         broadcast(self._producer, self._prefix + INTERACTIONS.name, control, SOURCE, WITHIN_SECONDS)
 

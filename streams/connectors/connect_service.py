@@ -1,4 +1,4 @@
-"""One connect process put together: publisher, accounts, intake and web server, from start to drained end.
+"""One connect process put together: publisher, accounts, intake, web server and listeners, from start to drained end.
 
 `streams.cli.connect_command` and the demo call it with everything that it needs; it reads no environment.
 """
@@ -12,10 +12,12 @@ from typing import Any, Protocol
 
 from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.accounts_follower import AccountsFollower
+from streams.connectors.connector_contract import Instance
 from streams.connectors.connectors_file import ConnectorSetup
 from streams.connectors.cursor_store import stored_cursors
 from streams.connectors.event_store import EventStore, StoreRecorder
 from streams.connectors.intake import AnswerRecorder, Intake
+from streams.connectors.listen_runner import ListenRunner
 from streams.connectors.publisher import KafkaPublisher
 from streams.connectors.pull_runner import PullRecorder, PullRunner
 from streams.connectors.source_announcement import announce_settling
@@ -54,7 +56,8 @@ class ConnectService:
         self._plan = plan
         self._directory = AccountsDirectory(setup.accounts)
         pulled = [source.instance for source in setup.sources]
-        self._instances = [*(route.instance for route in setup.routes.values()), *pulled]
+        listening = [source.instance for source in setup.listeners]
+        self._instances = [*(route.instance for route in setup.routes.values()), *pulled, *listening]
         self._publisher = KafkaPublisher(
             plan.servers, plan.topic_prefix, prepare=self._prepare, options=plan.kafka_options
         )
@@ -69,6 +72,9 @@ class ConnectService:
             unready=self.trouble,
             now=now,
         )
+        self._listeners = ListenRunner(
+            setup.listeners, store=store, recorder=recorder, now=now, unready=self._accounts_missing
+        )
         intake = Intake(store, self._accounts_missing)
         self._server = ConnectServer(
             setup.routes, intake, recorder, now, unready=self.trouble, max_body_bytes=plan.max_body_bytes
@@ -81,8 +87,13 @@ class ConnectService:
 
     @property
     def addresses(self) -> list[str]:
-        """`host:port` of everything that is listened on."""
+        """`host:port` of everything that the web server listens on."""
         return self._server.addresses
+
+    @property
+    def listeners(self) -> list[tuple[Instance, str]]:
+        """The URLs of everything else that is listened on."""
+        return self._listeners.addresses
 
     def trouble(self) -> str | None:
         """Why webhooks are answered 503 now; null when they are accepted."""
@@ -92,19 +103,20 @@ class ConnectService:
         return None if self._follower.loaded else "accounts_not_read"
 
     async def start(self) -> None:
-        """Listen at once, with or without Kafka; until Kafka takes records, every webhook is answered 503.
+        """Listen at once, with or without Kafka; until Kafka takes records, senders hear that they shall come again.
 
         Raises:
             OSError: the address cannot be used.
         """
         await self._server.start(self._plan.host, self._plan.port)
+        await self._listeners.start()
         self._publisher.start()
         self._follower.start()
         self._pulls.start()
 
     async def close(self) -> None:
         """Accept nothing new, finish what is in progress, let Kafka have what it was given."""
-        await self._server.drain()
+        await asyncio.gather(self._server.drain(), self._listeners.drain())
         await self._pulls.close()
         await asyncio.to_thread(self._publisher.close)
         await asyncio.to_thread(self._follower.close)

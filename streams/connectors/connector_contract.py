@@ -3,6 +3,19 @@
 A connector knows one provider and nothing else: no Kafka, no clock, no accounts. `intake` calls it in this order and
 does the rest; `connector_registry` lists the connectors; one behaviour suite runs against all of them.
 
+The same thing is told in the same way by every connector. An event's id is the provider's own id of it, never that of a
+delivery, so that it counts once however often it comes. What becomes of a message later leaves its place alone:
+
+- An edit is `edited`, with an id of its own that `raw_reference` leads back to the message. It moves no clock: the
+  message stays as it was first said, which is what was answered.
+- A message that is taken away is `deleted`, with the message's own id and a higher `version`: the conversation is as if
+  it had never come. A `deleted` of another id would take the whole conversation away, so nothing else is told by it.
+- A conversation that is taken away is a `status_changed` to `deleted`, which can be taken back by another.
+- A reaction is a `reaction` with an id of its own; one that is taken back is ignored.
+
+`drafting` writes all of it. `ignored_reasons` and `automated_words` have the words, `raw_reference` is
+`provider:kind:id`, and `docs/connectors.md` shows the tables.
+
 A `ConnectorKind` is an entry of the registry: what proves the sender (`verifier`), what a payload means
 (`normaliser`, pure and useful without any secret), and what the provider wants to hear. `build` makes a `Connector`
 of it for one configured `Instance`.
@@ -17,6 +30,7 @@ from schemas.interaction import Interaction
 from schemas.rejection import RejectionReason
 from schemas.signal import Signal
 from streams.connectors.redaction import NOTHING_REDACTED, Redaction
+from streams.connectors.source_contract import Listener, Puller
 
 Refusal = Literal[
     "missing_signature",
@@ -204,6 +218,19 @@ Receipt = Callable[[Instance, WebhookRequest], ProviderAnswer | None]
 """What a provider wants to hear once its event is stored, where it does not read our JSON; null where that will do."""
 
 
+class CompletesRequests(Protocol):
+    """Fetches what requests of the provider only point to."""
+
+    async def complete(self, request: WebhookRequest) -> WebhookRequest:
+        """A genuine request with what it points to put into its body; as it came where nothing is to be fetched.
+
+        The sender waits meanwhile and hears 503 when it cannot be done: what it told stays with it until it is stored.
+
+        Raises:
+            PullTrouble: it cannot be fetched now.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """A connector as it runs: one instance of one kind."""
@@ -213,6 +240,7 @@ class Connector:
     normaliser: Normaliser
     greet: Handshake | None = None
     receipt: Receipt | None = None
+    completer: CompletesRequests | None = None
 
     async def prepare(self, request: WebhookRequest) -> None:
         """Fetch what `verify` will need. Most need nothing."""
@@ -227,6 +255,14 @@ class Connector:
         """The answer to a provider's challenge; null when the request is none."""
         return self.greet(self.instance, request, verdict) if self.greet is not None else None
 
+    async def complete(self, request: WebhookRequest) -> WebhookRequest:
+        """A genuine request with what it points to fetched. Most point to nothing.
+
+        Raises:
+            PullTrouble: it cannot be fetched now.
+        """
+        return await self.completer.complete(request) if self.completer is not None else request
+
     def normalise(self, request: WebhookRequest) -> Reading:
         """What the payload of a genuine request means."""
         return self.normaliser.normalise(request)
@@ -236,44 +272,9 @@ class Connector:
         return self.receipt(self.instance, request) if self.receipt is not None else None
 
 
-class PullTrouble(Exception):  # noqa: N818 - the condition; the runner waits and begins again
-    """The source cannot be fetched from now. The message says why and shows no secret.
-
-    `retry_after_seconds` is what the source asks to wait, where it says so. `hopeless`: waiting will not help
-    (a wrong password), so it is said loudly and tried rarely.
-    """
-
-    def __init__(self, reason: str, *, retry_after_seconds: float | None = None, hopeless: bool = False) -> None:
-        super().__init__(reason)
-        self.retry_after_seconds = retry_after_seconds
-        self.hopeless = hopeless
-
-
-class Deliver(Protocol):
-    """Stores what was fetched; returns once Kafka has it and the position with it."""
-
-    async def __call__(
-        self, payloads: Sequence[bytes], position: str | None = None, delivered_until: datetime | None = None
-    ) -> None:
-        """Store payloads, as if each had been sent to us, and then the position behind them.
-
-        `position` null leaves the position where it is. `delivered_until` is the source's time up to which nothing is
-        missing: conversations of this source are judged until there and no further.
-        """
-
-
-class Puller(Protocol):
-    """Fetches from a source that sends nothing by itself, or over a connection that it keeps."""
-
-    async def run(self, position: str | None, deliver: Deliver) -> None:
-        """Go on behind a position (null: from now, or from where the instance is configured to begin), until cancelled.
-
-        Whoever is told of a payload at the source may forget it once `deliver` has returned, never before. Returns
-        when the source has closed the connection in order; it is begun again.
-
-        Raises:
-            PullTrouble: it cannot go on for now.
-        """
+@runtime_checkable
+class CompletingPuller(Puller, CompletesRequests, Protocol):
+    """A puller whose source also calls, with requests that point to what happened: its instance has a route as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,9 +283,9 @@ class ConnectorKind:
 
     `normaliser` and `verifier` build the two halves; `verifier` raises `ValueError`, with a message that shows no
     secret, when an instance lacks something; it is null where nothing comes in by HTTP. `puller` builds what fetches,
-    for an instance that is configured for it, and null for one that is not; it raises like `verifier`. `options` names
-    the settings that an instance may have, each with a line on its meaning. `setup` says in a few lines what to do on
-    the provider's side.
+    for an instance that is configured for it, and null for one that is not; it raises like `verifier`, and so does
+    `listener`, which builds what receives over another protocol than HTTP. `options` names the settings that an
+    instance may have, each with a line on its meaning. `setup` says in a few lines what to do on the provider's side.
     """
 
     id: str
@@ -294,15 +295,18 @@ class ConnectorKind:
     handshake: Handshake | None = None
     receipt: Receipt | None = None
     puller: Callable[[Instance], Puller | None] | None = None
+    listener: Callable[[Instance], Listener] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     setup: str
 
-    def build(self, instance: Instance) -> Connector:
-        """The connector of one configured instance.
+    def build(self, instance: Instance, completer: CompletesRequests | None = None) -> Connector:
+        """The connector of one configured instance, with its puller where that completes what comes in by HTTP.
 
         Raises:
             ValueError: the instance lacks something, or this connector receives nothing by HTTP.
         """
         if self.verifier is None:
             raise ValueError(f"the connector {self.id} receives nothing by HTTP")
-        return Connector(instance, self.verifier(instance), self.normaliser(instance), self.handshake, self.receipt)
+        return Connector(
+            instance, self.verifier(instance), self.normaliser(instance), self.handshake, self.receipt, completer
+        )

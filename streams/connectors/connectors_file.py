@@ -29,7 +29,8 @@ from pathlib import Path
 from agents.partition_controls import LONGEST_SETTLING_SECONDS
 from schemas.account_profile import AccountProfile
 from streams.connectors.accounts_file import read_accounts
-from streams.connectors.connector_contract import Connector, ConnectorKind, Instance
+from streams.connectors.connector_contract import CompletingPuller, Connector, ConnectorKind, Instance
+from streams.connectors.listen_runner import ListeningSource
 from streams.connectors.pull_runner import PulledSource
 from streams.connectors.redaction import ADDRESS_MODES, NOTHING_REDACTED, TEXT_MODES, Redaction
 from streams.connectors.yaml_tables import TableReader
@@ -37,6 +38,7 @@ from streams.policy_files.duration_reader import seconds_of
 from streams.policy_files.located_yaml import Node, Table, Text
 from streams.policy_files.problem import Problem, Problems, did_you_mean
 
+FILE_KEYS = ("own_domains", "accounts", "connectors", "redact")
 INSTANCE_KEYS = (
     "connector",
     "secrets",
@@ -64,11 +66,12 @@ WEBHOOK_SECRET_VARIABLE = "CARELINE_WEBHOOK_SECRET"  # noqa: S105 - the name of 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorSetup:
-    """What a connect process runs: its routes by name, what it fetches itself, and the accounts that it starts with."""
+    """What a connect process runs: routes by name, what it fetches or listens for, and accounts to start with."""
 
     routes: Mapping[str, Connector]
     accounts: tuple[AccountProfile, ...] = ()
     sources: tuple[PulledSource, ...] = ()
+    listeners: tuple[ListeningSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +97,28 @@ def read_connectors(path: Path, variables: Mapping[str, str], kinds: Mapping[str
         ConnectorsMistake: with everything that is wrong, in the file and in the accounts file that it names.
     """
     whole = _ConnectorsFile(path, variables, kinds)
-    routes, sources = {}, []
+    routes, sources, listeners = {}, [], []
     for name, instance in whole.instances:
         kind = kinds[instance.connector]
         try:
             puller = kind.puller(instance) if kind.puller is not None else None
             if puller is not None:
                 sources.append(PulledSource(instance, puller, kind.normaliser(instance)))
-            if puller is None or (kind.verifier is not None and instance.secrets):
-                routes[name.text] = kind.build(instance)
+            completer = puller if isinstance(puller, CompletingPuller) else None
+            if kind.listener is not None:
+                listeners.append(ListeningSource(instance, kind.listener(instance), kind.normaliser(instance)))
+            elif puller is None or completer is not None or (kind.verifier is not None and instance.secrets):
+                routes[name.text] = kind.build(instance, completer)
         except ValueError as error:
-            whole.problems.error(
-                name.place, f"{name.text}: {error}", "list them under secrets: by the names of environment variables"
-            )
+            whole.problems.error(name.place, f"{name.text}: {error}", _way_out(kind))
     whole.check()
-    return ConnectorSetup(routes, whole.accounts, tuple(sources))
+    return ConnectorSetup(routes, whole.accounts, tuple(sources), tuple(listeners))
+
+
+def _way_out(kind: ConnectorKind) -> str:
+    if kind.puller is None and kind.listener is None:
+        return "list them under secrets: by the names of environment variables"
+    return "options of " + kind.id + ": " + ", ".join(kind.options)
 
 
 def read_instances(path: Path, kinds: Mapping[str, ConnectorKind]) -> ConfiguredInstances:
@@ -122,12 +132,26 @@ def read_instances(path: Path, kinds: Mapping[str, ConnectorKind]) -> Configured
     return ConfiguredInstances(tuple(instance for _, instance in whole.instances), whole.accounts)
 
 
+def read_redaction(path: Path, variables: Mapping[str, str]) -> Redaction:
+    """What a file redacts wherever a connector says nothing of its own: what holds for history too.
+
+    Raises:
+        ConnectorsMistake: the file cannot be read, or what it says of this is wrong.
+    """
+    problems = Problems(str(path))
+    reader = TableReader.of_file(path, FILE_KEYS, problems)
+    found = _InstanceReader(path.parent, variables, {}, problems).redaction_of(reader) if reader is not None else None
+    if problems.errors:
+        raise ConnectorsMistake(problems.errors)
+    return found or NOTHING_REDACTED
+
+
 class _ConnectorsFile:
     """A file as it was read, with its problems."""
 
     def __init__(self, path: Path, variables: Mapping[str, str] | None, kinds: Mapping[str, ConnectorKind]) -> None:
         self.problems = Problems(str(path))
-        reader = TableReader.of_file(path, ("own_domains", "accounts", "connectors", "redact"), self.problems)
+        reader = TableReader.of_file(path, FILE_KEYS, self.problems)
         if reader is None:
             raise ConnectorsMistake(self.problems.errors)
         self._of_accounts = Problems(str(path))

@@ -1,7 +1,7 @@
 """From a normaliser's words to drafts: what every event of one request has in common is written once.
 
 `Drafter` fills in source, clock, receiving time and the instance's own channel, keeps conversations of two instances
-apart, and gives a message its direction from who wrote it.
+apart, gives a message its direction from who wrote it, and has one way to tell edits, deletions and reactions.
 """
 
 from datetime import UTC, datetime
@@ -28,6 +28,10 @@ class Drafter:
         """The conversation of a provider's own id: two instances never meet."""
         return f"{self.instance.name}:{provider_id}"
 
+    def reference(self, kind: str, provider_id: str) -> str:
+        """What an event goes back to, as `raw_reference` says it: `zendesk:comment:8`."""
+        return f"{self.instance.connector}:{kind}:{provider_id}"
+
     def interaction(
         self,
         event_id: str,
@@ -43,11 +47,13 @@ class Drafter:
     ) -> Draft:
         """An interaction in the conversation of the provider's id `conversation`.
 
-        `occurred_at` is the provider's own time; where it says none, receiving is the best that is known.
+        `occurred_at` is the provider's own time; where it says none, receiving is the best that is known. What nobody
+        refers to otherwise refers to itself.
         """
         said: dict[str, Any] = {
             "visibility": "public" if public else "internal",
             "direction": DIRECTIONS.get(author.kind) if type == "message" and public else None,
+            "raw_reference": self.reference("message" if type == "message" else "event", event_id),
         }
         made = Interaction(
             id=event_id,
@@ -76,6 +82,7 @@ class Drafter:
         **words: Any,  # noqa: ANN401 - contract fields
     ) -> Draft:
         """A signal about whoever the identities lead to."""
+        said: dict[str, Any] = {"raw_reference": self.reference("event", event_id)}
         made = Signal(
             id=event_id,
             source=self.instance.name,
@@ -87,9 +94,50 @@ class Drafter:
             name=name,
             value=value,
             conversation_id=self.conversation(conversation) if conversation else None,
-            **words,
+            **(said | words),
         )
         return Draft(made, identities)
+
+    def edited(
+        self,
+        message_id: str,
+        mark: str,
+        conversation: str,
+        occurred_at: datetime | None,
+        author: Author,
+        **words: Any,  # noqa: ANN401 - contract fields
+    ) -> Draft:
+        """An edit: an event of its own beside its message, which stays as it was first said.
+
+        `mark` tells the edits of one message apart: the provider's time or count of it.
+        """
+        said: dict[str, Any] = {"raw_reference": self.reference("message", message_id)} | words
+        return self.interaction(f"{message_id}:edited:{mark}", "edited", conversation, occurred_at, author, **said)
+
+    def deleted(
+        self,
+        message_id: str,
+        conversation: str,
+        occurred_at: datetime | None,
+        author: Author,
+        **words: Any,  # noqa: ANN401 - contract fields
+    ) -> Draft:
+        """A message that was taken away: it has the message's own id in a higher version, and takes away it alone."""
+        said: dict[str, Any] = {"raw_reference": self.reference("message", message_id), "version": 1} | words
+        return self.interaction(message_id, "deleted", conversation, occurred_at, author, **said)
+
+    def reacted(
+        self,
+        message_id: str,
+        mark: str,
+        conversation: str,
+        occurred_at: datetime | None,
+        author: Author,
+        **words: Any,  # noqa: ANN401 - contract fields
+    ) -> Draft:
+        """A reaction to a message. `mark` tells its reactions apart: what was set by whom, or when."""
+        said: dict[str, Any] = {"raw_reference": self.reference("message", message_id)} | words
+        return self.interaction(f"{message_id}:reaction:{mark}", "reaction", conversation, occurred_at, author, **said)
 
     def author(self, kind: AuthorKind, person: str | None, *groups: str | None) -> Author:
         """Who wrote it: the provider's word, unless the configuration says that the person or group is our own."""

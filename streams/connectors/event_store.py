@@ -88,7 +88,7 @@ class EventStore:
             RecordTooLarge: not even the dead letter fits.
         """
         name = instance.name
-        reading = _read(name, normaliser, request)
+        reading = _read(instance, normaliser, request)
         events, refused, ignored = self._sort(instance, reading)
         letters = [rejection_of(flaw, index, instance, request) for index, flaw in refused]
         started = time.perf_counter()
@@ -152,13 +152,19 @@ class EventStore:
         return repeated, await _acknowledged(awaited)
 
 
-def _read(name: str, normaliser: Normaliser, request: WebhookRequest) -> Reading:
+def _read(instance: Instance, normaliser: Normaliser, request: WebhookRequest) -> Reading:
     try:
         return normaliser.normalise(request)
     except (
         Exception
     ) as error:  # a connector's bug must not make its provider retry for days; the letter keeps every byte
-        log.exception("The connector %s failed on a genuine request", name)
+        # The words of an error often quote what it stumbled over.
+        log.error(  # noqa: TRY400 - with the trace where nothing is redacted
+            "The connector %s failed on a genuine request: %s",
+            instance.name,
+            type(error).__name__,
+            exc_info=instance.redaction.changes_nothing,
+        )
         return [Refused("calculation_failed", f"{type(error).__name__} in the connector")]
 
 

@@ -6,6 +6,7 @@ stable reason that is counted.
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,6 +14,9 @@ from typing import Protocol
 from streams.connectors.connector_contract import Connector, ProviderAnswer, WebhookRequest
 from streams.connectors.event_store import EventStore
 from streams.connectors.publisher import KafkaNotTaking, RecordTooLarge
+from streams.connectors.source_contract import PullTrouble
+
+log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 10
 """Inside what every provider honours; Zendesk retries a 503 only if this is below 60."""
@@ -52,7 +56,12 @@ class Intake:
         if no_event is not None:
             return no_event
         try:
-            counts = await self._store.store(connector.instance, connector.normaliser, request)
+            whole = await connector.complete(request)
+            counts = await self._store.store(connector.instance, connector.normaliser, whole)
+        except PullTrouble as trouble:
+            level = logging.WARNING if trouble.hopeless else logging.INFO
+            log.log(level, "%s: %s. The sender is asked to come again", name, str(trouble))
+            return not_now(name, "not_fetched")
         except KafkaNotTaking:
             return not_now(name, "kafka_not_taking")
         except RecordTooLarge:

@@ -5,7 +5,9 @@ nothing is verified and nothing is sent. A file may also hold what tests and doc
 names, or a request with its headers beside its body.
 """
 
+import codecs
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +32,8 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.event_check import flaw_in
 from streams.connectors.payload_reading import read_json
+
+_TEXT_OR_LAST_COMMA = re.compile(rb'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])')
 
 ALWAYS_SHOWN = (
     "id",
@@ -81,11 +85,14 @@ class PayloadExplainer:
 
     def explain(self, body: bytes, headers: Mapping[str, str], now: datetime) -> PayloadExplained:
         """What a file becomes: the body that it is, or else the bodies that it collects."""
+        body = body.removeprefix(codecs.BOM_UTF8)  # editors write it, providers do not
         request = WebhookRequest("POST", Headers(headers.items()), body, now)
         whole = self._one(request)
         if whole.means_something:
             return whole
         content = read_json(body)
+        if isinstance(content, Refused) and (tidied := _without_last_commas(body)) != body:
+            return self.explain(tidied, headers, now)
         inside = list(_bodies_in(content, request)) if not isinstance(content, Refused) else []
         parts = [self._one(part) for part in inside]
         if not any(part.means_something for part in parts):
@@ -126,6 +133,11 @@ def event_shown(event: Interaction | Signal) -> dict[str, Any]:
     shown["type"], shown["visibility"], shown["channel"] = event.type, event.visibility, event.channel
     shown["author"] = {"kind": event.author.kind, "id": event.author.id}
     return {"topic": INTERACTIONS.name, **shown, **{key: value for key, value in body.items() if key not in shown}}
+
+
+def _without_last_commas(body: bytes) -> bytes:
+    """A JSON text without the commas that documents write behind the last item, where JSON has none."""
+    return _TEXT_OR_LAST_COMMA.sub(lambda found: found[0] if found[0] != b"," else b"", body)
 
 
 def _bodies_in(content: Any, request: WebhookRequest) -> Iterable[WebhookRequest]:  # noqa: ANN401 - JSON is anything

@@ -7,12 +7,14 @@ missing where it must not be is said by `Malformed`, which names the place.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
-from streams.connectors.connector_contract import Refused
+from streams.connectors.connector_contract import Ignored, Reading, Refused
 
 Found = TypeVar("Found")
 
@@ -23,6 +25,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_FROM = 100_000_000_000
 """A number of seconds of this size lies in the year 5138; so many milliseconds lie in 1973."""
 MICROSECONDS_FROM = 100_000_000_000_000
+LONGEST_INSTANT = 100
+"""Characters of an instant that are read."""
+LARGEST_WHOLE = 2**53
+"""A JSON number is exact below it; no file has so many bytes."""
+
+MOST_ITEMS = 10_000
+"""Things of one body that are read. A megabyte of real events has some thousands; more is an attack on our time."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -110,24 +119,31 @@ def number(value: Json, *path: str) -> float | None:
     return read if read - read == 0 else None
 
 
-def instant(value: Json, *path: str) -> datetime | None:
-    """An instant: ISO 8601 with or without a zone (then UTC), or seconds, milliseconds or microseconds since 1970.
+def whole_number(value: Json, *path: str) -> int | None:
+    """A count that is not negative, such as a size in bytes."""
+    found = number(value, *path)
+    return int(found) if found is not None and 0 <= found < LARGEST_WHOLE else None
 
-    Ruby writes UTC as a word: `2020-03-03 13:05:57 UTC`.
+
+def instant(value: Json, *path: str) -> datetime | None:
+    """An instant: seconds, milliseconds or microseconds since 1970, ISO 8601, or RFC 2822; without a zone it is UTC.
+
+    Ruby writes UTC as a word, `2020-03-03 13:05:57 UTC`, others a blank before the zone.
     """
     found = at(value, *path)
     counted = number(found)
     if counted is not None:
         return _since_epoch(counted) if counted else None  # nothing was written in 1970: a zero is a time not set
-    if not isinstance(found, str):
+    if not isinstance(found, str) or len(found) > LONGEST_INSTANT:
         return None
+    written = found.strip()
     try:
-        moment = datetime.fromisoformat(found.strip().removesuffix(" UTC"))
-    except ValueError:
-        return None
-    try:
+        if written[:1].isalpha():  # the name of a day
+            moment = parsedate_to_datetime(written)
+        else:
+            moment = datetime.fromisoformat(written.removesuffix(" UTC").replace(" +", "+").replace(" -", "-"))
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except OverflowError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
@@ -162,10 +178,35 @@ def read_one(thing: Json, read: Callable[[Json], Iterable[Found]]) -> list[Found
 
 def read_each(things: Iterable[Json], read: Callable[[Json], Iterable[Found]]) -> list[Found | Refused]:
     """What each of several things means. What is refused goes with its own bytes: it harms no neighbour."""
-    return [_apart(reading, thing) for thing in things for reading in read_one(thing, read)]
+    waiting = iter(things)
+    found = [_apart(told, thing) for thing in islice(waiting, MOST_ITEMS) for told in read_one(thing, read)]
+    rest = next(waiting, waiting) is not waiting
+    return [*found, Refused("too_large", f"more than {MOST_ITEMS} items: the rest is not read")] if rest else found
+
+
+def read_items(body: bytes, read: Callable[[dict[str, Json]], Reading]) -> Reading:
+    """What the object in a JSON body means, or every one of a list of them."""
+    content = read_json(body)
+    if isinstance(content, Refused):
+        return [content]
+    if not isinstance(content, list):
+        return read_one(content, whole_object(read))
+    return read_each(content, whole_object(read)) or [Ignored("nothing_inside")]
+
+
+def whole_object(read: Callable[[dict[str, Json]], Iterable[Found]]) -> Callable[[Json], Iterable[Found]]:
+    """A reader of objects as a reader of anything: what is no object is malformed."""
+
+    def read_anything(thing: Json) -> Iterable[Found]:
+        if not isinstance(thing, dict):
+            raise Malformed("Expected an object - at `$`")
+        return read(thing)
+
+    return read_anything
 
 
 def _apart(reading: Found | Refused, thing: Json) -> Found | Refused:
+    """The reading of one of several things: refused, its dead letter holds no neighbour."""
     if not isinstance(reading, Refused) or reading.value is not None:
         return reading
     try:
@@ -186,10 +227,14 @@ def as_json(value: Json) -> bytes:
         raise Malformed("nested too deeply - at `$`") from None
 
 
-def content_id(value: Json) -> str:
+def content_id(value: Json, leaving_out: Iterable[str] = ()) -> str:
     """An id for what has none: the same content has the same id, so that sending it twice changes nothing.
+
+    `leaving_out` are keys that differ between deliveries of the same.
 
     Raises:
         Malformed: it is nested too deeply.
     """
+    if isinstance(value, dict):
+        value = {key: each for key, each in value.items() if key not in set(leaving_out)}
     return "sha:" + blake2b(as_json(value), digest_size=16).hexdigest()

@@ -7,9 +7,13 @@ connectors of this room have them next.
 
 import re
 
-_SCHEME = re.compile(r"(?:whatsapp|tel|sms|mms|rcs):", re.IGNORECASE)
+from streams.connectors.accounts_directory import UNVERIFIED
+
+_SCHEME = re.compile(r"\A(?:whatsapp|tel|sms|mms|rcs):", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s().\-/\u2010-\u2015]+")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+LONGEST_NUMBER = 60
+"""Characters of a number with all that people write between its digits."""
 _BARE = re.compile(r"[1-9][0-9]{7,14}", re.ASCII)
 """Providers that write no plus sign write the country's code all the same; shorter ones are short codes."""
 
@@ -24,7 +28,7 @@ HIDDEN = frozenset({"anonymous", "blocked", "private", "restricted", "unavailabl
 
 def e164(written: str | None) -> str | None:
     """A number in E.164; null where it is none, or somebody's who does not show it."""
-    if written is None:
+    if written is None or len(written) > LONGEST_NUMBER:
         return None
     # "+44 (0)20": the zero is only dialled inside the country.
     number = _BETWEEN.sub("", _SCHEME.sub("", written.strip(), count=1).replace("(0)", ""))
@@ -47,10 +51,10 @@ def caller_of(written: str | None) -> str | None:
     return None if hidden else person
 
 
-def phone_identities(written: str | None) -> tuple[str, ...]:
-    """The identity that a number is."""
+def phone_identities(written: str | None, *, vouched_for: bool = True) -> tuple[str, ...]:
+    """The identity that a number is; `unverified_phone` where somebody typed it and no carrier vouches for it."""
     number = e164(written)
-    return (f"phone:{number}",) if number else ()
+    return (f"{'' if vouched_for else UNVERIFIED}phone:{number}",) if number else ()
 
 
 def text_thread(channel: str, ours: str | None, theirs: str | None) -> str:

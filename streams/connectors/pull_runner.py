@@ -16,8 +16,9 @@ from typing import Protocol
 
 from schemas.control import Control
 from schemas.pull_cursor import PullCursor
-from streams.connectors.connector_contract import Headers, Instance, Normaliser, Puller, PullTrouble, WebhookRequest
+from streams.connectors.connector_contract import Headers, Instance, Normaliser, WebhookRequest
 from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord, control_records, cursor_record
+from streams.connectors.source_contract import Fetched, Puller, PullTrouble
 from streams.kafka_admin import KafkaUnavailable
 
 log = logging.getLogger(__name__)
@@ -158,11 +159,15 @@ class PullRunner:
             await self._sleep(pause)
 
     async def stored(
-        self, source: PulledSource, payloads: Sequence[bytes], position: str | None, delivered_until: datetime | None
+        self,
+        source: PulledSource,
+        payloads: Sequence[bytes | Fetched],
+        position: str | None,
+        delivered_until: datetime | None,
     ) -> None:
         """Store payloads and then the position, however long Kafka takes."""
         for payload in payloads:
-            request = WebhookRequest("POST", Headers(()), payload, self._now())
+            request = self._as_request(payload if isinstance(payload, Fetched) else Fetched(payload))
             await self._insist(partial(self._store, source.instance, source.normaliser, request))
         if position is not None:
             cursor = PullCursor(
@@ -174,6 +179,12 @@ class PullRunner:
             await self._insist(partial(self._acknowledged, [cursor_record(cursor)]))
         if delivered_until is not None:
             await self._heartbeat(source.instance.name, delivered_until)
+
+    def _as_request(self, fetched: Fetched) -> WebhookRequest:
+        now = self._now()
+        # A source whose clock is ahead has not received it in the future.
+        received_at = min(fetched.received_at or now, now)
+        return WebhookRequest("POST", Headers(fetched.headers), fetched.body, received_at)
 
     async def _heartbeat(self, name: str, until: datetime) -> None:
         self._recorder.pulled_until(name, until)
@@ -210,7 +221,7 @@ class _Delivery:
         self.count = 0
 
     async def __call__(
-        self, payloads: Sequence[bytes], position: str | None = None, delivered_until: datetime | None = None
+        self, payloads: Sequence[bytes | Fetched], position: str | None = None, delivered_until: datetime | None = None
     ) -> None:
         await self._runner.stored(self._source, payloads, position, delivered_until)
         self.position = position if position is not None else self.position

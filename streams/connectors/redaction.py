@@ -7,8 +7,9 @@ not its bytes. `docs/privacy.md` says what that costs.
 
 import hmac
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -26,6 +27,17 @@ _ADDRESS = re.compile(
 """A mail address, or a run of digits as telephone numbers are written. In an id it is better to hash one number too
 many than one too few; instants are not looked at."""
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+"""What a mistake quotes of what it found."""
+
+_IDS = ("id", "account_id", "conversation_id", "into", "name")
+"""What must not be missing: an address in it is hashed in its place."""
+
+_OPEN_FIELDS = (
+    *("account_hint", "raw_reference", "inbox", "agent", "team", "tier", "segment", "contract"),
+    *("conversation_type", "source_status"),
+)
+
 _HASH_CHARACTERS = 18
 """72 bits: among a billion addresses two meet with a chance of one in ten thousand."""
 
@@ -34,14 +46,14 @@ _HASH_CHARACTERS = 18
 class Redaction:
     """What is taken out of the events of one instance.
 
-    `text`: what people wrote is dropped. `addresses`: mail addresses and telephone numbers become a keyed hash
-    (the same address gives the same word, and nobody without the key can guess it), or are dropped where a contract
-    allows it and hashed where it does not: an id cannot be missing.
+    `text`: what people wrote is dropped, with the names of what they attached. `addresses`: mail addresses and
+    telephone numbers become a keyed hash (the same address gives the same word, and nobody without the key can guess
+    it), or are dropped where a contract allows it and hashed where it does not: an id cannot be missing.
     """
 
     text: Literal["keep", "drop"] = "keep"
     addresses: Literal["keep", "hash", "drop"] = "keep"
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if self.addresses != "keep" and len(self.key) < 16:
@@ -57,35 +69,45 @@ class Redaction:
         if self.changes_nothing:
             return event
         kept_text = event.text if self.text == "keep" else None
-        if self.addresses == "keep":
-            return replace(event, text=kept_text)
-        shared = {
-            "id": self._hashed(event.id),
-            "text": self._hashed(kept_text) if kept_text is not None else None,
-            "account_id": self._hashed(event.account_id) if event.account_id else event.account_id,
-            "account_hint": self._in_open_field(event.account_hint),
-            "raw_reference": self._in_open_field(event.raw_reference),
-        }
+        changes: dict[str, Any] = {"text": kept_text}
+        if self.addresses != "keep":
+            changes["text"] = None if kept_text is None else self._hashed(kept_text)
+            changes |= {name: self._hashed(value) for name in _IDS if (value := getattr(event, name, None))}
+            changes |= {
+                name: self._in_open_field(value) for name in _OPEN_FIELDS if (value := getattr(event, name, None))
+            }
         if isinstance(event, Signal):
-            conversation = self._hashed(event.conversation_id) if event.conversation_id else None
-            return replace(event, conversation_id=conversation, **shared)
-        return replace(
-            event,
-            conversation_id=self._hashed(event.conversation_id),
-            author=Author(event.author.kind, self._in_open_field(event.author.id)),
-            inbox=self._in_open_field(event.inbox),
-            agent=self._in_open_field(event.agent),
-            into=self._hashed(event.into) if event.into else None,
-            attachments=tuple(replace(each, name=None) for each in event.attachments),
-            **shared,
-        )
+            return replace(event, **changes)
+        if self.addresses != "keep":
+            changes["author"] = Author(event.author.kind, self._in_open_field(event.author.id))
+            changes["tags"] = tuple(map(self._hashed, event.tags))
+        # Whoever names a file writes a text, and often a name or an address into it.
+        changes["attachments"] = tuple(replace(each, name=None) for each in event.attachments)
+        return replace(event, **changes)
 
     def letter(self, letter: Rejection) -> Rejection:
-        """A dead letter without its bytes: what could not be understood cannot be redacted in part."""
-        if self.changes_nothing or letter.value is None:
+        """A dead letter without its bytes: what could not be understood cannot be redacted in part.
+
+        Of `detail` the place is kept and not what stood there.
+        """
+        if self.changes_nothing:
             return letter
-        detail = f"{self._hashed(letter.detail)} (its {len(letter.value)} bytes are not kept: redaction is on)"
-        return replace(letter, detail=detail, value=None)
+        detail = _QUOTED.sub("'…'", self._hashed(letter.detail) if self.key else letter.detail)
+        if letter.value is not None:
+            detail = f"{detail} (its {len(letter.value)} bytes are not kept: redaction is on)"
+        kept = tuple((name, value) for name, value in letter.headers if name == "content-type")
+        return replace(letter, detail=detail, value=None, headers=kept)
+
+    def in_words(self) -> str:
+        """What is taken out, and what that costs, for whoever configures it."""
+        told = []
+        if self.text == "drop":
+            told.append("text and names of attachments are dropped: thank-yous and holding replies are not recognised")
+        if self.addresses != "keep":
+            told.append(f"addresses are {'hashed' if self.addresses == 'hash' else 'dropped, and hashed in ids'}")
+        if told:
+            told.append("dead letters keep no bytes and cannot be sent again")
+        return "; ".join(told) or "nothing"
 
     def _in_open_field(self, value: str | None) -> str | None:
         if value is None or not _ADDRESS.search(value):
@@ -99,6 +121,15 @@ class Redaction:
         canonical = address.lower() if "@" in address else re.sub(r"[^0-9]", "", address)
         digest = hmac.new(self.key, canonical.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
         return f"~{digest[:_HASH_CHARACTERS]}"
+
+
+def redacted(
+    conversations: Iterable[tuple[str, list[Interaction]]], redaction: Redaction
+) -> Iterator[tuple[str, list[Interaction]]]:
+    """Conversations of a history without what must not be published; their ids are redacted like those of events."""
+    for conversation, events in conversations:
+        left = [event for each in events if isinstance(event := redaction.event(each), Interaction)]
+        yield left[0].conversation_id if left else conversation, left
 
 
 NOTHING_REDACTED = Redaction()

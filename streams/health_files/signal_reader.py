@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from agents.domain.health_profile import Missing, SignalRule
 from agents.domain.instant import SECOND_US
 from agents.domain.normalisation import BEST, MILLION, Curve, Normalisation, Steps, Tiers, Trajectory, tier_key
-from agents.domain.signal_catalogue import BUILT_IN
+from agents.domain.signal_catalogue import built_in_rules
 from streams.health_files.exact_numbers import millionths_in, score_of, value_of
 from streams.policy_files.duration_reader import seconds_of
 from streams.policy_files.fields import choice_of, fields_of, required, word_of
@@ -26,26 +26,13 @@ _UNREADABLE: Curve = ((0, 0),)
 _DURATION_EXAMPLE = "for example 14d"
 
 
-def built_in_signals() -> dict[str, SignalRule]:
-    """The signals that need no declaration, by name, with raw values in millionths."""
-    return {name: _in_millionths(signal.rule) for name, signal in BUILT_IN.items()}
-
-
-def _in_millionths(rule: SignalRule) -> SignalRule:
-    factor = MILLION // rule.raw_unit
-    if not isinstance(rule.normalise, tuple):
-        return rule
-    curve = tuple((value * factor, score) for value, score in rule.normalise)
-    return replace(rule, normalise=curve, raw_unit=MILLION)
-
-
 def signals_of(node: Node, problems: Problems) -> dict[str, SignalRule]:
     """The signals of the section, by name; built-in ones with what the file changes."""
     if not isinstance(node, Table):
         way_out = "for example logins_per_week: {normalise: {linear: {from: 0, to: 20}}}"
         problems.error(node.place, "signals must be a table of names and signals", way_out)
         return {}
-    known = built_in_signals()
+    known = built_in_rules()
     found: dict[str, SignalRule] = {}
     for entry in node:
         name = entry.key.text

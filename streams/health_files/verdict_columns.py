@@ -7,12 +7,14 @@ object.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from agents.domain.health_story import reason_of
 from agents.domain.health_verdict import Part, Verdict
 from agents.domain.instant import Instant, to_datetime
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import SHARE_UNITS
-from schemas.health_score import HealthScore
+from schemas.health_score import Contribution, HealthScore
 from streams.policy_files.clock_columns import instant_text
 
 COLUMNS = (
@@ -71,22 +73,30 @@ def published_columns(health: HealthScore) -> dict[str, Any]:
         "previous_score": health.previous_score,
         "previous_band": health.previous_band,
         "reason": health.reason,
-        "contributions": [
-            {
-                "component": part.component,
-                "signal": part.signal,
-                "value": part.value,
-                "sub_score": part.sub_score,
-                "weight": part.weight,
-                "points": part.points,
-                "change": part.change,
-                "observed_at": None if part.observed_at is None else instant_text(part.observed_at),
-                "event_ids": list(part.event_ids),
-            }
-            for part in health.contributions
+        "contributions": [_told_contribution(part) for part in health.contributions],
+        "plays": [
+            {"id": action.play, "action": action.action, "owner": action.owner, "reason": action.reason}
+            for action in health.actions
         ],
-        "plays": [],
+        "churn": None if health.churn is None else msgspec.to_builtins(health.churn),
     }
+
+
+def _told_contribution(part: Contribution) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "component": part.component,
+        "signal": part.signal,
+        "value": part.value,
+        "sub_score": part.sub_score,
+        "weight": part.weight,
+        "points": part.points,
+        "change": part.change,
+        "observed_at": None if part.observed_at is None else instant_text(part.observed_at),
+        "event_ids": list(part.event_ids),
+        "source": part.source,
+        "freshness": part.freshness,
+    }
+    return found if part.because is None else found | {"because": part.because}
 
 
 def changes_of(told: Sequence[Verdict]) -> list[dict[str, Any]]:

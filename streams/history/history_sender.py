@@ -7,7 +7,7 @@ the tick, which stands in every partition behind all events of the import. What 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,8 @@ from kafka.future import Future
 from schemas.codec import encode, headers_of
 from schemas.control import Control
 from schemas.interaction import Interaction
-from schemas.topics import INTERACTIONS
+from schemas.signal import Signal
+from schemas.topics import INTERACTIONS, TopicSpec
 from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
 from streams.topic_settings import MAX_BATCH_BYTES
 
@@ -88,18 +89,20 @@ def send_history(
     Raises:
         ImportFailed: see there.
     """
+    with history_sender(target) as sender:
+        count, sent = _send_events(sender, conversations, progress)
+        return SentHistory(count, sent, sender.close_story(clock, now))
+
+
+@contextmanager
+def history_sender(target: ImportTarget) -> Iterator["HistorySender"]:
+    """A sender for as long as the block lasts.
+
+    Raises:
+        ImportFailed: Kafka is absent, or lacks the topics.
+    """
     with _producer(target) as producer:
-        partitions = _partitions(producer, target)
-        sender = _Sender(producer)
-        count, sent = _send_events(sender, conversations, target.topic(INTERACTIONS.name), progress)
-        # Everything is acknowledged before the tick is sent: not even a retried batch may come to stand behind it.
-        sender.settle()
-        for control in _closing_controls(clock, now):
-            headers = headers_of(control, clock, control.id, control.as_of)
-            for topic, partition in partitions:
-                sender.send(topic, partition=partition, value=encode(control), headers=headers)
-            sender.settle()
-        return SentHistory(count, sent, sender.sent - sent)
+        yield HistorySender(producer, target, _partitions(producer, target))
 
 
 def _partitions(producer: KafkaProducer, target: ImportTarget) -> list[tuple[str, int]]:
@@ -114,9 +117,8 @@ def _partitions(producer: KafkaProducer, target: ImportTarget) -> list[tuple[str
 
 
 def _send_events(
-    sender: "_Sender",
+    sender: "HistorySender",
     conversations: Iterable[tuple[str, list[Interaction]]],
-    topic: str,
     progress: Callable[[int], None] | None,
 ) -> tuple[int, int]:
     count = sent = 0
@@ -124,8 +126,7 @@ def _send_events(
         count += 1
         key = conversation.encode()
         for event in events:
-            headers = headers_of(event, event.source, event.id, event.occurred_at)
-            sender.send(topic, key=key, value=encode(event), headers=headers)
+            sender.send_event(event, INTERACTIONS, key)
             sent += 1
             if progress is not None and sent % _EVENTS_BETWEEN_REPORTS == 0:
                 progress(sent)
@@ -140,20 +141,42 @@ def _closing_controls(clock: str, now: datetime) -> Iterator[Control]:
         yield Control(id=f"{clock}/{kind}/{now.isoformat()}", kind=kind, as_of=now, clock=clock)
 
 
-class _Sender:
-    """Sends, keeps the number in flight bounded, and looks at every answer."""
+class HistorySender:
+    """Sends, keeps the number in flight bounded, and looks at every answer. Every method raises `ImportFailed`."""
 
-    def __init__(self, producer: KafkaProducer) -> None:
-        self.sent = 0
+    def __init__(self, producer: KafkaProducer, target: ImportTarget, partitions: Sequence[tuple[str, int]]) -> None:
         self._producer = producer
+        self._target = target
+        self._partitions = partitions
         self._waiting: deque[Future] = deque()
 
-    def send(self, topic: str, **record: object) -> None:
+    def send_event(self, event: Interaction | Signal, topic: TopicSpec, key: bytes) -> None:
+        """Hand an event over; `settle` waits for it."""
+        headers = headers_of(event, event.source, event.id, event.occurred_at)
+        self.send(topic, key=key, value=encode(event), headers=headers)
+
+    def close_story(self, clock: str, now: datetime) -> int:
+        """Let the clock of the import run to `now`, then hand its conversations over. Returns the controls sent."""
+        # Everything is acknowledged before the tick is sent: not even a retried batch may come to stand behind it.
+        self.settle()
+        sent = 0
+        for control in _closing_controls(clock, now):
+            headers = headers_of(control, clock, control.id, control.as_of)
+            for topic, partition in self._partitions:
+                self._hand_over(topic, partition=partition, value=encode(control), headers=headers)
+                sent += 1
+            self.settle()
+        return sent
+
+    def send(self, topic: TopicSpec, **record: object) -> None:
+        """Hand any record over."""
+        self._hand_over(self._target.topic(topic.name), **record)
+
+    def _hand_over(self, topic: str, **record: object) -> None:
         try:
             self._waiting.append(self._producer.send(topic, **record))
         except KafkaError as error:
             raise _refused(error) from None
-        self.sent += 1
         if len(self._waiting) > IN_FLIGHT:
             self._acknowledge(down_to=IN_FLIGHT // 2)
 
@@ -176,7 +199,7 @@ class _Sender:
 def _refused(error: KafkaError) -> ImportFailed:
     return ImportFailed(
         f"Kafka did not take an event: {error}",
-        "when that is mended, import the same files again: what is there already counts once",
+        "when that is mended, send the same history again: what is there already counts once",
     )
 
 

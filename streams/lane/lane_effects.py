@@ -18,7 +18,7 @@ from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, SlaEvent
 from schemas.topics import INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
 from streams.lane.outbox import Outbox, Place
-from streams.lane.record_batch import header_block
+from streams.lane.record_batch import NO_HEADERS, header_block
 
 SOURCE = "careline/work"
 
@@ -88,6 +88,10 @@ class LaneEffects:
         self.kinds.append(event.kind)
         if event.kind in TELLING and event.metric is not None:
             self.telling.append(event)
+
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """A tombstone in a topic that is partitioned like the lane."""
+        self._outbox.put(self._home(topic), key.encode(), None, *NO_HEADERS)
 
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Pass a control on into every partition of a topic, marked with the partition that it comes from."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from agents.domain.instant import Instant
 from agents.ports import Record
@@ -36,6 +37,7 @@ class LaneSurroundings:
     topic_name: Callable[[str], str]
     wall_clock: Callable[[], Instant]
     on_committed: Callable[[CommittedBatch], None]
+    on_recovering: Callable[[str, int], None]
     on_recovered: Callable[[str, int, float], None]
     on_failed: Callable[[BaseException], None]
     at_place: AtPlace = nothing_planted
@@ -93,7 +95,7 @@ class Lanes:
         began = time.perf_counter()
         lanes = [self._make(kind, partition) for partition in partitions]
         await asyncio.gather(*(transaction.fence() for _, transaction in lanes))
-        recovery = Recovery(self._around.connection, lambda keys: log.info("%s: recovered %d keys", kind.agent, keys))
+        recovery = Recovery(self._around.connection, partial(self._tell_progress, kind))
         memories = await recovery.read(self._around.topic_name(kind.memory.name), partitions)
         for lane, _ in lanes:
             states, _end = memories[lane.partition]
@@ -105,6 +107,10 @@ class Lanes:
         seconds = time.perf_counter() - began
         log.info("%s: partitions %s ready, %d keys recovered in %.1f s", kind.agent, partitions, keys, seconds)
         self._around.on_recovered(kind.agent, keys, seconds)
+
+    def _tell_progress(self, kind: LaneKind, keys: int) -> None:
+        log.info("%s: %d keys recovered so far", kind.agent, keys)
+        self._around.on_recovering(kind.agent, keys)
 
     def _make(self, kind: LaneKind, partition: int) -> tuple[Lane, LaneTransaction]:
         around = self._around

@@ -67,11 +67,11 @@ class PartitionStates:
             self._wakes[key] = wake
             heapq.heappush(self._heaps.setdefault(wake.clock, []), (wake.at, key))
 
-    def due(self, clock: str, before: Instant) -> list[str]:
-        """Keys that wanted to be woken on `clock` strictly before an instant, in order of (wake_at, key)."""
+    def due(self, clock: str, before: Instant, most: int | None = None) -> list[str]:
+        """The first `most` keys that wanted to be woken on `clock` before an instant, in order of (wake_at, key)."""
         heap = self._heaps.get(clock, [])
         found: dict[str, Instant] = {}
-        while heap and heap[0][0] < before:
+        while heap and heap[0][0] < before and (most is None or len(found) < most):
             at, key = heapq.heappop(heap)
             if self._wakes.get(key) == (clock, at):
                 found[key] = at

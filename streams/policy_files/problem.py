@@ -65,6 +65,10 @@ class Problems:
         line, column = place or (None, None)
         self._found.append(Problem(self.file, line, column, message, suggestion, "warning"))
 
+    def take_over(self, others: "Problems") -> None:
+        """Those of a file that this one names."""
+        self._found += others._found  # noqa: SLF001 - of another one of us
+
     @property
     def errors(self) -> list[Problem]:
         """In the order of the file."""

@@ -8,7 +8,7 @@ again. `sink_loop` fills the batches, `clickhouse_writer` has them next.
 Offsets have gaps (transaction markers, compaction): a batch is a range of offsets, its content the records found there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -104,6 +104,8 @@ class PartitionBatch(Generic[Event]):
     opened_at: float | None = None
     row_count: int = 0
     groups: dict[int, list[Row]] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """Keys of which nothing older than a version may stay (`forgotten_rows`)."""
 
     def __post_init__(self) -> None:
         self.until = self.start
@@ -117,6 +119,12 @@ class PartitionBatch(Generic[Event]):
         row = self.table.row(event, Position(self.partition, offset, self.epoch))
         self.groups.setdefault(insert_group(self.table, event), []).append(row)
         self.row_count += 1
+        self.skip(offset, now)
+
+    def forget(self, offset: int, keys: Iterable[str], now: float) -> None:
+        """Take in that nothing is known any more under these keys."""
+        version = Position(self.partition, offset, self.epoch).version
+        self.forgotten.update(dict.fromkeys(keys, version))
         self.skip(offset, now)
 
     def skip(self, offset: int, now: float) -> None:

@@ -1,5 +1,6 @@
 """Writes a batch into ClickHouse: each of its inserts under a token, so that writing it again adds nothing.
 
+Then what the batch says is forgotten is deleted (`forgotten_rows`), which doing again does no harm either.
 `sink_loop` calls it and decides what to do when ClickHouse does not answer.
 """
 
@@ -12,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.insert import InsertContext
 
 from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
+from streams.sinks.forgotten_rows import delete_forgotten
 from streams.sinks.joined_batch import JoinedBatch
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import Row, Table
@@ -49,25 +51,32 @@ class ClickHouseWriter:
         Raises:
             InsertFailedError: an insert did not succeed or its fate is unknown; write the same batch again.
         """
-        for token, rows in batch.inserts():
-            started = time.perf_counter()
-            try:
+        try:
+            for token, rows in batch.inserts():
+                started = time.perf_counter()
                 self._insert(batch.table, token, rows)
-            except (ClickHouseError, ClickHouseUnavailableError, OSError) as error:
-                self.close()
-                raise InsertFailedError(_explained(error)) from None
-            self._recorder.sink_inserted(batch.table.name, len(rows), time.perf_counter() - started)
+                self._recorder.sink_inserted(batch.table.name, len(rows), time.perf_counter() - started)
+            for member in batch.members:
+                if member.forgotten:
+                    delete_forgotten(self._connected(), member)
+        except (ClickHouseError, ClickHouseUnavailableError, OSError) as error:
+            self.close()
+            raise InsertFailedError(_explained(error)) from None
         return {batch.table.name: batch.row_count}
 
     def _insert(self, table: Table[Any], token: str, rows: list[Row]) -> None:
-        if self._client is None:
-            self._client = open_clickhouse(self._target)
+        client = self._connected()
         context = self._contexts.get(table.name)
         if context is None:
-            context = self._client.create_insert_context(table.name, column_names=table.columns)
+            context = client.create_insert_context(table.name, column_names=table.columns)
             self._contexts[table.name] = context
         context.settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
-        self._client.insert(context=context, data=rows)
+        client.insert(context=context, data=rows)
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            self._client = open_clickhouse(self._target)
+        return self._client
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -165,6 +165,9 @@ CONNECTOR_PUBLISH_SECONDS = MetricSpec(
     FAST_SECONDS,
 )
 
+RECOVERY_KEYS = MetricSpec(
+    "careline_recovery_keys", "gauge", "Keys read back by the recovery that runs, or ran last", ("stage",)
+)
 SURVIVED_ERRORS = MetricSpec(
     "careline_survived_errors_total", "counter", "Errors in parts of a worker that must not stop it", ("part",)
 )
@@ -217,6 +220,7 @@ METRIC_SPECS = (
     RECOVERY_SECONDS,
     CONNECTOR_ANSWERS,
     CONNECTOR_PUBLISH_SECONDS,
+    RECOVERY_KEYS,
     SURVIVED_ERRORS,
     PULL_FAILURES,
     PULLED_UNTIL,

@@ -105,6 +105,7 @@ class PrometheusRecorder(Recorder):
 
     def _make_edge_metrics(self, registry: CollectorRegistry) -> None:
         self._answers = _counter(names.CONNECTOR_ANSWERS, registry)
+        self._recovery_keys = _gauge(names.RECOVERY_KEYS, registry)
         self._survived = _counter(names.SURVIVED_ERRORS, registry)
         for part in names.PARTS:
             self._survived.labels(part)
@@ -231,6 +232,10 @@ class PrometheusRecorder(Recorder):
     @override
     def state_recovered(self, stage: str, seconds: float) -> None:
         self._recovery_seconds.labels(stage).observe(seconds)
+
+    @override
+    def state_recovering(self, stage: str, keys: int) -> None:
+        self._recovery_keys.labels(stage).set(keys)
 
     @override
     def survived(self, part: str) -> None:

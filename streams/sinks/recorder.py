@@ -55,6 +55,9 @@ class Recorder:
     def transaction_committed(self, stage: str, seconds: float) -> None:
         """The Kafka transaction of a batch was committed."""
 
+    def state_recovering(self, stage: str, keys: int) -> None:
+        """So many keys of the memory have been read back so far."""
+
     def survived(self, part: str) -> None:
         """Something went wrong in a part (`PARTS`) that must not stop the work."""
 

@@ -19,7 +19,7 @@ from schemas.rollup import Rollup
 from schemas.sla_event import SlaEvent
 from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, ROLLUPS, SLA_EVENTS, TopicSpec
 
-ROW_SCHEMA = 2
+ROW_SCHEMA = 3
 """Part of every deduplication token: grows when the same records make other rows, so that a replay may write them."""
 EPOCH_SHIFT = 48
 """A version is the topic's epoch above 48 bits of offset: 2.8e14 records per partition and life of a topic."""
@@ -45,13 +45,14 @@ class Table(NamedTuple, Generic[Event]):
     """Where the records of one topic go.
 
     `columns` are in the order of the rows; `happened_at` is the instant that the table is partitioned by, null where it
-    has no partitions.
+    has no partitions. `keys` are expressions of a row's keys: when one of them is forgotten, the row goes.
     """
 
     name: str
     topic: TopicSpec
     columns: tuple[str, ...]
     cells: Callable[[Event], Row]
+    keys: tuple[str, ...]
     happened_at: Callable[[Event], datetime] | None = None
 
     def row(self, event: Event, position: Position) -> Row:
@@ -106,9 +107,13 @@ _CONTRIBUTION = (
 _ROLLUP_TEXT = ("id", "clock", "scope", "scope_value", "bucket")
 _ROLLUP_PLAIN = ("partition", "begins_at", "as_of", "counts")
 _TIMING = ("measure", "bins", "counts")
+_CONTRIBUTION_COLUMNS = (*_CONTRIBUTION, "word", "source", "freshness", "because")
+_CHURN = ("index", "level", "trend", "recency", "probability")
+_ACTION = ("id", "play", "action", "reason", "opened_at", "owner")
 _ALERT_TEXT = (
     *("id", "key", "name", "state", "severity", "account_id", "summary", "conversation_id", "metric", "policy"),
     *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
+    *("owner", "play"),
 )
 _ALERT_PLAIN = ("occurred_at", "instance", "due_at")
 
@@ -129,7 +134,10 @@ _health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
 _alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
 _rollup_cells = _reader(_ROLLUP_TEXT, _ROLLUP_PLAIN)
 _timing_cells = attrgetter(*_TIMING)
-_contribution_cells = attrgetter(*_CONTRIBUTION)
+_contribution_fields = attrgetter(*_CONTRIBUTION)
+_contribution_origin = attrgetter("source", "freshness", "because")
+_churn_cells = attrgetter(*_CHURN)
+_action_fields = attrgetter(*_ACTION)
 _adherence_text = attrgetter(*_ADHERENCE_TEXT)
 _standing_cells = attrgetter(*_STANDING)
 _budget_cells = attrgetter(*_BUDGET)
@@ -166,8 +174,25 @@ def _adherence_row(report: AdherenceReport) -> Row:
     )
 
 
+def _contribution_cells(part: Struct) -> Row:
+    """A part has the columns of a signal: a cap has no name there, and a value that is a word no number."""
+    component, signal, value, *others = _contribution_fields(part)
+    source, freshness, because = _contribution_origin(part)
+    number, word = (None, value) if isinstance(value, str) else (value, "")
+    return (component, signal or "", number, *others, word, source or "", freshness, because or "")
+
+
+def _action_cells(action: Struct) -> Row:
+    return tuple(["" if value is None else value for value in _action_fields(action)])
+
+
 def _health_row(score: HealthScore) -> Row:
-    return (*_health_cells(score), *_nested(score.contributions, _contribution_cells, len(_CONTRIBUTION)))
+    return (
+        *_health_cells(score),
+        *((None,) * len(_CHURN) if score.churn is None else _churn_cells(score.churn)),
+        *_nested(score.contributions, _contribution_cells, len(_CONTRIBUTION_COLUMNS)),
+        *_nested(score.actions, _action_cells, len(_ACTION)),
+    )
 
 
 def _rollup_row(rollup: Rollup) -> Row:
@@ -203,21 +228,41 @@ _REJECTION_COLUMNS = (
     *("origin_connector", "key", "value", "headers"),
 )
 
+_BY_KEY_OR_ACCOUNT = (
+    "substring(id, 1, length(id) - position(reverse(id), '@'))",
+    "if(scope = 'account', scope_value, '')",
+)
+"""The key of a rollup is its id without the instant behind it."""
+_BY_ACCOUNT = ("account_id",)
+
 TABLES: tuple[Table[Any], ...] = (
     Table(
         "sla_events",
         SLA_EVENTS,
         (*_SLA_EVENT_TEXT, *_SLA_EVENT_PLAIN, *_CAUSE, *_POSITION),
         _sla_event_row,
+        _BY_ACCOUNT,
         attrgetter("occurred_at"),
     ),
-    Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row),
-    Table("adherence", ADHERENCE, (*_ADHERENCE_COLUMNS, *_POSITION), _adherence_row),
+    Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row, ("id",)),
+    Table(
+        "adherence",
+        ADHERENCE,
+        (*_ADHERENCE_COLUMNS, *_POSITION),
+        _adherence_row,
+        ("concat(account_id, '/', metric)",),
+    ),
     Table(
         "health",
         HEALTH,
-        (*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"contributions.{name}" for name in _CONTRIBUTION), *_POSITION),
+        (
+            *(*_HEALTH_TEXT, *_HEALTH_PLAIN, *(f"churn_{name}" for name in _CHURN)),
+            *(f"contributions.{name}" for name in _CONTRIBUTION_COLUMNS),
+            *(f"actions.{name}" for name in _ACTION),
+            *_POSITION,
+        ),
         _health_row,
+        _BY_ACCOUNT,
         attrgetter("as_of"),
     ),
     Table(
@@ -225,9 +270,24 @@ TABLES: tuple[Table[Any], ...] = (
         ROLLUPS,
         (*_ROLLUP_TEXT, *_ROLLUP_PLAIN, *(f"timings.{name}" for name in _TIMING), *_POSITION),
         _rollup_row,
+        _BY_KEY_OR_ACCOUNT,
     ),
-    Table("alerts", ALERTS, (*_ALERT_TEXT, *_ALERT_PLAIN, *_POSITION), _alert_cells, attrgetter("occurred_at")),
-    Table("rejected", REJECTED, (*_REJECTION_COLUMNS, *_POSITION), _rejection_row, attrgetter("rejected_at")),
+    Table(
+        "alerts",
+        ALERTS,
+        (*_ALERT_TEXT, *_ALERT_PLAIN, *_POSITION),
+        _alert_cells,
+        _BY_ACCOUNT,
+        attrgetter("occurred_at"),
+    ),
+    Table(
+        "rejected",
+        REJECTED,
+        (*_REJECTION_COLUMNS, *_POSITION),
+        _rejection_row,
+        ("key", "JSONExtractString(value, 'account_id')"),
+        attrgetter("rejected_at"),
+    ),
 )
 """Every table that the sink fills, by the topic that it comes from."""
 

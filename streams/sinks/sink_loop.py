@@ -22,6 +22,7 @@ from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
 from typing_extensions import override
 
+from agents.forgetting import forgotten_accounts
 from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
 from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, PartitionBatch, read_intent, write_intent
@@ -57,6 +58,7 @@ class ResultRecord(Protocol):
     """What the loop needs of a Kafka record."""
 
     offset: int
+    key: bytes | None
     headers: list[tuple[str, bytes]]
     value: bytes | None
 
@@ -187,14 +189,16 @@ class SinkLoop:
     def _add(self, batch: AnyBatch, record: ResultRecord, now: float) -> None:
         try:
             event = _event_in(record, batch.table)
-            if event is None:
-                batch.skip(record.offset, now)
+            if isinstance(event, Control):
+                batch.forget(record.offset, forgotten_accounts(event) if event.kind == "account_forgotten" else (), now)
             else:
                 batch.add(record.offset, event, now)
         except ContractViolation as violation:
+            if violation.reason == "tombstone" and record.key is not None:
+                batch.forget(record.offset, [record.key.decode("utf-8", "replace")], now)
+                return
             batch.skip(record.offset, now)
-            if violation.reason != "tombstone":  # a value that was forgotten on purpose
-                self._say_skipped(batch, record.offset, violation)
+            self._say_skipped(batch, record.offset, violation)
 
     def _say_skipped(self, batch: AnyBatch, offset: int, violation: ContractViolation) -> None:
         self.counts.skipped += 1
@@ -351,12 +355,12 @@ class _Forget(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         """Nothing: a batch begins with its first record."""
 
 
-def _event_in(record: ResultRecord, table: Table[Any]) -> Struct | None:
-    """The result in a record; null for a control, which tells a table nothing."""
+def _event_in(record: ResultRecord, table: Table[Any]) -> Struct:
+    """The result in a record, or a control among the results."""
     expected = table.topic.contracts[0]
     found = contract_in(record.headers, expected)
     if found is Control and Control in table.topic.contracts:
-        return None
+        return decode(Control, record.value)
     if found is not expected:
         raise ContractViolation("unknown_type", f"it is of another contract than {expected.__name__}")
     return decode(expected, record.value)

@@ -47,6 +47,9 @@ class Counter:
         if isinstance(event, SlaEvent) and event.kind == "breached" and event.due_at is not None:
             self.due_at.append(from_datetime(event.due_at))
 
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Nothing is forgotten here."""
+
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Nobody listens."""
 
@@ -63,7 +66,7 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 1_000)
     empty_mb = _memory_mb()
     began = time.time_ns() // 1000
-    _fill(agent, began)
+    fill(agent, began)
     clocks = sum(agent.ledger.running.values())
     filled_mb = _memory_mb() - empty_mb
     encoded = sum(len(states.get(f"c{number}") or b"") for number in range(0, CONVERSATIONS, 100)) / (
@@ -91,12 +94,13 @@ def _memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _fill(agent: ConversationAgent, began: Instant) -> None:
+def fill(agent: ConversationAgent, began: Instant, conversations: int = CONVERSATIONS) -> None:
+    """Open conversations whose deadlines are spread over the next minutes."""
     chance = random.Random(3)
     records = [_record(0, None, _activation())]
     # The oldest deadlines pass as soon as the watching begins; filling takes about half a minute.
     first_due_at = began + 90 * SECOND_US
-    for number in range(CONVERSATIONS):
+    for number in range(conversations):
         at = first_due_at - 3600 * SECOND_US + round(chance.random() * SPREAD_SECONDS * SECOND_US)
         records.append(_record(number + 1, f"c{number}", _message(number, at)))
         if len(records) >= BATCH:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Self
 
 from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
 
 from schemas.policy import to_published
-from schemas.topics import INTERACTIONS
+from schemas.topics import INTERACTIONS, TopicSpec
 from streams.kafka_admin import create_topics
 from streams.policy_files.policy_reader import read_policy_text
 from streams.policy_files.problem import Problems
@@ -38,13 +39,28 @@ class House:
         self.prefix = prefix
         self.partitions = partitions
         self.folder = folder
-        create_topics(servers, prefix, partitions, copies)
+        self._copies = copies
+        self.create_topics()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._logs: dict[int, Path] = {}
-        self._producer = KafkaProducer(bootstrap_servers=servers.split(","), acks="all", linger_ms=5)
+        self._producer = KafkaProducer(
+            bootstrap_servers=servers.split(","), acks="all", linger_ms=5, max_request_size=8 * 1024 * 1024
+        )
         self.sent = 0
 
-    # the log
+    # topics and the log
+
+    def create_topics(self) -> None:
+        """Create what is missing."""
+        create_topics(self.servers, self.prefix, self.partitions, self._copies)
+
+    def drop(self, topic: TopicSpec) -> None:
+        """Take a topic away, with everything in it."""
+        admin = KafkaAdminClient(bootstrap_servers=self.servers.split(","))
+        try:
+            admin.delete_topics([self.prefix + topic.name])
+        finally:
+            admin.close()
 
     def publish_policy(self, version: str = "1") -> None:
         """Put the policy of the stories in force since long ago."""

@@ -1,5 +1,6 @@
 """F7 and F8: ClickHouse is away, slow, cut off after it has executed, or refuses; the sink waits and loses nothing."""
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -70,8 +71,6 @@ def _sink(house: House, warehouse: Warehouse) -> Any:
 
 
 def _in_kafka(house: House) -> dict[str, set[str]]:
-    import json
-
     return {
         table: {str(json.loads(value)["id"]) for _, value in everything_in(house, topic) if value and b'"id"' in value}
         for table, topic in TABLES.items()
@@ -175,3 +174,32 @@ def test_f8_clickhouse_refuses(house: House, warehouse: Warehouse, seed: int, no
     figures.notes["log lines"] = lines
     assert_clean(figures)
     assert lines < 100
+
+
+def test_the_books_are_closed_and_a_gap_is_found(house: House, warehouse: Warehouse, seed: int, now: int) -> None:
+    """`doctor --audit`: even over log, ledgers and ClickHouse; a row that is taken away is missed."""
+    story = invent(seed, 200, now)
+    house.publish_policy()
+    house.worker()
+    _sink(house, warehouse)
+    house.send(story.records())
+    wait_until_judged(house, story.events)
+    facts = _in_kafka(house)["sla_events"]
+    wait_until(lambda: warehouse.ask("SELECT uniqExact(id) FROM sla_events")[0][0] >= len(facts), "all is stored")
+
+    lines = _audited(house, warehouse)
+    assert [line for line in lines if line["missing"] or line["surplus"]] == []
+    of_interactions = [line for line in lines if line["book"] == "interactions"]
+    assert sum(line["accepted"] for line in of_interactions) == story.events
+
+    with warehouse.client() as client:
+        client.command("DELETE FROM sla_events WHERE id IN (SELECT id FROM sla_events LIMIT 3)")
+    lines = _audited(house, warehouse)
+    assert sum(line["missing"] for line in lines) == 3
+
+
+def _audited(house: House, warehouse: Warehouse) -> list[dict[str, Any]]:
+    doctor = house.start("doctor", "--audit", "--json", CARELINE_CLICKHOUSE=warehouse.url(warehouse.port))
+    doctor.wait(timeout=60)
+    lines: list[dict[str, Any]] = json.loads(house.log_of(doctor).splitlines()[-1])
+    return lines

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
-from schemas.topics import ADHERENCE, CLOCKS, CONVERSATION_STATE, SLA_EVENTS, TopicSpec
+from schemas.topics import ADHERENCE, CLOCKS, CONVERSATION_STATE, HEALTH, SLA_EVENTS, TopicSpec
 from streams.lane.changelog import from_value
 from tests.faults.fault_story import Story
 from tests.faults.house import PATIENCE_SECONDS, House
@@ -161,6 +162,10 @@ def compare(house: House, story: Story, figures: Figures, now: int, *, of_story_
     figures.wrong += len(wrong)
     if wrong:
         figures.notes["first wrong"] = str(wrong[:3])
+    unsound = _unsound_scores(house)
+    if unsound:
+        figures.notes["scores"] = str(unsound[:3])
+        figures.wrong += len(unsound)
     differences = _account_differences(house, must)
     if differences:
         figures.notes["accounts"] = str(differences[:3])
@@ -214,6 +219,19 @@ def _account_differences(house: House, must: Mapping[str, PlainClock]) -> list[o
         for place in sorted(meant.keys() | {place for place in said if place[0].startswith("account-")})
         if said.get(place) != meant.get(place)
     ]
+
+
+def _unsound_scores(house: House) -> list[object]:
+    """Scores whose published parts do not sum to them to the last digit, or whose shares are no whole."""
+    found: list[object] = []
+    for _, value in everything_in(house, HEALTH):
+        score = json.loads(value, parse_float=Decimal) if value else {}
+        if score.get("score") is None:
+            continue
+        points = sum((Decimal(part["points"]) for part in score["contributions"]), Decimal(0))
+        if points != Decimal(score["score"]):
+            found.append((score["id"], score["score"], points))
+    return found
 
 
 def _wait_for_accounts(house: House, must: Mapping[str, PlainClock], patience: float = 60.0) -> None:

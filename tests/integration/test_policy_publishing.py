@@ -11,10 +11,11 @@ from schemas.control import Control
 from schemas.interaction import Interaction
 from schemas.policy import from_published
 from schemas.topics import INTERACTIONS
-from streams import policy_publisher
+from streams import file_publisher
 from streams.embedded_kafka import EmbeddedKafka
+from streams.file_publisher import PolicyRefused
 from streams.partition_counts import TopicsMissing
-from streams.policy_publisher import PolicyRefused, publish_if_different, published_policies
+from streams.policy_publisher import publish_if_different, published_policies
 from streams.settings import Settings
 from streams.topic_reader import topic_reader
 from tests.fixtures_kafka import make_topics
@@ -139,13 +140,13 @@ def test_whoever_publishes_next_completes_what_was_interrupted(
     settings: Settings, write: Callable[..., Path], next_version: str
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        announce = policy_publisher._announce
+        announce = file_publisher._announce
 
         def announce_and_die(*arguments: object) -> None:
             announce(*arguments)  # type: ignore[arg-type]
             raise _PowerCut
 
-        patch.setattr(policy_publisher, "_announce", announce_and_die)
+        patch.setattr(file_publisher, "_announce", announce_and_die)
         with pytest.raises(_PowerCut):
             publish_if_different(settings, write("v1"), at(NOON))
     assert not published_policies(settings)["v1"].complete
@@ -162,15 +163,15 @@ def test_whoever_publishes_next_completes_what_was_interrupted(
 def test_two_who_publish_at_once_announce_the_same(
     settings: Settings, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    announce, path = policy_publisher._announce, write()
+    announce, path = file_publisher._announce, write()
     inner = []
 
     def overtaken(*arguments: object) -> None:
-        monkeypatch.setattr(policy_publisher, "_announce", announce)
+        monkeypatch.setattr(file_publisher, "_announce", announce)
         inner.append(publish_if_different(settings, path, at(LATER)))
         announce(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(policy_publisher, "_announce", overtaken)
+    monkeypatch.setattr(file_publisher, "_announce", overtaken)
 
     outer = publish_if_different(settings, path, at(NOON))
 

@@ -12,11 +12,14 @@ from clickhouse_connect.driver.client import Client
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
+from msgspec.structs import replace
 from typing_extensions import override
 
+from schemas.clock_view import ClockView
 from schemas.codec import EVENT_TYPES, decode, encode, headers_of
+from schemas.control import Control
 from schemas.sla_event import Cause, SlaEvent
-from schemas.topics import SLA_EVENTS
+from schemas.topics import CLOCKS, SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka
 from streams.sinks.batch_intent import BatchLimits, read_intent
 from streams.sinks.clickhouse_connection import ClickHouseTarget
@@ -335,6 +338,30 @@ def test_what_a_transaction_took_back_is_no_result(
     assert stored(clickhouse) == (8, 8)
     ids = {row[0] for row in clickhouse.query("SELECT id FROM sla_events").result_rows}
     assert ids == {f"e{number}" for number in (*range(5), *range(9, 12))}
+
+
+@pytest.mark.parametrize("join", [False, True])
+def test_what_is_forgotten_is_deleted_up_to_its_place_and_again_by_a_replay(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, *, join: bool
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    forgotten = Control(id="f", kind="account_forgotten", as_of=now, account_id="a")
+    other = replace(sla_event(1), account_id="b")
+    view = ClockView(
+        "c/m/1", "c", "a", "m", 1, "met", Cause(0, 0), datetime(2026, 1, 1, tzinfo=UTC), "s", "wall", "chat"
+    )
+    for event in (sla_event(0), other, forgotten, sla_event(2)):
+        send(producer, sink, event)
+    send(producer, sink, view, CLOCKS.name)
+    producer.send(sink.prefix + CLOCKS.name, key=b"c/m/1", value=None, partition=0)
+    producer.flush()
+    for _ in range(2):
+        sink.run(4, BatchLimits(age_seconds=0.3), join=join)
+        left = clickhouse.query("SELECT account_id, id FROM sla_events FINAL ORDER BY id").result_rows
+        assert left == [("b", "e1"), ("a", "e2")]
+        assert clickhouse.command("SELECT count() FROM clocks") == 0
+        assert clickhouse.command("SELECT count() FROM system.mutations WHERE NOT is_done") == 0
+        sink.group += "-replayed"
 
 
 def test_whole_process_migrates_writes_and_tells_of_missing_topics(

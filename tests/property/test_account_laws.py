@@ -42,13 +42,15 @@ def state_of(states: DictStates) -> AccountState:
 
 def without_places(state: AccountState) -> AccountState:
     """A state without what was told, which depends on when somebody looked, and without where things lie in it."""
+    state.quiet = []
     for metric in state.metrics.values():
         metric.cells, metric.told, metric.objectives = CellsState(), b"", {}
         for running in metric.running.values():
             running.cell = 0
         for late in metric.overdue.values():
             late.cell = 0
-    return replace(state, health=None, care=CareMemory())
+    memory = replace(state.memory, verdict=None, past=[], changes_at=None)
+    return replace(state, health=None, memory=memory, care=CareMemory())
 
 
 def reports_of(effects: ListEffects) -> list[AdherenceReport]:

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.connectors.connector_contract import Headers, WebhookRequest
-from streams.connectors.signatures import BearerTokens, StandardWebhooks, ZendeskSignature
+from streams.connectors.helpdesks.zendesk_channel import SIGNATURE
+from streams.connectors.hmac_signatures import HmacVerifier
+from streams.connectors.shared_secrets import SharedSecret
+from streams.connectors.signatures import StandardWebhooks
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 KEYS = st.binary(min_size=24, max_size=64)
@@ -87,16 +90,16 @@ def test_one_right_signature_among_several_is_enough(key: bytes, other: bytes, m
 
 @given(st.text(min_size=1, max_size=40).filter(str.strip), st.binary(min_size=1, max_size=200), st.data())
 def test_zendesk_signatures_cover_time_and_body(secret: str, body: bytes, data: st.DataObject) -> None:
-    scheme = ZendeskSignature([secret])
-    stamp = "2026-03-02T09:30:00Z"
-    headers = {scheme.SIGNATURE: scheme.sign(stamp, body), scheme.TIMESTAMP: stamp}
-    assert scheme.verify(request_of(headers, body)).genuine
+    scheme, verifier, stamp = SIGNATURE, HmacVerifier(SIGNATURE, [secret]), "2026-03-02T09:30:00Z"
+    timestamp = scheme.timestamp_header or ""
+    headers = {scheme.header: scheme.sign(secret.strip(), request_of({}, body), stamp), timestamp: stamp}
+    assert verifier.verify(request_of(headers, body)).genuine
     bit = data.draw(st.integers(0, 8 * len(body) - 1))
     changed = bytearray(body)
     changed[bit // 8] ^= 1 << bit % 8
-    assert not scheme.verify(request_of(headers, bytes(changed))).genuine
-    later = headers | {scheme.TIMESTAMP: "2026-03-02T09:30:01Z"}
-    assert scheme.verify(request_of(later, body)).refusal == "bad_signature"
+    assert not verifier.verify(request_of(headers, bytes(changed))).genuine
+    later = headers | {timestamp: "2026-03-02T09:30:01Z"}
+    assert verifier.verify(request_of(later, body)).refusal == "bad_signature"
 
 
 def test_the_published_vector_of_standard_webhooks() -> None:
@@ -116,7 +119,7 @@ def test_a_secret_that_cannot_be_read_is_not_repeated_in_the_message(secret: str
 
 @given(st.text(min_size=1).filter(str.strip), st.text(min_size=1).filter(str.strip))
 def test_a_token_is_right_or_wrong(token: str, other: str) -> None:
-    tokens = BearerTokens([token])
+    tokens = SharedSecret([token])
 
     def refusal(value: str) -> str | None:
         return tokens.verify(request_of({"Authorization": value}, b"")).refusal

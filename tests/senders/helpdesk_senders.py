@@ -8,16 +8,19 @@ from typing import Any
 from streams.connectors.connector_contract import Headers, WebhookRequest
 from streams.connectors.helpdesks.hubspot_signature import HubSpotSignature
 from streams.connectors.helpdesks.zammad_channel import SIGNATURE
+from streams.connectors.helpdesks.zendesk_channel import SIGNATURE as ZENDESK_SIGNATURE
 from streams.connectors.shared_secrets import TOKEN_HEADER
-from streams.connectors.signatures import ZendeskSignature
 from tests.senders.sender import Sender
+
+ZENDESK_TIMESTAMP = ZENDESK_SIGNATURE.timestamp_header or ""
 
 
 def sign_zendesk(secret: str, body: bytes, at: datetime) -> dict[str, str]:
     stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    request = WebhookRequest("POST", Headers([]), body, at)
     return {
-        ZendeskSignature.SIGNATURE: ZendeskSignature([secret]).sign(stamp, body),
-        ZendeskSignature.TIMESTAMP: stamp,
+        ZENDESK_SIGNATURE.header: ZENDESK_SIGNATURE.sign(secret, request, stamp),
+        ZENDESK_TIMESTAMP: stamp,
     }
 
 
@@ -41,6 +44,8 @@ def zendesk_event(kind: str, event: Mapping[str, Any] | None = None, **detail: A
             "brand_id": "1",
             "priority": "HIGH",
             "status": "OPEN",
+            "created_at": "2026-03-02T09:00:00Z",
+            "updated_at": "2026-03-02T09:29:58Z",
             "type": "PROBLEM",
             "tags": ["mobile", "login"],
             "description": "It is broken",
@@ -170,6 +175,6 @@ HELPDESK_SENDERS = [
         sign=sign_zendesk,
         secrets=("last year's", "this year's", "somebody else's"),
         unknown=json.dumps(zendesk_event("ticket.teleported")).encode(),
-        signed_headers=(ZendeskSignature.TIMESTAMP, ZendeskSignature.SIGNATURE),
+        signed_headers=(ZENDESK_TIMESTAMP, ZENDESK_SIGNATURE.header),
     ),
 ]

@@ -263,10 +263,10 @@ def test_an_account_that_cannot_be_settled_rejects_its_batch_and_no_other(
 ) -> None:
     settle = Account.settle
 
-    def fails_for_acme(self: Account, scorer: Any) -> Any:
+    def fails_for_acme(self: Account, *profiles: Any) -> Any:
         if self.id == ACCOUNT:
             raise ZeroDivisionError("a bug")
-        return settle(self, scorer)
+        return settle(self, *profiles)
 
     partition.take(sla_event("met", NOON - HOUR_US))
     before = partition.states.states[ACCOUNT]

@@ -9,8 +9,8 @@ from schemas.signal import Signal
 from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.helpdesks.chatwoot_channel import CHATWOOT
 from tests.connect_bench import bench
+from tests.payload_readings import Line, drafts_of, tuples_of
 from tests.senders.chat_helpdesk_senders import CHATWOOT_MESSAGE, body_of
-from tests.senders.readings import Line, drafts, lines
 from tests.senders.sender import NOW
 
 AGENT = {"id": 3, "name": "Andy", "email": "andy@us.example", "type": "user"}
@@ -49,7 +49,7 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
         ),
         (message(message_type="outgoing", sender=BOT), [("message", "desk:10", "bot:5", "public", "It is broken")]),
         (message(message_type="template", sender=None), [("message", "desk:10", "bot:None", "public", "It is broken")]),
-        (message(message_type="activity"), [("ignored", "activity")]),
+        (message(message_type="activity"), [("ignored", "line_of_the_provider")]),
         (
             message(message_type=3, event="message_updated", content_attributes={"submitted_email": "a@b.example"}),
             [("edited", "desk:10", "bot:None", "public", "It is broken")],
@@ -103,7 +103,7 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
             [("ignored", "without_effect")],
         ),
         (conversation("automation_event.message_created"), [("message", "desk:10", "customer:14", "public", "Hi")]),
-        ({"event": "webwidget_triggered", "id": 12, "contact": {"id": 14}}, [("ignored", "widget_opened")]),
+        ({"event": "webwidget_triggered", "id": 12, "contact": {"id": 14}}, [("ignored", "without_effect")]),
         ({"event": "contact_updated", "id": 12}, [("ignored", "other_subject")]),
         ({"event": "conversation_typing_on"}, [("ignored", "typing")]),
         (
@@ -118,17 +118,17 @@ def conversation(event: str, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_payloads(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(CHATWOOT, payload) == expected
+    assert tuples_of(CHATWOOT, payload) == expected
 
 
 def test_a_deletion_takes_its_message_away_and_not_the_conversation() -> None:
-    (written,) = drafts(CHATWOOT, message())
-    (gone,) = drafts(CHATWOOT, message(event="message_updated", content_attributes={"deleted": True}))
+    (written,) = drafts_of(CHATWOOT, message())
+    (gone,) = drafts_of(CHATWOOT, message(event="message_updated", content_attributes={"deleted": True}))
     assert (gone.event.id, gone.event.version) == (written.event.id, written.event.version + 1)
 
 
 def test_a_time_that_is_not_set_is_none() -> None:
-    (created,) = drafts(CHATWOOT, {"event": "conversation_created", "id": 1, "status": "open", "timestamp": 0})
+    (created,) = drafts_of(CHATWOOT, {"event": "conversation_created", "id": 1, "status": "open", "timestamp": 0})
     assert created.event.occurred_at == NOW
 
 
@@ -136,8 +136,8 @@ def test_what_a_relay_has_wrapped() -> None:
     held = {"id": 10, "status": "resolved", "updated_at": 1772443790, "contact": {"id": 14, "email": "jo@acme.example"}}
     note = {"id": 7, "content": "Angry", "message_type": 0, "private": True, "sender": AGENT}
     told = [
-        *drafts(CHATWOOT, {"event": "message_created", "conversation": held, "message": note}),
-        *drafts(CHATWOOT, {"event": "conversation_status_changed", "conversation": held}),
+        *drafts_of(CHATWOOT, {"event": "message_created", "conversation": held, "message": note}),
+        *drafts_of(CHATWOOT, {"event": "conversation_status_changed", "conversation": held}),
     ]
     assert [(made.event.type, made.event.author.kind, made.event.visibility) for made in told] == [
         ("message", "agent", "internal"),
@@ -157,7 +157,7 @@ def test_the_shape_of_2020() -> None:
         "contact": {"id": "9", "name": "Jo"},
         "conversation": {"display_id": "10", "additional_attributes": {}},
     }
-    (draft,) = drafts(CHATWOOT, payload)
+    (draft,) = drafts_of(CHATWOOT, payload)
     event = draft.event
     assert (event.author.kind, event.author.id, event.conversation_id) == ("customer", "9", "desk:10")
     assert event.occurred_at.isoformat() == "2020-03-03T13:05:57+00:00"
@@ -169,29 +169,29 @@ def test_the_shape_of_2020() -> None:
         (
             "Channel::Email",
             False,
-            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+4930", "chatwoot_contact:14"),
+            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+493012345", "chatwoot_contact:14"),
         ),
         (
             "Channel::WebWidget",
             False,
-            ("unverified_email:jo@acme.example", "unverified_phone:+4930", "chatwoot_contact:14"),
+            ("unverified_email:jo@acme.example", "unverified_phone:+493012345", "chatwoot_contact:14"),
         ),
         (
             "Channel::WebWidget",
             True,
-            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+4930", "chatwoot_contact:14"),
+            ("domain:acme.example", "email:jo@acme.example", "unverified_phone:+493012345", "chatwoot_contact:14"),
         ),
         (
             "Channel::Whatsapp",
             False,
-            ("domain:acme.example", "email:jo@acme.example", "phone:+4930", "chatwoot_contact:14"),
+            ("domain:acme.example", "email:jo@acme.example", "phone:+493012345", "chatwoot_contact:14"),
         ),
     ],
 )
 def test_whether_somebody_vouches_for_the_contact(channel: str, signed: bool, identities: tuple[str, ...]) -> None:
-    contact = {"id": 14, "email": "Jo@acme.example".lower(), "phone_number": "+4930", "type": "contact"}
+    contact = {"id": 14, "email": "Jo@acme.example".lower(), "phone_number": "+493012345", "type": "contact"}
     held = CONVERSATION | {"channel": channel, "contact_inbox": {"hmac_verified": signed}, "meta": {"sender": contact}}
-    (draft,) = drafts(CHATWOOT, message(conversation=held))
+    (draft,) = drafts_of(CHATWOOT, message(conversation=held))
     assert draft.identities == identities
 
 
@@ -201,7 +201,7 @@ def test_a_rating_and_the_words_that_follow_are_one_answer() -> None:
         payload = message(
             event="message_updated", content_type="input_csat", message_type="template", content_attributes=attributes
         )
-        (draft,) = drafts(CHATWOOT, payload)
+        (draft,) = drafts_of(CHATWOOT, payload)
         assert isinstance(draft.event, Signal)
         return draft.event
 

@@ -8,7 +8,7 @@ import pytest
 from streams.connectors.business.outreach_events import OUTREACH
 from streams.connectors.business.salesforce_cases import status_of
 from streams.connectors.business.salesforce_changes import SALESFORCE
-from tests.read_payload import PayloadReader, published, seconds
+from tests.payload_readings import PayloadReader, published, seconds
 from tests.senders.business_senders import DELIVERED, MAIL, outreach_event, salesforce_change
 
 outreach, salesforce = PayloadReader(OUTREACH), PayloadReader(SALESFORCE)
@@ -32,7 +32,7 @@ NEW_CASE = {
     [
         ("outreach_account-updated", "other_subject"),
         ("outreach_prospect-updated", "other_subject"),
-        ("outreach_task-completed", "told_by_the_call_or_mailing"),
+        ("outreach_task-completed", "told_elsewhere"),
     ],
 )
 def test_the_published_webhooks_of_outreach(shared: Path, file: str, reason: str) -> None:
@@ -80,7 +80,7 @@ def test_a_call_is_told_as_a_whole() -> None:
     [
         (outreach_event("mailing", "mailing.delivered"), "needs_fetch"),
         (outreach_event("mailing", "mailing.updated", {"state": "scheduled"}), "not_sent"),
-        (outreach_event("mailing", "mailing.replied", {"repliedAt": "2026-03-02T09:29:00Z"}), "told_by_the_mailbox"),
+        (outreach_event("mailing", "mailing.replied", {"repliedAt": "2026-03-02T09:29:00Z"}), "told_elsewhere"),
         (outreach_event("call", "call.updated", {"note": "x"}), "needs_fetch"),
         (outreach_event("sequenceState", "sequenceState.advanced"), "other_subject"),
     ],
@@ -222,15 +222,15 @@ def test_deals_and_contracts_are_signals(entity: str, fields: Any, changed: list
         (salesforce_change("Case", "GAP_UPDATE", {}), "needs_fetch"),
         (salesforce_change("Case", "UPDATE", {"Subject": "x"}, changedFields=["Subject"]), "without_effect"),
         (salesforce_change("Case", "UPDATE", {"ContactId": "003D"}, changedFields=["ContactId"]), "without_effect"),
-        (salesforce_change("EmailMessage", "CREATE", MAIL | {"ParentId": None}), "no_conversation"),
+        (salesforce_change("EmailMessage", "CREATE", MAIL | {"ParentId": None}), "conversation_not_said"),
         (salesforce_change("EmailMessage", "CREATE", MAIL | {"Status": "5"}), "not_sent"),
-        (salesforce_change("Opportunity", "UPDATE", {"StageName": "Closed Won"}), "account_not_named"),
+        (salesforce_change("Opportunity", "UPDATE", {"StageName": "Closed Won"}), "nobody_named"),
         (
             {"channel": "/event/Low_Ink__e", "data": {"payload": {"Ink__c": 1}, "event": {"replayId": 1}}},
-            "custom_event",
+            "other_subject",
         ),
-        ({"schema": "s", "payload": {"Ink__c": 1}, "event": {"replayId": 2}}, "custom_event"),
-        ({"totalSize": 0, "done": True, "records": []}, "empty_list"),
+        ({"schema": "s", "payload": {"Ink__c": 1}, "event": {"replayId": 2}}, "other_subject"),
+        ({"totalSize": 0, "done": True, "records": []}, "nothing_inside"),
     ],
 )
 def test_other_things_of_salesforce_are_ignored_with_a_reason(event: Any, reason: str) -> None:

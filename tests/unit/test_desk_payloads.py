@@ -12,7 +12,8 @@ from streams.connectors.helpdesks.freshdesk_channel import FRESHDESK
 from streams.connectors.helpdesks.freshdesk_words import Change, changes_in
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.helpdesks.zammad_channel import ZAMMAD
-from tests.payload_table import assert_whole, mutilations, published_payload, reading_of, table_of
+from tests.payload_mutilations import assert_sound, mutilations
+from tests.payload_readings import published, reading_of, table_of
 from tests.senders.helpdesk_senders import FRESHDESK_CREATED, ZAMMAD_CALL
 
 PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
@@ -42,7 +43,7 @@ PUBLISHED: list[tuple[ConnectorKind, str, list[str]]] = [
 
 @pytest.mark.parametrize(("kind", "name", "lines"), PUBLISHED, ids=[name for _, name, _ in PUBLISHED])
 def test_published_payloads(kind: ConnectorKind, name: str, lines: list[str], shared: Path) -> None:
-    assert table_of(kind, published_payload(shared, name)) == lines
+    assert table_of(kind, published(shared, name)) == lines
 
 
 # Freshdesk
@@ -198,7 +199,7 @@ def reply(**said: Any) -> dict[str, Any]:
             {"auto_response": True},
             "message agent(23423) outbound email freshdesk:452 domain:acme.example [auto_reply] 'Hi tom, still angry'",
         ),
-        ({"source": 6}, "ignored: survey_feedback"),
+        ({"source": 6}, "ignored: told_elsewhere"),
         ({"from_email": "(" * 900}, "message agent(23423) outbound email freshdesk:452 domain:acme.example"),
         ({"ticket_id": None}, "refused: malformed_payload"),
     ],
@@ -218,7 +219,7 @@ def test_what_names_a_ticket_may_be_a_rating_or_a_time_entry() -> None:
     assert (draft.event.conversation_id, draft.identities) == ("freshdesk:20", ("freshdesk_user:7",))
     assert table_of(FRESHDESK, rating | {"ratings": {"default_question": 9}}) == ["refused: not_understood"]
     spent = {"id": 1, "ticket_id": 20, "agent_id": 1, "time_spent": "02:10", "created_at": "2026-03-02T09:00:00Z"}
-    assert table_of(FRESHDESK, spent) == ["ignored: time_entry"]
+    assert table_of(FRESHDESK, spent) == ["ignored: other_subject"]
 
 
 def test_a_deleted_reply_takes_itself_away_and_not_the_ticket() -> None:
@@ -352,7 +353,7 @@ SAMPLES = [
 )
 def test_no_mutilation_raises_or_makes_half_an_event(kind: ConnectorKind, sample: Any) -> None:
     for body in mutilations(sample):
-        assert_whole(reading_of(kind, body))
+        assert_sound(reading_of(kind, body))
 
 
 def test_who_belongs_to_us_is_an_agent_by_configuration() -> None:

@@ -14,18 +14,18 @@ from schemas.interaction import Attachment, Author, Interaction
 from streams.connectors.connector_contract import (
     GENUINE,
     Draft,
-    Headers,
     Ignored,
     Instance,
     Reading,
     Refused,
     Verdict,
-    WebhookRequest,
 )
 from streams.connectors.messengers.discord_channel import DISCORD
 from streams.connectors.messengers.discord_payload import snowflake_time
 from streams.connectors.messengers.discord_signature import DiscordSignature
 from tests.connect_bench import SENDERS, bench
+from tests.payload_mutilations import assert_sound, mutilated
+from tests.payload_readings import published, reading_of, request_of
 from tests.senders.messengers_senders import (
     TYPED,
     discord_dispatch,
@@ -34,21 +34,14 @@ from tests.senders.messengers_senders import (
     discord_public,
     snowflake,
 )
-from tests.senders.mutilation import assert_sound, mutilated
 from tests.senders.sender import NOW
 
-PAYLOADS = "payloads/discord"
 PING_OF_WEBHOOKS = {"version": 1, "application_id": "1", "type": 0}
 PING_OF_INTERACTIONS = {"id": "2", "application_id": "1", "type": 1, "token": "t", "version": 1}
 
 
-def request(payload: Any) -> WebhookRequest:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return WebhookRequest("POST", Headers([]), body, NOW)
-
-
 def read(payload: Any, *own_ids: str) -> Reading:
-    return DISCORD.normaliser(Instance("discord", "discord", own_ids=frozenset(own_ids))).normalise(request(payload))
+    return reading_of(DISCORD, payload, own_ids=frozenset(own_ids))
 
 
 def only(payload: Any, *own_ids: str) -> Draft:
@@ -61,13 +54,6 @@ def event_of(payload: Any, *own_ids: str) -> Interaction:
     event = only(payload, *own_ids).event
     assert isinstance(event, Interaction)
     return event
-
-
-def published(shared: Path, name: str) -> bytes:
-    path = shared / PAYLOADS / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("needs the published payloads in ../shared/payloads")
-    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +77,7 @@ def test_published_events(
     at: str,
     text: str | None,
 ) -> None:
-    event = event_of(published(shared, name))
+    event = event_of(published(shared, f"discord/{name}.json"))
     assert (event.type, event.author, event.automated, event.text) == (type_, author, automated, text)
     assert (event.conversation_id, event.channel) == (f"discord:{conversation}", "discord")
     assert event.occurred_at.isoformat() == at
@@ -99,11 +85,11 @@ def test_published_events(
 
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
 def test_published_entitlements_mean_nothing_here(shared: Path, change: str) -> None:
-    assert read(published(shared, f"webhook_event_entitlement_{change}")) == [Ignored("without_effect")]
+    assert read(published(shared, f"discord/webhook_event_entitlement_{change}.json")) == [Ignored("without_effect")]
 
 
 def test_the_published_envelope_names_no_event(shared: Path) -> None:
-    (refused,) = read(published(shared, "gateway_envelope"))
+    (refused,) = read(published(shared, "discord/gateway_envelope.json"))
     assert isinstance(refused, Refused)
     assert "GATEWAY_EVENT_NAME" in refused.detail
 
@@ -132,7 +118,7 @@ def test_an_id_carries_its_time() -> None:
         ({}, ("900",), Author("customer", "53"), None, ("discord_user:53",)),
         ({"guild_id": None, "member": None}, ("77",), Author("customer", "53"), None, ("discord_user:53",)),
         ({"author": {"id": "9", "bot": True}}, (), Author("bot", "9"), "bot", ("discord_guild:900",)),
-        ({"author": {"id": "9"}, "webhook_id": "9"}, (), Author("bot", "9"), "webhook", ("discord_guild:900",)),
+        ({"author": {"id": "9"}, "webhook_id": "9"}, (), Author("bot", "9"), "bot", ("discord_guild:900",)),
         ({"author": {"id": "9", "system": True}}, (), Author("system", "9"), "system", ("discord_guild:900",)),
     ],
 )
@@ -162,7 +148,7 @@ def test_a_reply_stays_in_its_channel_and_a_thread_begins_with_what_it_was_start
     starter = discord_message(id="601", channel_id="600", type=21, content="", referenced_message=question)
     event = event_of(starter)
     assert (event.id, event.conversation_id, event.text) == ("600", "discord:600", "How?")
-    assert read(discord_message(type=21)) == [Ignored("line_of_discord")]
+    assert read(discord_message(type=21)) == [Ignored("line_of_the_provider")]
 
 
 def test_edits_deletions_and_reactions_refer_to_their_message() -> None:
@@ -178,7 +164,7 @@ def test_edits_deletions_and_reactions_refer_to_their_message() -> None:
     assert reacted == event_of(reaction)
     written = event_of(discord_message())
     for each in (edited, gone, reacted):
-        assert (each.raw_reference, each.conversation_id) == (written.id, written.conversation_id)
+        assert (each.raw_reference, each.conversation_id) == (written.raw_reference, written.conversation_id)
 
 
 def test_messages_that_are_deleted_together_are_deleted_one_by_one() -> None:
@@ -204,7 +190,7 @@ def test_threads_open_and_are_locked_and_deleted() -> None:
     locked = thread | {"thread_metadata": {"locked": True, "archive_timestamp": "2026-03-02T09:20:00+00:00"}}
     assert event_of(discord_dispatch("THREAD_UPDATE", locked)).status == "closed"
     gone = event_of(discord_dispatch("THREAD_DELETE", {"id": "600", "guild_id": "900", "parent_id": "500"}))
-    assert (gone.type, gone.conversation_id, gone.version) == ("deleted", "discord:600", 0)
+    assert (gone.type, gone.conversation_id, gone.version) == ("status_changed", "discord:600", 0)
 
 
 def test_commands_and_forms_are_messages_to_the_app() -> None:
@@ -236,20 +222,23 @@ def test_a_lobby_is_a_conversation() -> None:
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (discord_message(type=7), "line_of_discord"),
+        (discord_message(type=7), "participant_changed"),
         (discord_dispatch("MESSAGE_UPDATE", discord_message()), "unchanged"),
-        (discord_dispatch("MESSAGE_UPDATE", {"id": "1", "edited_timestamp": "2026-03-02T09:31:00Z"}), "author_unknown"),
-        (discord_dispatch("GUILD_MEMBER_ADD", {}), "without_effect"),
-        (discord_dispatch("MESSAGE_REACTION_REMOVE", {}), "without_effect"),
+        (
+            discord_dispatch("MESSAGE_UPDATE", {"id": "1", "edited_timestamp": "2026-03-02T09:31:00Z"}),
+            "author_not_said",
+        ),
+        (discord_dispatch("GUILD_MEMBER_ADD", {}), "participant_changed"),
+        (discord_dispatch("MESSAGE_REACTION_REMOVE", {}), "reaction_removed"),
         ({"op": 10, "d": {"heartbeat_interval": 45000}}, "connection"),
         ({"op": 9, "d": False}, "connection"),
-        (PING_OF_WEBHOOKS, "handshake"),
-        (PING_OF_INTERACTIONS, "handshake"),
-        ({"type": 1}, "handshake"),
-        (discord_interaction(2, data={"id": "1", "name": "help", "type": 1}), "command_without_text"),
-        (discord_interaction(2, data={"id": "1", "name": "Report", "type": 3}), "context_menu"),
-        (discord_interaction(3, data={"custom_id": "yes"}), "component"),
-        (discord_interaction(4, data=TYPED), "autocomplete"),
+        (PING_OF_WEBHOOKS, "connection"),
+        (PING_OF_INTERACTIONS, "connection"),
+        ({"type": 1}, "connection"),
+        (discord_interaction(2, data={"id": "1", "name": "help", "type": 1}), "command"),
+        (discord_interaction(2, data={"id": "1", "name": "Report", "type": 3}), "command"),
+        (discord_interaction(3, data={"custom_id": "yes"}), "command"),
+        (discord_interaction(4, data=TYPED), "command"),
     ],
 )
 def test_what_means_nothing_here_is_ignored(payload: Any, reason: str) -> None:
@@ -279,10 +268,10 @@ def test_what_cannot_be_understood_says_where(payload: Any, reason: str, place: 
 def test_pings_are_answered_when_they_are_signed() -> None:
     connector = DISCORD.build(Instance("discord", "discord", secrets=(discord_public("s"),)))
     for ping, answer in ((PING_OF_WEBHOOKS, (204, b"")), (PING_OF_INTERACTIONS, (200, b'{"type": 1}'))):
-        greeting = connector.handshake(request(ping), GENUINE)
+        greeting = connector.handshake(request_of(ping), GENUINE)
         assert greeting is not None
         assert (greeting.status, greeting.body, greeting.content_type) == (*answer, "application/json")
-        assert connector.handshake(request(ping), Verdict("bad_signature")) is None
+        assert connector.handshake(request_of(ping), Verdict("bad_signature")) is None
 
 
 def test_the_probes_of_an_endpoint_hear_what_discord_expects() -> None:
@@ -312,7 +301,7 @@ def test_the_probes_of_an_endpoint_hear_what_discord_expects() -> None:
 )
 def test_each_request_hears_its_own_kind_of_answer(payload: Any, status: int, answer: int | None) -> None:
     connector = DISCORD.build(Instance("discord", "discord", secrets=(discord_public("s"),)))
-    thanks = connector.acknowledgement(request(payload))
+    thanks = connector.acknowledgement(request_of(payload))
     assert thanks is not None
     assert thanks.status == status
     assert (json.loads(thanks.body)["type"] if thanks.body else None) == answer

@@ -10,8 +10,8 @@ import pytest
 from streams.connectors.connector_contract import Headers, WebhookRequest
 from streams.connectors.helpdesks.front_channel import FRONT, RULE_SIGNATURE
 from tests.connect_bench import SENDERS, bench, later
+from tests.payload_readings import Line, drafts_of, tuples_of
 from tests.senders.chat_helpdesk_senders import FRONT_INBOUND
-from tests.senders.readings import Line, drafts, lines
 
 LEELA = {"id": "tea_1", "email": "leela@us.example", "username": "leela"}
 RECIPIENT = {
@@ -57,7 +57,7 @@ def test_the_published_example(shared: Path) -> None:
     path = shared / "payloads" / "ticket" / "front_inbound_message.json"
     if not path.is_file():
         pytest.skip("needs the published payloads in ../shared/payloads")
-    (draft,) = drafts(FRONT, path.read_bytes())
+    (draft,) = drafts_of(FRONT, path.read_bytes())
     said = draft.event
     assert (said.id, said.conversation_id, said.inbox) == ("msg_1176r8y", "desk:2x9c5v", "inb_6j96")
     assert (said.author.kind, said.author.id, said.direction) == ("customer", "calculon@momsbot.com", "inbound")
@@ -81,7 +81,7 @@ def test_the_published_example(shared: Path) -> None:
             event("outbound", REPLY | {"author": None}, BY_RULE),
             [("message", "desk:cnv_1", "bot:rul_1", "public", "Try again")],
         ),
-        (event("outbound", REPLY | {"is_draft": True}), [("ignored", "draft")]),
+        (event("outbound", REPLY | {"is_draft": True}), [("ignored", "not_sent")]),
         (event("comment", COMMENT), [("message", "desk:cnv_1", "agent:tea_1", "internal", "Angry")]),
         (event("mention", COMMENT), [("message", "desk:cnv_1", "agent:tea_1", "internal", "Angry")]),
         (event("assign", {"id": "tea_2"}, BY_RULE), [("assigned", "desk:cnv_1", "system:rul_1", "public", "tea_2")]),
@@ -95,13 +95,13 @@ def test_the_published_example(shared: Path) -> None:
             event("conversations_merged", {"id": "cnv_2"}),
             [("merged", "desk:cnv_2", "agent:tea_1", "public", "desk:cnv_1")],
         ),
-        (event("sending_error", REPLY), [("ignored", "delivery_failed")]),
+        (event("sending_error", REPLY), [("ignored", "not_delivered")]),
         (event("teleported"), [("refused", "not_understood")]),
         (
             {"type": "new_comment_added", "payload": event("comment", COMMENT)},
             [("message", "desk:cnv_1", "agent:tea_1", "internal", "Angry")],
         ),
-        ({"type": "sync", "authorization": {"id": "cmp_1"}}, [("ignored", "sync")]),
+        ({"type": "sync", "authorization": {"id": "cmp_1"}}, [("ignored", "connection")]),
         (
             REPLY | {"_links": {"related": {"conversation": "https://api2.frontapp.com/conversations/cnv_7"}}},
             [("message", "desk:cnv_7", "agent:tea_1", "public", "Try again")],
@@ -110,24 +110,24 @@ def test_the_published_example(shared: Path) -> None:
     ],
 )
 def test_payloads(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(FRONT, payload) == expected
+    assert tuples_of(FRONT, payload) == expected
 
 
 def test_a_reply_counts_once_and_a_mention_is_its_comment() -> None:
     told = (event("outbound", REPLY), event("out_reply", REPLY), event("comment", COMMENT), event("mention", COMMENT))
-    assert {made.event.id for each in told for made in drafts(FRONT, each)} == {"msg_2", "com_1"}
+    assert {made.event.id for each in told for made in drafts_of(FRONT, each)} == {"msg_2", "com_1"}
 
 
 def test_mail_of_our_own_people_comes_from_agents() -> None:
     inbound = json.loads(json.dumps(FRONT_INBOUND).replace("Jo@Acme.example", "andy@us.example"))
-    (draft,) = drafts(FRONT, inbound, own_domains=frozenset({"us.example"}))
+    (draft,) = drafts_of(FRONT, inbound, own_domains=frozenset({"us.example"}))
     assert (draft.event.author.kind, draft.event.author.id) == ("agent", "andy@us.example")
     assert not any("us.example" in identity for identity in draft.identities)
 
 
 def test_a_handle_of_a_social_network_is_no_address() -> None:
     tweet = {"id": "msg_4", "type": "tweet", "is_inbound": True, "recipients": [{"handle": "@jo.acme", "role": "from"}]}
-    (draft,) = drafts(FRONT, event("inbound", tweet, recipient=None))
+    (draft,) = drafts_of(FRONT, event("inbound", tweet, recipient=None))
     assert (draft.identities, draft.event.channel) == (("front_contact:@jo.acme",), "social")
 
 
@@ -135,7 +135,7 @@ def test_who_a_preview_names_is_a_customer_still() -> None:
     preview = event(
         "inbound", {"id": "msg_3", "type": "email"}, {"_meta": {"type": "inboxes"}, "data": [{"id": "inb_1"}]}
     )
-    (draft,) = drafts(FRONT, preview)
+    (draft,) = drafts_of(FRONT, preview)
     assert (draft.event.author.kind, draft.event.author.id, draft.event.inbox) == (
         "customer",
         "jo@acme.example",

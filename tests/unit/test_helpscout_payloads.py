@@ -6,8 +6,8 @@ import pytest
 
 from schemas.signal import Signal
 from streams.connectors.helpdesks.helpscout_channel import HELPSCOUT
+from tests.payload_readings import Line, drafts_of, tuples_of
 from tests.senders.chat_helpdesk_senders import HELPSCOUT_REPLY
-from tests.senders.readings import Line, drafts, lines
 
 USER = {"id": 17, "type": "user", "email": "andy@us.example"}
 CUSTOMER = {"id": 29418, "type": "customer", "email": "jo@acme.example"}
@@ -64,7 +64,7 @@ PLACE = "desk:291938"
             ),
             [("merged", "desk:7", "agent:17", "public", PLACE)],
         ),
-        ("convo.merged", WHOLE, [("ignored", "merge_without_the_merged")]),
+        ("convo.merged", WHOLE, [("ignored", "conversation_not_said")]),
         ("customer.created", {"id": 29418}, [("ignored", "other_subject")]),
         ("helpscout.test", {"id": 123}, [("ignored", "other_subject")]),
         ("convo.teleported", WHOLE, [("refused", "not_understood")]),
@@ -72,7 +72,7 @@ PLACE = "desk:291938"
     ],
 )
 def test_events(event: str, payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(HELPSCOUT, payload, {"X-HelpScout-Event": event}) == expected
+    assert tuples_of(HELPSCOUT, payload, {"X-HelpScout-Event": event}) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_events(event: str, payload: dict[str, Any], expected: list[Line]) -> No
             ASKED | {"_links": {"conversation": {"href": "https://api.helpscout.net/v2/conversations/7"}}},
             [("message", "desk:7", "customer:29418", "public", "It is broken")],
         ),
-        (ASKED, [("ignored", "thread_without_its_conversation")]),
+        (ASKED, [("ignored", "conversation_not_said")]),
         ({"id": 29418, "firstName": "Jo"}, [("ignored", "other_subject")]),
         (
             conversation(thread(60, "message", "Draft", USER, state="draft"), preview="x"),
@@ -121,13 +121,13 @@ def test_events(event: str, payload: dict[str, Any], expected: list[Line]) -> No
     ],
 )
 def test_without_the_header_the_object_tells_everything(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(HELPSCOUT, payload) == expected
+    assert tuples_of(HELPSCOUT, payload) == expected
 
 
 def test_what_a_workflow_sends_is_automated() -> None:
     sent = thread(21, "message", "We got it", USER, action={"type": "automatic-workflow"})
-    (draft,) = drafts(HELPSCOUT, conversation(sent), {"X-HelpScout-Event": "convo.agent.reply.created"})
-    assert (draft.event.author.kind, draft.event.automated) == ("bot", "workflow")
+    (draft,) = drafts_of(HELPSCOUT, conversation(sent), {"X-HelpScout-Event": "convo.agent.reply.created"})
+    assert (draft.event.author.kind, draft.event.automated) == ("bot", "trigger")
 
 
 @pytest.mark.parametrize(("mark", "value"), [("Great", 3.0), ("Okay", 2.0), ("Bad", 1.0)])
@@ -141,17 +141,17 @@ def test_ratings(mark: str, value: float) -> None:
         "createdAt": "2026-03-02T09:29:00Z",
     }
     for headers in ({"X-HelpScout-Event": "satisfaction.ratings"}, {}):
-        (draft,) = drafts(HELPSCOUT, rating, headers)
+        (draft,) = drafts_of(HELPSCOUT, rating, headers)
         signal = draft.event
         assert isinstance(signal, Signal)
         assert (signal.name, signal.value, signal.scale, signal.text) == ("csat", value, 3.0, "Quick!")
         assert (signal.conversation_id, draft.identities[0]) == (PLACE, "domain:acme.example")
-    assert lines(HELPSCOUT, rating | {"rating": "teleported"}) == [("refused", "not_understood")]
+    assert tuples_of(HELPSCOUT, rating | {"rating": "teleported"}) == [("refused", "not_understood")]
 
 
 def test_the_address_of_a_chat_was_typed() -> None:
     chat = HELPSCOUT_REPLY | {"type": "chat", "source": {"type": "beacon-v2", "via": "customer"}}
-    (draft,) = drafts(HELPSCOUT, chat)
+    (draft,) = drafts_of(HELPSCOUT, chat)
     assert (draft.identities[0], draft.event.channel) == ("unverified_email:jo@acme.example", "chat")
 
 
@@ -196,4 +196,4 @@ ENDS = ("status_changed", "desk:chat:5a0d", "system:None", "public", "closed")
     ],
 )
 def test_a_live_chat_is_a_conversation_of_its_own(event: str, payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(HELPSCOUT, payload, {"X-HelpScout-Event": event} if event else {}) == expected
+    assert tuples_of(HELPSCOUT, payload, {"X-HelpScout-Event": event} if event else {}) == expected

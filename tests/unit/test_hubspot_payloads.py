@@ -1,5 +1,6 @@
 """What HubSpot's payloads mean: published ones and signatures, thin events, objects of its API, mutilated ones."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,17 @@ import pytest
 from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.helpdesks.hubspot_channel import HUBSPOT
 from streams.connectors.payload_reading import instant
-from tests.payload_table import assert_whole, mutilations, published_payload, reading_of, table_of
+from tests.payload_mutilations import assert_sound, mutilations
+from tests.payload_readings import published, reading_of, table_of
 from tests.senders.helpdesk_senders import HUBSPOT_RECEIVED, hubspot_event
 
 
 def test_a_published_webhook(shared: Path) -> None:
-    assert table_of(HUBSPOT, published_payload(shared, "crm/hubspot_company_deletion.json")) == [
-        "ignored: other_subject"
-    ]
+    assert table_of(HUBSPOT, published(shared, "crm/hubspot_company_deletion.json")) == ["ignored: other_subject"]
 
 
 def test_the_published_signatures(shared: Path) -> None:
-    vectors = published_payload(shared, "crm/hubspot_signature_vectors.json")
+    vectors = json.loads(published(shared, "crm/hubspot_signature_vectors.json"))
     signed_at = instant(vectors, "v3_timestamp")
     assert signed_at is not None
 
@@ -68,7 +68,7 @@ TICKET, THREAD = "other hubspot:ticket:123 -", "other hubspot:thread:123 -"
         ),
         ("contact.creation", {}, "ignored: other_subject"),
         ("company.deletion", {}, "ignored: other_subject"),
-        ("deal.propertyChange", {"propertyName": "dealstage"}, "ignored: account_not_said"),
+        ("deal.propertyChange", {"propertyName": "dealstage"}, "ignored: nobody_named"),
         ("teleported", {}, "refused: not_understood"),
         (
             "ticket.merge",
@@ -134,13 +134,13 @@ MAIL = {"deliveryIdentifier": {"type": "HS_EMAIL_ADDRESS", "value": "Ann@Acme.ex
         (message("COMMENT", "A-9", None), "message agent(A-9) internal chat hubspot:thread:1763 - 'Hello'"),
         (
             message("WELCOME_MESSAGE", "S-hubspot", None),
-            "message bot(S-hubspot) outbound chat hubspot:thread:1763 - [welcome] 'Hello'",
+            "message bot(S-hubspot) outbound chat hubspot:thread:1763 - [template] 'Hello'",
         ),
         (
             message("MESSAGE", "L-4", "OUTGOING"),
-            "message bot(L-4) outbound chat hubspot:thread:1763 - [ai_agent] 'Hello'",
+            "message bot(L-4) outbound chat hubspot:thread:1763 - [ai_answer] 'Hello'",
         ),
-        (message("MESSAGE", "A-9", "OUTGOING", status={"statusType": "FAILED"}), "ignored: never_arrived"),
+        (message("MESSAGE", "A-9", "OUTGOING", status={"statusType": "FAILED"}), "ignored: not_delivered"),
         (
             message("THREAD_STATUS_CHANGE", "S-hubspot", None, newStatus="CLOSED"),
             "status_changed system(S-hubspot) other hubspot:thread:1763 - 'closed'",
@@ -170,7 +170,7 @@ def test_records_of_the_api() -> None:
         "message customer inbound email hubspot:ticket:512 hubspot_company:9 'Broken'",
         "status_changed system email hubspot:ticket:512 hubspot_company:9 'closed'",
         "signal subscription deal_won=1500.0 hubspot_company:9",
-        "ignored: account_not_said",
+        "ignored: nobody_named",
         "ignored: other_subject",
     ]
 
@@ -207,4 +207,4 @@ SAMPLES: list[Any] = [
 @pytest.mark.parametrize("sample", SAMPLES, ids=["older records", "events", "messages", "records"])
 def test_no_mutilation_raises_or_makes_half_an_event(sample: Any) -> None:
     for body in mutilations(sample):
-        assert_whole(reading_of(HUBSPOT, body))
+        assert_sound(reading_of(HUBSPOT, body))

@@ -13,8 +13,8 @@ from streams.connectors.accounts_directory import AccountsDirectory, stamp
 from streams.connectors.connector_contract import Draft
 from streams.connectors.helpdesks.intercom_channel import INTERCOM
 from tests.connect_bench import SENDERS, bench
+from tests.payload_readings import Line, drafts_of, tuples_of
 from tests.senders.chat_helpdesk_senders import body_of, intercom_conversation, intercom_notice, intercom_part
-from tests.senders.readings import Line, drafts, lines
 
 ANDY = {"type": "admin", "id": "70", "name": "Andy"}
 JO = {"type": "user", "id": "c-1", "email": "jo@acme.example"}
@@ -53,14 +53,14 @@ def test_the_published_notifications(shared: Path, name: str) -> None:
     path = shared / "payloads" / "livechat" / f"intercom_{name}.json"
     if not path.is_file():
         pytest.skip("needs the published payloads in ../shared/payloads")
-    assert lines(INTERCOM, path.read_bytes()) == PUBLISHED[name]
+    assert tuples_of(INTERCOM, path.read_bytes()) == PUBLISHED[name]
 
 
 def test_the_published_ticket(shared: Path) -> None:
     path = shared / "payloads" / "livechat" / "intercom_ticket_created_2026.json"
     if not path.is_file():
         pytest.skip("needs the published payloads in ../shared/payloads")
-    (draft,) = drafts(INTERCOM, path.read_bytes())
+    (draft,) = drafts_of(INTERCOM, path.read_bytes())
     event = draft.event
     assert (event.type, event.author.kind, event.author.id, event.direction) == (
         "message",
@@ -73,7 +73,7 @@ def test_the_published_ticket(shared: Path) -> None:
 
 
 def test_a_conversation_begins_with_its_source() -> None:
-    (draft,) = drafts(INTERCOM, intercom_notice("conversation.user.created", intercom_conversation()))
+    (draft,) = drafts_of(INTERCOM, intercom_notice("conversation.user.created", intercom_conversation()))
     event = draft.event
     assert (event.id, event.conversation_id, event.text) == ("3381", "desk:2154", "It is broken")
     assert (event.author.kind, event.author.id, event.direction, event.channel) == (
@@ -105,24 +105,24 @@ def test_a_conversation_begins_with_its_source() -> None:
             [("message", "agent:70", "public", "Bye"), ("status_changed", "agent:70", "public", "closed")],
         ),
         ("comment", "<p>Read this</p>", FIN, [("message", "bot:7", "public", "Read this")]),
-        ("language_detection_details", None, FIN, [("ignored", "nothing_written")]),
+        ("language_detection_details", None, FIN, [("ignored", "nothing_inside")]),
     ],
 )
 def test_a_part_tells_everything_that_was_done_in_it(
     part_type: str, body: str | None, author: dict[str, Any], expected: list[Line]
 ) -> None:
     part = intercom_part(part_type, body, author, assigned_to={"type": "admin", "id": "71"})
-    found = lines(INTERCOM, intercom_notice("conversation.admin.replied", intercom_conversation(part)))
+    found = tuples_of(INTERCOM, intercom_notice("conversation.admin.replied", intercom_conversation(part)))
     assert [(line[0], *line[2:]) if len(line) > 2 else line for line in found] == expected
 
 
 def test_bots_say_why_they_are_automated() -> None:
     operator = {"type": "admin", "id": "8", "email": "operator+abc@intercom.io"}
     parts = (intercom_part("comment", "<p>A</p>", FIN), intercom_part("quick_reply", "<p>B</p>", operator, id="901"))
-    found = drafts(INTERCOM, intercom_notice("conversation.operator.replied", intercom_conversation(*parts)))
+    found = drafts_of(INTERCOM, intercom_notice("conversation.operator.replied", intercom_conversation(*parts)))
     assert [(made.event.author.kind, made.event.automated) for made in found] == [
         ("bot", "ai_answer"),
-        ("bot", "operator"),
+        ("bot", "bot"),
     ]
 
 
@@ -131,19 +131,19 @@ def test_a_message_counts_once_in_whatever_it_is_told() -> None:
     replied = intercom_notice("conversation.user.replied", intercom_conversation(part))
     created = intercom_notice("conversation.user.created", intercom_conversation(part))
     bare = intercom_conversation(part)
-    assert {made.event.id for each in (replied, created, bare) for made in drafts(INTERCOM, each)} == {"3381"}
+    assert {made.event.id for each in (replied, created, bare) for made in drafts_of(INTERCOM, each)} == {"3381"}
 
 
 def test_a_rating_is_a_survey_signal() -> None:
     rating = {"rating": 4, "remark": "Quick!", "created_at": 1772443790, "contact": {"id": "c-1"}}
     notice = intercom_notice("conversation.rating.added", intercom_conversation(conversation_rating=rating))
-    (draft,) = drafts(INTERCOM, notice)
+    (draft,) = drafts_of(INTERCOM, notice)
     signal = draft.event
     assert isinstance(signal, Signal)
     assert (signal.kind, signal.name, signal.value, signal.scale, signal.text) == ("survey", "csat", 4.0, 5.0, "Quick!")
     assert draft.identities[0] == "domain:acme.example"
     unrated = intercom_notice("conversation.rating.added", intercom_conversation(conversation_rating={}))
-    assert lines(INTERCOM, unrated) == [("ignored", "rating_not_given")]
+    assert tuples_of(INTERCOM, unrated) == [("ignored", "no_answer")]
 
 
 def ticket(*parts: dict[str, Any], state: str = "submitted", **more: Any) -> dict[str, Any]:
@@ -201,7 +201,7 @@ REPLY = intercom_part("comment", "<p>Any news?</p>", JO)
             {"type": "conversation", "conversation_id": "2154"},
             [("status_changed", "desk:2154", "system:None", "public", "deleted")],
         ),
-        ("conversation.read", intercom_conversation(REPLY), [("ignored", "read_receipt")]),
+        ("conversation.read", intercom_conversation(REPLY), [("ignored", "receipt")]),
         (
             "conversation.contact.attached",
             {"conversation": {"model": {"id": 2154}}},
@@ -209,19 +209,19 @@ REPLY = intercom_part("comment", "<p>Any news?</p>", JO)
         ),
         ("contact.lead.tag.created", {"type": "contact_tag"}, [("ignored", "other_subject")]),
         ("api.request.completed", {"type": "api.request.completed"}, [("ignored", "other_subject")]),
-        ("ping", {"type": "ping"}, [("ignored", "ping")]),
+        ("ping", {"type": "ping"}, [("ignored", "connection")]),
         ("conversation.teleported", intercom_conversation(), [("refused", "not_understood")]),
         ("conversation.user.created", {}, [("refused", "malformed_payload")]),
     ],
 )
 def test_topics(topic: str, item: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(INTERCOM, intercom_notice(topic, item)) == expected
+    assert tuples_of(INTERCOM, intercom_notice(topic, item)) == expected
 
 
 def test_what_a_lead_says_of_itself_makes_no_company() -> None:
     lead = {"type": "lead", "id": "c-9", "email": "Boss@Acme.example"}
     source = {"id": "1", "body": "<p>Hi</p>", "author": lead}
-    (draft,) = drafts(
+    (draft,) = drafts_of(
         INTERCOM, intercom_notice("conversation.user.created", intercom_conversation(source=source, contacts=[]))
     )
     assert draft.identities == ("unverified_email:boss@acme.example", "intercom_contact:c-9")
@@ -237,7 +237,7 @@ def test_a_bare_conversation_tells_its_whole_history() -> None:
         ANDY,
         attachments=[{"name": "a.pdf", "content_type": "application/pdf", "filesize": 7}],
     )
-    told = drafts(INTERCOM, intercom_conversation(answered, state="closed"))
+    told = drafts_of(INTERCOM, intercom_conversation(answered, state="closed"))
     events = [made.event for made in told if isinstance(made, Draft) and isinstance(made.event, Interaction)]
     assert [(event.type, event.author.kind, event.status) for event in events] == [
         ("message", "customer", None),
@@ -255,7 +255,7 @@ def test_an_event_of_the_product_is_usage() -> None:
         "email": "jo@acme.example",
         "created_at": 1772443790,
     }
-    (draft,) = drafts(INTERCOM, intercom_notice("event.created", item))
+    (draft,) = drafts_of(INTERCOM, intercom_notice("event.created", item))
     assert (draft.event.kind, draft.event.name, draft.event.id) == ("usage", "invited-friend", "84ca")
 
 

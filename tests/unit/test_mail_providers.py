@@ -24,9 +24,9 @@ from streams.connectors.connector_contract import (
 from streams.connectors.connector_registry import BUILT_IN
 from streams.connectors.listed_fetch import NotFetched
 from streams.connectors.mail.mailgun_route import MailgunSignature
-from streams.connectors.mail.sender_passwords import SenderPasswords
 from streams.connectors.mail.sendgrid_parse import signature_or_password
 from streams.connectors.mail.sns_signature import SnsSignature, greet_sns
+from streams.connectors.shared_secrets import SharedSecret
 from tests.senders.mail_senders import (
     MAIL_SENDERS,
     MAILGUN_FIELDS,
@@ -103,10 +103,10 @@ def test_the_verdicts_of_ses_count(verdicts: dict[str, str], hint: str) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (ses_notification(notificationType="Bounce"), "delivery_event"),
-        ({"notificationType": "AmazonSnsSubscriptionSucceeded"}, "subscription_confirmation"),
-        ({"Type": "SubscriptionConfirmation", "Message": "You have chosen"}, "subscription_confirmation"),
-        ({"Type": "Notification", "Message": "Hello from SNS!"}, "not_a_mail"),
+        (ses_notification(notificationType="Bounce"), "receipt"),
+        ({"notificationType": "AmazonSnsSubscriptionSucceeded"}, "connection"),
+        ({"Type": "SubscriptionConfirmation", "Message": "You have chosen"}, "connection"),
+        ({"Type": "Notification", "Message": "Hello from SNS!"}, "other_subject"),
     ],
 )
 def test_what_ses_says_that_is_no_mail(body: dict[str, Any], reason: str) -> None:
@@ -122,7 +122,7 @@ def test_the_published_events_of_ses(shared: Path) -> None:
     by_sns, _ = only("ses", (folder / "aws_ses-sns-event.json").read_bytes())
     assert (by_sns.author.id, by_sns.occurred_at.isoformat()) == ("sender@example.com", "2015-09-11T20:32:32+00:00")
     assert by_sns.conversation_id == "ses:61967230-7A45-4A9D-BEC9-87CBCF2211C9@example.com"
-    assert read("ses", (folder / "aws_sns-event.json").read_bytes()) == [Ignored("not_a_mail")]
+    assert read("ses", (folder / "aws_sns-event.json").read_bytes()) == [Ignored("other_subject")]
 
 
 class Sns:
@@ -302,7 +302,7 @@ def test_a_mail_of_postmark() -> None:
     ],
 )
 def test_a_password_with_or_without_its_user(token: str, sent: dict[str, str], genuine: bool) -> None:
-    assert SenderPasswords([token]).verify(asked(b"", sent)).genuine == genuine
+    assert SharedSecret([token]).verify(asked(b"", sent)).genuine == genuine
 
 
 # All of them
@@ -318,7 +318,7 @@ def test_a_password_with_or_without_its_user(token: str, sent: dict[str, str], g
     ],
 )
 def test_news_about_mails_that_we_sent_mean_nothing_here(connector: str, body: Any) -> None:
-    assert read(connector, body) == [Ignored("delivery_event")]
+    assert read(connector, body) == [Ignored("receipt")]
 
 
 def mutilations(payload: Any) -> Iterator[Any]:

@@ -19,7 +19,8 @@ from streams.connectors.own_words.chat_channel import CHAT
 from streams.connectors.own_words.form_channel import FORM
 from streams.connectors.own_words.visitor_tokens import VisitorClaims, VisitorTokens, claims_in
 from tests.connect_bench import Bench, bench
-from tests.payload_table import assert_whole, mutilations, reading_of, table_of
+from tests.payload_mutilations import assert_sound, mutilations
+from tests.payload_readings import reading_of, table_of
 from tests.senders.own_words_senders import CHAT_MESSAGE, CHAT_SECRETS, FORM_POST
 from tests.senders.sender import NOW
 
@@ -131,8 +132,8 @@ def test_unusual_names_are_told_by_options_and_other_answers_are_words_too() -> 
 @given(st.binary(max_size=300), st.sampled_from([{}, URLENCODED, MULTIPART, {"content-type": "application/json"}]))
 def test_any_bytes_are_a_message_or_a_reason(body: bytes, headers: dict[str, str]) -> None:
     for each in (body, b"--XX\r\nContent-Disposition: " + body + b"\r\n\r\n" + body, b"message=" + body):
-        assert_whole(reading_of(FORM, each, headers))
-    assert_whole(reading_of(CHAT, body, headers))
+        assert_sound(reading_of(FORM, each, headers))
+    assert_sound(reading_of(CHAT, body, headers))
 
 
 def form(**options: str) -> Instance:
@@ -299,10 +300,10 @@ def test_no_text_is_a_token_by_accident(text: str) -> None:
 
 def test_no_mutilation_raises_or_makes_half_an_event() -> None:
     for body in mutilations(CHAT_MESSAGE | {"at": "2026-03-01T12:00:00Z", "from": "customer"}):
-        assert_whole(reading_of(CHAT, body))
-        assert_whole(reading_of(CHAT, body, bearing(token())))
+        assert_sound(reading_of(CHAT, body))
+        assert_sound(reading_of(CHAT, body, bearing(token())))
     for body in mutilations({"data": {"email": "bob@acme.example", "fields": [1, {"value": "x"}], "message": "Hi"}}):
-        assert_whole(reading_of(FORM, body))
+        assert_sound(reading_of(FORM, body))
 
 
 @pytest.mark.parametrize(

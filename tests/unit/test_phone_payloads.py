@@ -13,7 +13,8 @@ from streams.connectors.connector_contract import Draft, Headers, Ignored, Insta
 from streams.connectors.phone.twilio_channel import TWILIO
 from streams.connectors.phone.twilio_signature import TwilioSignature
 from streams.connectors.phone.vonage_jwt import VonageJwt
-from tests.payload_lines import lines, mutilations, reading
+from tests.payload_mutilations import mutilations
+from tests.payload_readings import lines_of, reading_of
 from tests.senders.phone_senders import (
     AIRCALL_MESSAGE,
     TWILIO_MESSAGE,
@@ -54,11 +55,11 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_payloads(shared: Path, name: str) -> None:
     connector, expected = PUBLISHED[name]
-    assert lines(connector, (shared / "payloads" / "phone" / name).read_bytes()) == expected
+    assert lines_of(connector, (shared / "payloads" / "phone" / name).read_bytes()) == expected
 
 
 def test_a_published_list_of_calls_tells_each_of_them(shared: Path) -> None:
-    told = lines("vonage", (shared / "payloads" / "phone" / "vonage_list_calls.json").read_bytes())
+    told = lines_of("vonage", (shared / "payloads" / "phone" / "vonage_list_calls.json").read_bytes())
     assert [line.split()[0] for line in told] == ["call_started", "call_answered", "call_ended"] * 3
     assert len({line.split()[3] for line in told}) == 3
 
@@ -91,12 +92,12 @@ def form(fields: Mapping[str, str]) -> bytes:
             twilio_call("in-progress", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial", To="client:alice"),
             f"call_answered agent:alice inbound {CA} phone:{CALLER}",
         ),
-        (twilio_call("completed", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial"), "ignored: leg"),
+        (twilio_call("completed", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial"), "ignored: in_progress"),
         (
             twilio_call("in-progress", DialCallStatus="completed", DialCallSid="CA9", DialCallDuration="30"),
             f"call_answered agent:None inbound {CA} phone:{CALLER}",
         ),
-        (twilio_call("in-progress", DialCallStatus="no-answer", DialCallSid="CA9"), "ignored: nobody_reached"),
+        (twilio_call("in-progress", DialCallStatus="no-answer", DialCallSid="CA9"), "ignored: in_progress"),
         (twilio_call("ringing", From="+266696687"), f"call_started customer:None inbound {CA} None"),
         (TWILIO_MESSAGE, f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | It is broken"),
         (
@@ -105,27 +106,27 @@ def form(fields: Mapping[str, str]) -> bytes:
         ),
         (
             {"MessageSid": "SM1", "MessageStatus": "delivered", "From": "+1800", "To": CALLER},
-            "ignored: delivery_status",
+            "ignored: receipt",
         ),
         ({"RecordingSid": "RE1", "RecordingStatus": "completed"}, "ignored: other_subject"),
         ({"From": CALLER}, "refused: malformed_payload"),
     ],
 )
 def test_twilio_tells(fields: dict[str, str], expected: str) -> None:
-    assert lines("twilio", form(fields)) == [expected]
-    assert lines("twilio", fields) == [expected]  # as some tests and logs write it
+    assert lines_of("twilio", form(fields)) == [expected]
+    assert lines_of("twilio", fields) == [expected]  # as some tests and logs write it
 
 
 def test_where_a_menu_takes_calls_first_only_somebody_dialled_answers() -> None:
     menu = {"options": {"menu": "true"}}
-    assert lines("twilio", form(twilio_call("in-progress")), **menu) == ["ignored: in_progress"]
-    assert lines("vonage", vonage_call("answered"), **menu) == ["ignored: in_progress"]
+    assert lines_of("twilio", form(twilio_call("in-progress")), **menu) == ["ignored: in_progress"]
+    assert lines_of("vonage", vonage_call("answered"), **menu) == ["ignored: in_progress"]
     leg = twilio_call("in-progress", CallSid="CA9", ParentCallSid=CA, Direction="outbound-dial", To="client:alice")
-    assert lines("twilio", form(leg), **menu)[0].startswith("call_answered agent:alice")
+    assert lines_of("twilio", form(leg), **menu)[0].startswith("call_answered agent:alice")
 
 
 def test_twilio_calls_have_the_time_that_twilio_says() -> None:
-    (draft,) = reading("twilio", form(twilio_call("ringing")))
+    (draft,) = reading_of("twilio", form(twilio_call("ringing")))
     assert isinstance(draft, Draft)
     assert isinstance(draft.event, Interaction)
     assert draft.event.occurred_at.isoformat() == "2026-03-02T09:29:50+00:00"
@@ -143,7 +144,7 @@ def test_a_call_of_twilios_api_tells_the_whole_of_it() -> None:
         "end_time": "Mon, 02 Mar 2026 09:01:00 +0000",
         "duration": "45",
     }
-    drafts = [item for item in reading("twilio", {"calls": [record]}) if isinstance(item, Draft)]
+    drafts = [item for item in reading_of("twilio", {"calls": [record]}) if isinstance(item, Draft)]
     assert [(draft.event.id.partition(":")[2], draft.event.occurred_at.strftime("%M:%S")) for draft in drafts] == [
         ("started", "00:00"),
         ("answered", "00:15"),
@@ -163,12 +164,12 @@ def test_messages_of_twilios_api(direction: str, author: str, whither: str) -> N
     ours, theirs = "+18005550199", CALLER
     from_, to = (theirs, ours) if direction == "inbound" else (ours, theirs)
     record = {"sid": "SM1", "direction": direction, "from": from_, "to": to, "body": "Hello", "num_media": "0"}
-    assert lines("twilio", record) == [f"message {author} {whither} sms:{ours}:{theirs} phone:{theirs} | Hello"]
+    assert lines_of("twilio", record) == [f"message {author} {whither} sms:{ours}:{theirs} phone:{theirs} | Hello"]
 
 
 def test_what_reached_nobody_is_no_answer() -> None:
     record = {"sid": "SM1", "direction": "outbound-api", "from": "+18005550199", "to": CALLER, "status": "failed"}
-    assert lines("twilio", record) == ["ignored: not_delivered"]
+    assert lines_of("twilio", record) == ["ignored: not_delivered"]
 
 
 def test_event_streams_and_conversations_of_twilio() -> None:
@@ -180,14 +181,14 @@ def test_event_streams_and_conversations_of_twilio() -> None:
         "timestamp": "2026-03-02T09:00:00Z",
     }
     kind = "com.twilio.messaging.inbound-message.received"
-    assert lines("twilio", [{"specversion": "1.0", "type": kind, "id": "E1", "data": data}]) == [
+    assert lines_of("twilio", [{"specversion": "1.0", "type": kind, "id": "E1", "data": data}]) == [
         f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | Hello"
     ]
     said = {"EventType": "onMessageAdded", "ConversationSid": "CH1", "MessageSid": "IM1", "Body": "Hello"}
-    assert lines("twilio", form(said | {"Author": CALLER})) == [
+    assert lines_of("twilio", form(said | {"Author": CALLER})) == [
         f"message customer:{CALLER} inbound CH1 phone:{CALLER} | Hello"
     ]
-    assert lines("twilio", form(said | {"Author": "alice"})) == ["message agent:alice outbound CH1 None | Hello"]
+    assert lines_of("twilio", form(said | {"Author": "alice"})) == ["message agent:alice outbound CH1 None | Hello"]
 
 
 @pytest.mark.parametrize(
@@ -213,16 +214,16 @@ def test_event_streams_and_conversations_of_twilio() -> None:
             },
             f"message customer:{CALLER} inbound whatsapp:+18005550199:{CALLER} phone:{CALLER} | Hello",
         ),
-        ({"message_uuid": "m-1", "status": "delivered", "to": "14155550100"}, "ignored: delivery_status"),
+        ({"message_uuid": "m-1", "status": "delivered", "to": "14155550100"}, "ignored: receipt"),
         (
             {"msisdn": "14155550100", "to": "18005550199", "messageId": "m-1", "text": "Hello", "type": "text"},
             f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | Hello",
         ),
-        ({"msisdn": "14155550100", "messageId": "m-1", "status": "delivered"}, "ignored: delivery_status"),
+        ({"msisdn": "14155550100", "messageId": "m-1", "status": "delivered"}, "ignored: receipt"),
     ],
 )
 def test_vonage_tells(event: dict[str, Any], expected: str) -> None:
-    assert lines("vonage", event) == [expected]
+    assert lines_of("vonage", event) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -240,11 +241,11 @@ def test_vonage_tells(event: dict[str, Any], expected: str) -> None:
             contact_event("DISCONNECTED", channel="CHAT", disconnectReason="CUSTOMER_DISCONNECT"),
             "call_ended customer:None inbound contact-1 None",
         ),
-        (contact_event("COMPLETED"), "ignored: after_contact_work"),
+        (contact_event("COMPLETED"), "ignored: without_effect"),
         (contact_event("COMPLETED", channel="TASK"), "status_changed system:None - contact-1 None"),
         (contact_event("CONTACT_DATA_UPDATED"), "ignored: without_effect"),
         (contact_event("INITIATED", channel="EMAIL"), "message customer:None inbound contact-1 None"),
-        (contact_event("CONNECTED_TO_AGENT", initiationMethod="MONITOR"), "ignored: beside"),
+        (contact_event("CONNECTED_TO_AGENT", initiationMethod="MONITOR"), "ignored: without_effect"),
         (
             contact_event("INITIATED", channel="EMAIL", initiationMethod="FLOW"),
             "message bot:None outbound contact-1 None",
@@ -257,7 +258,7 @@ def test_vonage_tells(event: dict[str, Any], expected: str) -> None:
     ],
 )
 def test_amazon_connect_tells(event: dict[str, Any], expected: str) -> None:
-    assert lines("amazon-connect", event) == [expected]
+    assert lines_of("amazon-connect", event) == [expected]
 
 
 def test_a_contact_record_tells_the_whole_contact() -> None:
@@ -273,7 +274,7 @@ def test_a_contact_record_tells_the_whole_contact() -> None:
         "DisconnectTimestamp": "2026-03-02T09:01:00Z",
         "DisconnectReason": "AGENT_DISCONNECT",
     }
-    assert lines("amazon-connect", record) == [
+    assert lines_of("amazon-connect", record) == [
         f"call_started customer:{CALLER} inbound contact-1 phone:{CALLER}",
         f"assigned system:None - contact-1 phone:{CALLER}",
         f"call_answered agent:7 inbound contact-1 phone:{CALLER}",
@@ -301,7 +302,7 @@ def test_a_contact_record_tells_the_whole_contact() -> None:
     ],
 )
 def test_aircall_tells(event: dict[str, Any], expected: str) -> None:
-    assert lines("aircall", event) == [expected]
+    assert lines_of("aircall", event) == [expected]
 
 
 def test_the_published_vector_of_twilios_signature(shared: Path) -> None:
@@ -312,7 +313,7 @@ def test_the_published_vector_of_twilios_signature(shared: Path) -> None:
         headers = Headers([(TwilioSignature.HEADER, vector["expected"])])
         request = WebhookRequest("POST", headers, body, NOW, url=url)
         assert TwilioSignature([vector["auth_token"]]).verify(request).genuine
-    assert lines("twilio", vector["params"]) == ["ignored: without_effect"]
+    assert lines_of("twilio", vector["params"]) == ["ignored: without_effect"]
 
 
 def test_a_json_body_is_covered_by_its_digest_in_the_address(shared: Path) -> None:
@@ -369,7 +370,7 @@ def test_twilio_hears_that_there_is_nothing_to_do() -> None:
 )
 def test_mutilated_payloads_break_nothing(connector: str, payload: dict[str, Any]) -> None:
     for changed in mutilations(payload):
-        for line in lines(connector, changed):
+        for line in lines_of(connector, changed):
             assert line.startswith(("ignored", "refused")) or ":" in line.split()[1]
 
 
@@ -377,5 +378,5 @@ def test_mutilated_payloads_break_nothing(connector: str, payload: dict[str, Any
 @pytest.mark.parametrize("depth", [100, 900, 960, 980, 30_000])
 def test_nesting_breaks_nothing(connector: str, depth: int) -> None:
     for opening, closing in ((b"[", b"]"), (b'{"detail":', b"}")):
-        (said, *_) = reading(connector, opening * depth + b"1" + closing * depth)
+        (said, *_) = reading_of(connector, opening * depth + b"1" + closing * depth)
         assert not isinstance(said, Draft | Ignored)

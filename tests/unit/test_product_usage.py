@@ -7,7 +7,7 @@ import pytest
 
 from streams.connectors.business.segment_events import SEGMENT
 from streams.connectors.business.subscription_words import SUBSCRIPTION_WORDS, snake_case, subscription_traits
-from tests.read_payload import PayloadReader, published, seconds
+from tests.payload_readings import PayloadReader, published, seconds
 from tests.senders.business_senders import segment_track
 
 segment = PayloadReader(SEGMENT)
@@ -52,7 +52,7 @@ def test_the_published_messages_that_are_usage(shared: Path, file: str, name: st
 
 @pytest.mark.parametrize("file", ["segment_identify", "segment_group", "segment_batch_identify", "segment_batch_group"])
 def test_the_published_messages_that_describe_people(shared: Path, file: str) -> None:
-    assert segment.ignored(published(shared, f"usage/{file}.json")) == "nothing_of_the_subscription"
+    assert segment.ignored(published(shared, f"usage/{file}.json")) == "without_effect"
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ def test_posthogs_events_are_read_as_well(event: Any, name: str, account: str) -
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        (segment_track("x", userId=None, context={}, anonymousId="a"), "anonymous"),
-        (segment_track("", type="page", userId=None, context={}), "anonymous"),
-        (segment_track("", type="alias"), "identity_only"),
-        ({"event": "$autocapture", "distinct_id": "7"}, "about_the_analytics"),
-        ({"event": "$pageview", "distinct_id": "7", "properties": {"$is_identified": False}}, "anonymous"),
-        (segment_track("Live Chat Message Sent"), "no_conversation"),
+        (segment_track("x", userId=None, context={}, anonymousId="a"), "nobody_named"),
+        (segment_track("", type="page", userId=None, context={}), "nobody_named"),
+        (segment_track("", type="alias"), "other_subject"),
+        ({"event": "$autocapture", "distinct_id": "7"}, "other_subject"),
+        ({"event": "$pageview", "distinct_id": "7", "properties": {"$is_identified": False}}, "nobody_named"),
+        (segment_track("Live Chat Message Sent"), "conversation_not_said"),
     ],
 )
 def test_what_is_nobodys_usage_is_ignored_with_a_reason(event: Any, reason: str) -> None:

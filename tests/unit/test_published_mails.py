@@ -48,7 +48,7 @@ PUBLISHED = [
         "joe_recipient@example.com",
         "1995-09-20T04:19:00",
         "199509192301.23456@example.org",
-        "read_receipt",
+        "receipt",
     ),
     ("flanker_no-mx.eml", "system", "mailer-daemon@example.com", "2012-07-10T06:09:18", None, "delivery_notice"),
     (

@@ -14,7 +14,7 @@ from schemas.control import Control
 from schemas.pull_cursor import PullCursor
 from schemas.topics import CURSORS, INTERACTIONS
 from streams.connectors.accounts_directory import AccountsDirectory
-from streams.connectors.connector_contract import Deliver, Instance, PullTrouble
+from streams.connectors.connector_contract import Instance
 from streams.connectors.event_store import EventStore
 from streams.connectors.own_words.webhook_generic import GenericWebhook
 from streams.connectors.pull_runner import (
@@ -25,6 +25,7 @@ from streams.connectors.pull_runner import (
     PullRunner,
     pause_before,
 )
+from streams.connectors.source_contract import Deliver, PullTrouble
 from streams.kafka_admin import KafkaUnavailable
 from tests.connect_bench import CountingRecorder, ListPublisher
 from tests.senders.own_words_senders import MESSAGE

@@ -239,7 +239,7 @@ Try again
         ("delivery-status", "failed", "bounce", "system"),
         ("delivery-status", "delayed", "delivery_notice", "system"),
         ("feedback-report", "", "complaint", "system"),
-        ("disposition-notification", "", "read_receipt", "customer"),
+        ("disposition-notification", "", "receipt", "customer"),
     ],
 )
 def test_a_report_belongs_to_the_conversation_that_it_is_about(kind: str, action: str, word: str, author: str) -> None:

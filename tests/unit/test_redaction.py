@@ -6,6 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.interaction import Attachment, Author, Interaction
@@ -95,3 +96,32 @@ def test_a_dead_letter_keeps_its_reason_and_not_its_bytes() -> None:
 def test_addresses_need_a_key() -> None:
     with pytest.raises(ValueError, match="a key of at least 16 bytes"):
         Redaction("keep", "hash", b"short")
+
+
+@pytest.mark.parametrize("redaction", [Redaction("drop"), Redaction("keep", "hash", KEY)])
+def test_a_dead_letter_keeps_neither_what_a_mistake_quotes_nor_headers_that_name_somebody(redaction: Redaction) -> None:
+    headers = (("content-type", b"text/plain"), ("ce-subject", b"joe@acme.example"))
+    letter = Rejection(
+        id="1", reason="contract_violation", detail="Invalid enum value 'I am Joe' - at `$.type`", origin=Origin(),
+        rejected_at=NOW, value=b"joe", headers=headers,
+    )  # fmt: skip
+
+    left = redaction.letter(letter)
+    assert left.headers == (("content-type", b"text/plain"),)
+    assert left.detail.startswith("Invalid enum value '…' - at `$.type`")
+
+
+@given(ADDRESSES)
+def test_no_label_holds_an_address(address: str) -> None:
+    labels = dict.fromkeys(("inbox", "team", "agent", "tier", "segment", "contract", "source_status"), address)
+    event = replace(interaction_about(address), tags=(address,), **labels)
+
+    assert address not in encode(Redaction("drop", "hash", KEY).event(event)).decode()
+
+
+def test_the_key_is_in_no_words_about_it() -> None:
+    redaction = Redaction("drop", "hash", KEY)
+
+    assert KEY.decode() not in repr(redaction) + redaction.in_words()
+    assert "thank-yous" in redaction.in_words()
+    assert Redaction().in_words() == "nothing"

@@ -17,32 +17,22 @@ from streams.connectors.connector_contract import (
     Ignored,
     Instance,
     ProviderAnswer,
-    Reading,
     Refused,
     Verdict,
     WebhookRequest,
 )
 from streams.connectors.hmac_signatures import HmacVerifier
 from streams.connectors.messengers.slack_channel import SIGNATURE, SLACK
+from tests.payload_mutilations import assert_sound, mutilated
+from tests.payload_readings import PayloadReader, published, request_of
 from tests.senders.messengers_senders import slack_event, slack_message
-from tests.senders.mutilation import assert_sound, mutilated
 from tests.senders.sender import NOW
 
-PAYLOADS = "payloads/slack"
-
-
-def request(payload: Any) -> WebhookRequest:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return WebhookRequest("POST", Headers([]), body, NOW)
-
-
-def read(payload: Any, **settings: Any) -> Reading:
-    return SLACK.normaliser(Instance("slack", "slack", **settings)).normalise(request(payload))
+read = PayloadReader(SLACK).read
 
 
 def only(payload: Any, **settings: Any) -> Draft:
-    (draft,) = read(payload, **settings)
-    assert isinstance(draft, Draft), draft
+    (draft,) = PayloadReader(SLACK).drafts(payload, **settings)
     return draft
 
 
@@ -50,13 +40,6 @@ def event_of(payload: Any, **settings: Any) -> Interaction:
     event = only(payload, **settings).event
     assert isinstance(event, Interaction)
     return event
-
-
-def published(shared: Path, name: str) -> bytes:
-    path = shared / PAYLOADS / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("needs the published payloads in ../shared/payloads")
-    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +73,7 @@ def test_published_events(
     at: str,
     text: str | None,
 ) -> None:
-    draft = only(published(shared, name))
+    draft = only(published(shared, f"slack/{name}.json"))
     event = draft.event
     assert isinstance(event, Interaction)
     assert (event.type, f"{event.author.kind} {event.author.id}") == (type_, author)
@@ -103,15 +86,15 @@ def test_published_events(
 @pytest.mark.parametrize(
     ("name", "meaning"),
     [
-        ("message_shortcut", Ignored("interactive")),
-        ("url_verification", Ignored("handshake")),
-        ("shape_AppRateLimitedPayload", Ignored("rate_limited_by_provider")),
+        ("message_shortcut", Ignored("command")),
+        ("url_verification", Ignored("connection")),
+        ("shape_AppRateLimitedPayload", Ignored("events_lost")),
         ("shape_ChannelSharedPayload", Ignored("without_effect")),
-        ("shape_MessageRepliedPayload", Ignored("line_of_slack")),
+        ("shape_MessageRepliedPayload", Ignored("line_of_the_provider")),
     ],
 )
 def test_published_payloads_that_mean_nothing_here(shared: Path, name: str, meaning: Ignored) -> None:
-    assert read(published(shared, name)) == [meaning]
+    assert read(published(shared, f"slack/{name}.json")) == [meaning]
 
 
 @pytest.mark.parametrize(
@@ -123,13 +106,13 @@ def test_published_payloads_that_mean_nothing_here(shared: Path, name: str, mean
     ],
 )
 def test_published_shapes_without_values_are_refused_with_the_place(shared: Path, name: str, place: str) -> None:
-    (refused,) = read(published(shared, name))
+    (refused,) = read(published(shared, f"slack/{name}.json"))
     assert isinstance(refused, Refused)
     assert (refused.reason, place in refused.detail) == ("malformed_payload", True)
 
 
 def test_the_published_signature_verifies(shared: Path) -> None:
-    vector = json.loads(published(shared, "signature_vector"))
+    vector = json.loads(published(shared, "slack/signature_vector.json"))
     signed = WebhookRequest("POST", Headers([]), vector["body"].encode(), NOW)
     assert SIGNATURE.sign(vector["signing_secret"], signed, vector["timestamp"]) == vector["signature"]
     headers = [("X-Slack-Signature", vector["signature"]), ("X-Slack-Request-Timestamp", vector["timestamp"])]
@@ -206,7 +189,7 @@ def test_both_sides_of_a_shared_channel_write_in_one_conversation() -> None:
         ({"subtype": "bot_message", "user": None, "bot_id": "B1"}, Author("bot", "B1"), "bot"),
         ({"subtype": "bot_message", "user": None, "username": "alerts"}, Author("bot"), "bot"),
         ({"bot_id": "B1"}, Author("bot", "B1"), "bot"),
-        ({"user": "USLACKBOT"}, Author("bot", "USLACKBOT"), "slackbot"),
+        ({"user": "USLACKBOT"}, Author("bot", "USLACKBOT"), "bot"),
         ({"subtype": "me_message"}, Author("customer", "U-ASKS"), None),
         ({"subtype": "file_share", "user": None, "files": [{"user": "U-ASKS"}]}, Author("customer", "U-ASKS"), None),
     ],
@@ -257,7 +240,11 @@ def test_an_edit_refers_to_its_message() -> None:
     befores: tuple[dict[str, Any] | None, ...] = ({}, None)
     for before in befores:
         event = event_of(changed(edit, before))
-        assert (event.type, event.id, event.raw_reference) == ("edited", "Ev9", "T-OWN:C1:1772443798.000100")
+        assert (event.type, event.id, event.raw_reference) == (
+            "edited",
+            "T-OWN:C1:1772443798.000100:edited:1772443998.000000",
+            "slack:message:T-OWN:C1:1772443798.000100",
+        )
         assert (event.conversation_id, event.text) == ("slack:T-OWN:C1:1772443700.000001", "It is mended")
         assert event.occurred_at.isoformat() == "2026-03-02T09:33:18+00:00"
 
@@ -275,7 +262,7 @@ def test_a_deletion_takes_its_message_away_and_not_the_conversation() -> None:
     assert (gone.type, gone.author) == ("deleted", Author("customer", "U-ASKS"))
     assert (gone.id, gone.conversation_id) == (written.id, written.conversation_id)
     assert gone.version > written.version
-    assert gone.raw_reference == written.id
+    assert gone.raw_reference == written.raw_reference
     assert event_of(slack_event(event)).author == Author("system")
 
 
@@ -289,33 +276,34 @@ def test_a_reaction() -> None:
         "event_ts": "1772443800.1",
     }
     event = event_of(slack_event(reaction))
-    assert (event.type, event.id, event.text) == ("reaction", "Ev1", "tada")
+    assert (event.type, event.id, event.text) == ("reaction", "T-OWN:C1:1772443798.000100:reaction:tada:U-ASKS", "tada")
     assert event.conversation_id == event_of(slack_event(slack_message())).conversation_id
-    assert event.raw_reference == "T-OWN:C1:1772443798.000100"
-    assert read(slack_event(reaction | {"item": {"type": "file", "file": "F1"}})) == [Ignored("reaction_to_a_file")]
+    assert event.raw_reference == "slack:message:T-OWN:C1:1772443798.000100"
+    assert read(slack_event(reaction | {"item": {"type": "file", "file": "F1"}})) == [Ignored("other_subject")]
 
 
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (slack_event(slack_message(subtype="channel_join")), "line_of_slack"),
+        (slack_event(slack_message(subtype="channel_join")), "participant_changed"),
         (slack_event(slack_message(is_ephemeral=True)), "ephemeral"),
-        (slack_event({"type": "reaction_removed"}), "without_effect"),
+        (slack_event({"type": "reaction_removed"}), "reaction_removed"),
+        (slack_event({"type": "goodbye"}), "connection"),
         (slack_event({"type": "team_join", "user": {"id": "U1"}}), "without_effect"),
         (slack_event({"type": "message_metadata_posted"}), "without_effect"),
         ({"type": "sh_room_join", "user": "U1", "room": {"id": "R1"}, "event_ts": "1772443798.1"}, "without_effect"),
         ({"type": "reconnect_url"}, "without_effect"),
-        ({"actions": [{"name": "yes"}], "callback_id": "ask", "channel": {"id": "C1"}}, "interactive"),
-        ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "rate_limited_by_provider"),
-        ({"type": "hello", "num_connections": 1}, "without_effect"),
+        ({"actions": [{"name": "yes"}], "callback_id": "ask", "channel": {"id": "C1"}}, "command"),
+        ({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1772443798}, "events_lost"),
+        ({"type": "hello", "num_connections": 1}, "connection"),
         (
             {"envelope_id": "e", "type": "slash_commands", "payload": {"command": "/help", "text": "me"}},
-            "slash_command",
+            "command",
         ),
-        ({"envelope_id": "e", "type": "interactive", "payload": {"type": "block_actions"}}, "interactive"),
-        (urlencode({"payload": json.dumps({"type": "view_submission"})}).encode(), "interactive"),
-        (urlencode({"token": "t", "command": "/help", "text": ""}).encode(), "slash_command"),
-        (urlencode({"token": "t", "ssl_check": "1"}).encode(), "handshake"),
+        ({"envelope_id": "e", "type": "command", "payload": {"type": "block_actions"}}, "command"),
+        (urlencode({"payload": json.dumps({"type": "view_submission"})}).encode(), "command"),
+        (urlencode({"token": "t", "command": "/help", "text": ""}).encode(), "command"),
+        (urlencode({"token": "t", "ssl_check": "1"}).encode(), "connection"),
     ],
 )
 def test_what_means_nothing_here_is_ignored(payload: Any, reason: str) -> None:
@@ -356,11 +344,11 @@ def test_what_cannot_be_understood_says_where(payload: Any, reason: str, place: 
 
 def test_the_challenge_is_answered_when_it_is_signed() -> None:
     connector = SLACK.build(Instance("slack", "slack", secrets=("s",)))
-    challenge = request({"type": "url_verification", "challenge": "3eZb", "token": "t"})
+    challenge = request_of({"type": "url_verification", "challenge": "3eZb", "token": "t"})
     assert connector.handshake(challenge, GENUINE) == ProviderAnswer(body=b"3eZb")
     assert connector.handshake(challenge, Verdict("bad_signature")) is None
-    assert connector.handshake(request(b"ssl_check=1&token=t"), Verdict("missing_signature")) == ProviderAnswer()
-    assert connector.handshake(request(slack_event(slack_message())), GENUINE) is None
+    assert connector.handshake(request_of(b"ssl_check=1&token=t"), Verdict("missing_signature")) == ProviderAnswer()
+    assert connector.handshake(request_of(slack_event(slack_message())), GENUINE) is None
     assert connector.acknowledgement(challenge) == ProviderAnswer()
 
 

@@ -10,7 +10,8 @@ from schemas.interaction import Interaction
 from schemas.signal import Signal
 from streams.connectors.connector_contract import GENUINE, Draft, Headers, Ignored, Instance, WebhookRequest
 from streams.connectors.social.meta_webhooks import verify_token
-from tests.payload_lines import lines, mutilations, reading
+from tests.payload_mutilations import mutilations
+from tests.payload_readings import lines_of, reading_of
 from tests.senders.sender import NOW
 from tests.senders.social_senders import (
     DIRECT_TEXT,
@@ -44,12 +45,15 @@ PUBLISHED_KINDS = {
 @pytest.mark.parametrize("name", PUBLISHED_KINDS)
 def test_published_whatsapp_payloads(shared: Path, name: str) -> None:
     bodies = json.loads((shared / "payloads" / name).read_bytes())
-    assert lines("whatsapp", bodies) == ["refused: malformed_payload"]  # a collection is no payload
+    assert lines_of("whatsapp", bodies) == ["refused: malformed_payload"]  # a collection is no payload
     kinds = PUBLISHED_KINDS[name]
     for label, body in bodies.items():
-        told = lines("whatsapp", body)
+        told = lines_of("whatsapp", body)
         if kinds is None:
-            assert told == ["ignored: delivery_status"]
+            assert told == ["ignored: receipt"]
+            continue
+        if label.startswith("unreaction"):
+            assert told == ["ignored: reaction_removed"]
             continue
         (line,) = told
         kind, author, whither, *_ = line.split()
@@ -62,7 +66,7 @@ def test_published_whatsapp_payloads(shared: Path, name: str) -> None:
 
 def test_a_published_call_is_told_with_its_whole_length(shared: Path) -> None:
     bodies = json.loads((shared / "payloads" / "phone" / "whatsapp_call_terminate.json").read_bytes())
-    drafts = [item for item in reading("whatsapp", bodies["call_terminate"]) if isinstance(item, Draft)]
+    drafts = [item for item in reading_of("whatsapp", bodies["call_terminate"]) if isinstance(item, Draft)]
     answered, ended = (draft.event for draft in drafts)
     assert isinstance(answered, Interaction)
     assert (answered.type, answered.author.kind) == ("call_answered", "customer")
@@ -86,7 +90,7 @@ def test_a_published_call_is_told_with_its_whole_length(shared: Path) -> None:
             f"message {ADA} inbound {HERE} | Second",
         ),
         (whatsapp_message(type="unsupported"), f"message {ADA} inbound {HERE}"),
-        (whatsapp_message(type="request_welcome"), "ignored: chat_opened"),
+        (whatsapp_message(type="request_welcome"), "ignored: without_effect"),
         (whatsapp_message(group_id="G1"), f"message {ADA} inbound 555:G1 phone:+14155550100 | It is broken"),
         (
             whatsapp_message(**{"from": "18005550199", "to": "14155550100"}),
@@ -103,18 +107,18 @@ def test_a_published_call_is_told_with_its_whole_length(shared: Path) -> None:
     ],
 )
 def test_whatsapp_messages(message: dict[str, Any], expected: str) -> None:
-    assert lines("whatsapp", whatsapp(messages=[message])) == [expected]
+    assert lines_of("whatsapp", whatsapp(messages=[message])) == [expected]
 
 
 def test_answers_from_the_telephone_are_an_agents() -> None:
     echo = whatsapp_message(**{"from": "18005550199", "to": "14155550100"})
-    told = lines("whatsapp", whatsapp("smb_message_echoes", message_echoes=[echo]))
+    told = lines_of("whatsapp", whatsapp("smb_message_echoes", message_echoes=[echo]))
     assert told == [f"message agent:18005550199 outbound {HERE} | It is broken"]
 
 
 def test_an_answer_of_metas_own_bot_is_a_bots() -> None:
     echo = whatsapp_message(**{"from": "18005550199", "to": "14155550100"}, message_creation_type="created_by_1p_bot")
-    (draft,) = reading("whatsapp", whatsapp("smb_message_echoes", message_echoes=[echo]))
+    (draft,) = reading_of("whatsapp", whatsapp("smb_message_echoes", message_echoes=[echo]))
     assert isinstance(draft, Draft)
     assert isinstance(draft.event, Interaction)
     assert (draft.event.author.kind, draft.event.direction, draft.event.automated) == ("bot", "outbound", "bot")
@@ -124,7 +128,7 @@ def test_who_has_no_number_is_known_by_the_business_scoped_id() -> None:
     message = whatsapp_message(from_user_id="US.1")
     del message["from"]
     contacts = [{"profile": {"username": "ada"}, "user_id": "US.1"}]
-    assert lines("whatsapp", whatsapp(messages=[message], contacts=contacts)) == [
+    assert lines_of("whatsapp", whatsapp(messages=[message], contacts=contacts)) == [
         "message customer:US.1 inbound 555:US.1 whatsapp_user:US.1 | It is broken"
     ]
 
@@ -143,7 +147,9 @@ def test_who_has_no_number_is_known_by_the_business_scoped_id() -> None:
     ],
 )
 def test_whatsapp_calls(call: dict[str, Any], expected: list[str]) -> None:
-    assert lines("whatsapp", whatsapp("calls", calls=[{"id": "wacid.1", "timestamp": str(SECONDS)} | call])) == expected
+    assert (
+        lines_of("whatsapp", whatsapp("calls", calls=[{"id": "wacid.1", "timestamp": str(SECONDS)} | call])) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,22 +157,22 @@ def test_whatsapp_calls(call: dict[str, Any], expected: list[str]) -> None:
 )
 def test_the_steps_of_a_whatsapp_call_of_ours(status: str, kind: str) -> None:
     step = {"id": "wacid.1", "type": "call", "status": status, "timestamp": str(SECONDS), "recipient_id": "14155550100"}
-    (line,) = lines("whatsapp", whatsapp("calls", statuses=[step]))
+    (line,) = lines_of("whatsapp", whatsapp("calls", statuses=[step]))
     author = "agent:None" if kind == "call_started" else ADA
     assert line == f"{kind} {author} outbound wacid.1 phone:+14155550100"
 
 
 @pytest.mark.parametrize("field", ["account_update", "message_template_status_update", "history", "user_preferences"])
 def test_other_fields_of_whatsapp_mean_nothing_here(field: str) -> None:
-    assert lines("whatsapp", whatsapp(field)) == ["ignored: other_subject"]
+    assert lines_of("whatsapp", whatsapp(field)) == ["ignored: other_subject"]
 
 
 def test_parts_of_a_whatsapp_webhook_are_read_alone() -> None:
     whole = whatsapp(messages=[whatsapp_message()])
     change = whole["entry"][0]["changes"][0]
     expected = [f"message {ADA} inbound {HERE} | It is broken"]
-    assert lines("whatsapp", change) == lines("whatsapp", change["value"]) == expected
-    assert lines("whatsapp", whatsapp_message()) == [
+    assert lines_of("whatsapp", change) == lines_of("whatsapp", change["value"]) == expected
+    assert lines_of("whatsapp", whatsapp_message()) == [
         f"message {ADA} inbound 14155550100 phone:+14155550100 | It is broken"
     ]
 
@@ -204,22 +210,22 @@ def test_parts_of_a_whatsapp_webhook_are_read_alone() -> None:
             direct(message_edit={"mid": "m_1", "text": "Is broken", "num_edit": 1}),
             "edited customer:42 - 900:42 meta_user:42 | Is broken",
         ),
-        (direct(read={"watermark": 1}), "ignored: without_effect"),
-        (direct(delivery={"mids": ["m_1"]}), "ignored: without_effect"),
+        (direct(read={"watermark": 1}), "ignored: receipt"),
+        (direct(delivery={"mids": ["m_1"]}), "ignored: receipt"),
         (direct(teleported={}), "refused: not_understood"),
     ],
 )
 @pytest.mark.parametrize(("connector", "about"), [("messenger", "page"), ("instagram", "instagram")])
 def test_direct_messages(connector: str, about: str, item: dict[str, Any], expected: str) -> None:
-    assert lines(connector, messenger(item, about=about)) == [expected]
-    assert lines(connector, messenger(about=about, standby=[item])) == [expected]
-    assert lines(connector, item) == [expected]
+    assert lines_of(connector, messenger(item, about=about)) == [expected]
+    assert lines_of(connector, messenger(about=about, standby=[item])) == [expected]
+    assert lines_of(connector, item) == [expected]
 
 
 def test_feedback_templates_are_surveys() -> None:
     questions = {"q1": {"type": "csat", "payload": "4", "follow_up": {"type": "free_form", "payload": "Quick"}}}
     item = direct(messaging_feedback={"feedback_screens": [{"screen_id": 0, "questions": questions}]})
-    (draft,) = reading("messenger", messenger(item))
+    (draft,) = reading_of("messenger", messenger(item))
     assert isinstance(draft, Draft)
     signal = draft.event
     assert isinstance(signal, Signal)
@@ -229,7 +235,7 @@ def test_feedback_templates_are_surveys() -> None:
 
 def test_an_app_of_ones_own_speaks_for_people() -> None:
     echo = direct("900", "42", message={"mid": "m_2", "text": "Hello", "is_echo": True, "app_id": 77})
-    assert lines("messenger", messenger(echo), own_ids=frozenset({"77"}))[0].startswith("message agent:77 outbound")
+    assert lines_of("messenger", messenger(echo), own_ids=frozenset({"77"}))[0].startswith("message agent:77 outbound")
 
 
 def feed(**value: Any) -> dict[str, Any]:
@@ -277,11 +283,11 @@ def feed(**value: Any) -> dict[str, Any]:
     ],
 )
 def test_comments_and_other_changes(payload: dict[str, Any], expected: str) -> None:
-    assert lines("messenger", payload) == [expected]
+    assert lines_of("messenger", payload) == [expected]
 
 
 def test_published_line_events(shared: Path) -> None:
-    told = lines("line", (shared / "payloads" / "social" / "line_webhook.json").read_bytes())
+    told = lines_of("line", (shared / "payloads" / "social" / "line_webhook.json").read_bytes())
     user = "U206d25c2ea6bd87c17655609a1c37cb8"
     assert told[0] == f"message customer:{user} inbound {user} line_user:{user} | Hello, world"
     # A room where LINE does not say who spoke.
@@ -293,11 +299,11 @@ def test_published_line_events(shared: Path) -> None:
 
 def test_a_redelivery_of_line_is_the_same_event() -> None:
     again = LINE_TEXT | {"deliveryContext": {"isRedelivery": True}}
-    first, second = (reading("line", {"destination": "U1", "events": [event]}) for event in (LINE_TEXT, again))
+    first, second = (reading_of("line", {"destination": "U1", "events": [event]}) for event in (LINE_TEXT, again))
     assert first == second
     (draft,) = first
     assert isinstance(draft, Draft)
-    assert (draft.event.id, draft.event.raw_reference) == ("325708", "325708")
+    assert (draft.event.id, draft.event.raw_reference) == ("325708", "line:message:325708")
 
 
 @pytest.mark.parametrize(
@@ -317,17 +323,20 @@ def test_what_is_taken_away_is_the_message_and_not_the_conversation(
     connector: str, payload: dict[str, Any], message_id: str
 ) -> None:
     """docs/sla.md, "Corrections": a `deleted` with another id would take away the whole conversation."""
-    (draft,) = reading(connector, payload)
+    (draft,) = reading_of(connector, payload)
     assert isinstance(draft, Draft)
     assert isinstance(draft.event, Interaction)
     assert (draft.event.type, draft.event.id, draft.event.version) == ("deleted", message_id, 1)
 
 
-@pytest.mark.parametrize(
-    "kind", ["follow", "unfollow", "join", "leave", "memberJoined", "beacon", "accountLink", "things"]
-)
+@pytest.mark.parametrize("kind", ["follow", "unfollow", "join", "leave", "memberJoined"])
 def test_who_comes_and_goes_says_nothing(kind: str) -> None:
-    assert lines("line", line_event(kind)) == ["ignored: without_effect"]
+    assert lines_of("line", line_event(kind)) == ["ignored: participant_changed"]
+
+
+@pytest.mark.parametrize("kind", ["beacon", "accountLink", "things"])
+def test_what_is_near_or_allowed_says_nothing(kind: str) -> None:
+    assert lines_of("line", line_event(kind)) == ["ignored: without_effect"]
 
 
 @pytest.mark.parametrize(
@@ -363,7 +372,7 @@ def test_metas_handshake(query: dict[str, str], status: int | None, body: bytes)
 )
 def test_mutilated_payloads_break_nothing(connector: str, payload: dict[str, Any]) -> None:
     for changed in mutilations(payload):
-        for line in lines(connector, changed):
+        for line in lines_of(connector, changed):
             assert line.startswith(("ignored", "refused")) or ":" in line.split()[1]
 
 
@@ -371,5 +380,5 @@ def test_mutilated_payloads_break_nothing(connector: str, payload: dict[str, Any
 @pytest.mark.parametrize("depth", [100, 900, 960, 980, 30_000])
 def test_nesting_breaks_nothing(connector: str, depth: int) -> None:
     for opening, closing in ((b"[", b"]"), (b'{"entry":[', b"]}"), (b'{"events":[', b"]}")):
-        (said, *_) = reading(connector, opening * depth + b"1" + closing * depth)
+        (said, *_) = reading_of(connector, opening * depth + b"1" + closing * depth)
         assert not isinstance(said, Draft | Ignored)

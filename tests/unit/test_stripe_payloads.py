@@ -11,7 +11,7 @@ from streams.connectors.business.stripe_signature import StripeSignature
 from streams.connectors.business.subscription_words import SUBSCRIPTION_WORDS
 from streams.connectors.connector_contract import Headers, WebhookRequest
 from tests.connect_bench import later
-from tests.read_payload import PayloadReader, Told, published
+from tests.payload_readings import PayloadReader, Told, published
 from tests.senders.business_senders import stripe_event
 from tests.senders.sender import NOW
 
@@ -82,11 +82,11 @@ def test_the_published_payloads_that_tell_something(shared: Path, file: str, tol
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        ("stripe_charge_ch_fakefakefakefakefake0001", "told_by_the_invoice"),
+        ("stripe_charge_ch_fakefakefakefakefake0001", "told_elsewhere"),
         ("stripe_event_account_updated_standard", "other_subject"),
         ("stripe_openapi_customer", "without_effect"),
         ("stripe_openapi_event", "other_subject"),
-        ("stripe_openapi_invoice", "nothing_happened_yet"),
+        ("stripe_openapi_invoice", "not_yet"),
     ],
 )
 def test_the_published_payloads_that_tell_nothing(shared: Path, file: str, reason: str) -> None:
@@ -166,15 +166,15 @@ def test_events_of_money(kind: str, thing: Any, previous: Any, told: Told) -> No
 @pytest.mark.parametrize(
     ("kind", "thing", "reason"),
     [
-        ("charge.succeeded", {"invoice": "in_1", "amount": 1}, "told_by_the_invoice"),
-        ("charge.succeeded", {"description": "Subscription update", "amount": 1}, "told_by_the_invoice"),
-        ("charge.succeeded", {"captured": False, "amount": 1}, "nothing_happened_yet"),
-        ("charge.failed", {"customer": None, "amount": 1}, "customer_not_named"),
-        ("charge.refund.updated", {"object": "refund"}, "told_by_the_charge"),
+        ("charge.succeeded", {"invoice": "in_1", "amount": 1}, "told_elsewhere"),
+        ("charge.succeeded", {"description": "Subscription update", "amount": 1}, "told_elsewhere"),
+        ("charge.succeeded", {"captured": False, "amount": 1}, "not_yet"),
+        ("charge.failed", {"customer": None, "amount": 1}, "nobody_named"),
+        ("charge.refund.updated", {"object": "refund"}, "told_elsewhere"),
         ("charge.dispute.closed", {"status": "warning_closed"}, "without_effect"),
         ("customer.updated", {"object": "customer"}, "without_effect"),
-        ("checkout.session.completed", {}, "told_by_the_subscription_or_charge"),
-        ("payment_intent.succeeded", {}, "told_by_the_invoice_or_charge"),
+        ("checkout.session.completed", {}, "told_elsewhere"),
+        ("payment_intent.succeeded", {}, "told_elsewhere"),
         ("invoice.upcoming", {}, "without_effect"),
         ("payout.paid", {}, "other_subject"),
         ("v2.core.account.updated", {}, "other_subject"),

@@ -10,7 +10,7 @@ from streams.connectors.surveys.delighted_responses import DELIGHTED
 from streams.connectors.surveys.survey_questions import Mark, kind_of_question, mark_of
 from streams.connectors.surveys.surveymonkey_responses import SURVEYMONKEY
 from streams.connectors.surveys.typeform_responses import TYPEFORM
-from tests.read_payload import PayloadReader, published
+from tests.payload_readings import PayloadReader, published
 from tests.senders.survey_senders import RECOMMENDED, delighted_event, scored, surveymonkey_response, typeform_event
 
 typeform, delighted, surveymonkey = (PayloadReader(kind) for kind in (TYPEFORM, DELIGHTED, SURVEYMONKEY))
@@ -135,10 +135,10 @@ def test_a_typed_address_never_makes_a_company() -> None:
     ("event", "reason"),
     [
         (typeform_event(NAME), "no_known_question"),
-        ({"event_type": "form_response_partial", "form_response": {}}, "unfinished_response"),
-        ({"token": "t", "response_type": "started", "submitted_at": "0001-01-01T00:00:00Z"}, "unfinished_response"),
-        ({"items": [], "page_count": 0, "total_items": 0}, "empty_page"),
-        ({"id": "f", "title": "T", "fields": []}, "form_definition"),
+        ({"event_type": "form_response_partial", "form_response": {}}, "not_yet"),
+        ({"token": "t", "response_type": "started", "submitted_at": "0001-01-01T00:00:00Z"}, "not_yet"),
+        ({"items": [], "page_count": 0, "total_items": 0}, "nothing_inside"),
+        ({"id": "f", "title": "T", "fields": []}, "other_subject"),
         ({"token": "t", "answers": [scored(3)], "hidden": {}}, "nobody_named"),
     ],
 )
@@ -147,7 +147,7 @@ def test_other_things_of_typeform_are_ignored_with_a_reason(event: Any, reason: 
 
 
 def test_the_published_pages_of_typeform(shared: Path) -> None:
-    assert typeform.ignored(published(shared, "survey/typeform_form.json")) == "form_definition"
+    assert typeform.ignored(published(shared, "survey/typeform_form.json")) == "other_subject"
     readings = typeform.read(published(shared, "survey/typeform_responses_api.json"))
     signals = [draft.event for draft in readings if hasattr(draft, "event")]
     assert [(s.name, s.value, s.scale) for s in signals] == [("csat", 3, 5)] * 2  # type: ignore[union-attr]
@@ -241,7 +241,7 @@ def test_a_full_response_of_surveymonkey() -> None:
         ({"event_type": "response_completed", "object_type": "response", "object_id": "5"}, "needs_fetch"),
         ({"event_type": "response_updated", "object_id": "5"}, "needs_fetch"),
         ({"event_type": "survey_created", "object_id": "5"}, "other_subject"),
-        ({"id": "1", "event_type": "response_completed", "subscription_url": "https://x.example"}, "webhook_settings"),
+        ({"id": "1", "event_type": "response_completed", "subscription_url": "https://x.example"}, "other_subject"),
         ({"data": [{"id": "5", "href": "https://api.example/5"}], "total": 1}, "needs_fetch"),
         (surveymonkey_response(), "needs_fetch"),
         (

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.interaction import Author, Interaction
-from streams.connectors.connector_contract import Draft, Headers, Ignored, Instance, Reading, Refused, WebhookRequest
+from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.messengers.teams_channel import TEAMS
-from tests.senders.sender import NOW
+from tests.payload_readings import reading_of
 from tests.senders.teams_senders import CUSTOMER_TENANT, OUR_TENANT, THREAD, activity
 
 CHAT = "19:8ea0e38b_97f62344@unq.gbl.spaces"
@@ -20,9 +20,7 @@ CHANNEL = "19:help@thread.tacv2"
 
 
 def read(payload: Any, **instance: Any) -> Reading:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    request = WebhookRequest("POST", Headers([]), body, NOW)
-    return TEAMS.normaliser(Instance("teams", "teams", **instance)).normalise(request)
+    return reading_of(TEAMS, payload, **instance)
 
 
 def only(payload: Any, **instance: Any) -> Interaction:
@@ -65,10 +63,10 @@ MESSAGES = [
     ("docs_channel-and-group-conversations_01_message", "customer", JANE, JANES_THREAD, f"teams_user:{JANE}", ASKED),
 ]
 WITHOUT_EVENT = {
-    "bots-notifications": ["members_added"] * 3 + ["members_removed", "team_changed", "channel_changed"],
-    "subscribe-to-conversation-events": ["channel_changed"] * 4
-    + ["members_added", "members_added", "members_removed"]
-    + ["team_changed"] * 5,
+    "bots-notifications": ["participant_changed"] * 3 + ["participant_changed", "other_subject", "other_subject"],
+    "subscribe-to-conversation-events": ["other_subject"] * 4
+    + ["participant_changed", "participant_changed", "participant_changed"]
+    + ["other_subject"] * 5,
 }
 
 
@@ -109,7 +107,7 @@ def test_published_changes_of_conversations_mean_nothing_here(shared: Path) -> N
         for number, reason in enumerate(reasons):
             assert read(published(shared, f"docs_{page}_{number:02}_conversationUpdate")) == [Ignored(reason)]
     for name in ("signin_failure_invoke_activity", "suggested_action_submit_invoke_activity"):
-        assert read(published(shared, name)) == [Ignored("invoke")]
+        assert read(published(shared, name)) == [Ignored("command")]
 
 
 def test_a_message_in_a_thread() -> None:
@@ -126,10 +124,10 @@ def test_edits_and_reactions_have_ids_of_their_own_and_a_deletion_has_that_of_it
     assert [event.type for event in made] == ["message", "edited", "deleted", "reaction"]
     assert {event.raw_reference for event in made} == {"teams:message:1772443790000"}
     assert {event.conversation_id for event in made} == {f"teams:{THREAD}"}
-    assert len({event.id for event in made}) == 3
-    assert (made[1].text, made[3].text) == ("it is broken", "like")
-    # So that the message is gone, and not the conversation.
+    # What takes a message away has its id in a higher version.
+    assert len({(event.id, event.version) for event in made}) == 4
     assert [(event.id, event.version) for event in (made[0], made[2])] == [("1772443790000", 0), ("1772443790000", 1)]
+    assert (made[1].text, made[3].text) == ("it is broken", "like")
 
 
 def test_a_deleted_message_may_come_as_an_update_and_may_come_back() -> None:
@@ -294,19 +292,19 @@ def test_who_writes_in_graph(sender: dict[str, Any], kind: str) -> None:
     ("payload", "reason"),
     [
         (activity("typing"), "typing"),
-        (activity("installationUpdate", action="add"), "installation"),
-        (activity("event", name="application/vnd.microsoft.meetingStart"), "event"),
-        (activity(text=None, value={"actionId": "info"}), "card_action"),
+        (activity("installationUpdate", action="add"), "without_effect"),
+        (activity("event", name="application/vnd.microsoft.meetingStart"), "without_effect"),
+        (activity(text=None, value={"actionId": "info"}), "command"),
         (notification(data={"id": "1"}), "needs_fetch"),
-        (notification(encryptedContent={"data": "x"}), "encrypted_content"),
-        (notification(data={"@odata.type": "#Microsoft.Graph.chat"}), "other_resource"),
+        (notification(encryptedContent={"data": "x"}), "encrypted"),
+        (notification(data={"@odata.type": "#Microsoft.Graph.chat"}), "other_subject"),
         (notification(data={}, resource="Users/u/Events/e"), "needs_fetch"),
         (notification("updated"), "without_effect"),
-        (chat_message(messageType="systemEventMessage"), "system_event"),
-        (chat_message(messageType="unknownFutureValue", **{"from": None}), "system_event"),
-        ({"subscriptionId": "s", "lifecycleEvent": "missed"}, "notifications_missed"),
-        ({"subscriptionId": "s", "lifecycleEvent": "subscriptionRemoved"}, "subscription_removed"),
-        ({"subscriptionId": "s", "lifecycleEvent": "reauthorizationRequired"}, "reauthorization_required"),
+        (chat_message(messageType="systemEventMessage"), "line_of_the_provider"),
+        (chat_message(messageType="unknownFutureValue", **{"from": None}), "line_of_the_provider"),
+        ({"subscriptionId": "s", "lifecycleEvent": "missed"}, "events_lost"),
+        ({"subscriptionId": "s", "lifecycleEvent": "subscriptionRemoved"}, "subscription_ends"),
+        ({"subscriptionId": "s", "lifecycleEvent": "reauthorizationRequired"}, "subscription_ends"),
     ],
 )
 def test_what_means_nothing_here_is_ignored(payload: dict[str, Any], reason: str) -> None:

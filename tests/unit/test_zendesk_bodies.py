@@ -6,8 +6,8 @@ import pytest
 
 from streams.connectors.connector_contract import Headers, Instance, WebhookRequest
 from streams.connectors.helpdesks.zendesk_channel import ZENDESK
+from tests.payload_readings import Line, drafts_of, tuples_of
 from tests.senders.helpdesk_senders import ZENDESK_COMMENT, zendesk_event
-from tests.senders.readings import Line, drafts, lines
 from tests.senders.sender import NOW
 
 TICKET = {
@@ -100,12 +100,12 @@ def changed(field: str, value: Any, **more: Any) -> dict[str, Any]:
             },
             [("message", "desk:5158", "customer:42", "public", "It is broken")],
         ),
-        ({"comment": SAID}, [("ignored", "comment_without_its_ticket")]),
+        ({"comment": SAID}, [("ignored", "conversation_not_said")]),
         (
             {"satisfaction_rating": OFFERED | {"score": "good", "comment": "Quick!"}},
             [("csat", 1.0, 1.0, "desk:5158", "Quick!")],
         ),
-        (OFFERED, [("ignored", "rating_not_given")]),
+        (OFFERED, [("ignored", "no_answer")]),
         (
             {
                 "survey_response": {
@@ -120,7 +120,7 @@ def changed(field: str, value: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_objects(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(ZENDESK, payload) == expected
+    assert tuples_of(ZENDESK, payload) == expected
 
 
 def test_a_role_beside_the_comments_says_who_is_staff() -> None:
@@ -129,7 +129,7 @@ def test_a_role_beside_the_comments_says_who_is_staff() -> None:
         "users": [{"id": 70, "role": "admin"}],
         "url": "https://us.zendesk.com/api/v2/tickets/5158/comments",
     }
-    assert lines(ZENDESK, payload) == [("message", "desk:5158", "agent:70", "public", "It is broken")]
+    assert tuples_of(ZENDESK, payload) == [("message", "desk:5158", "agent:70", "public", "It is broken")]
 
 
 HEADED = "----------------------------------------------\n\nAndy Doe, Feb 3, 2026, 19:59\n\nTry again"
@@ -193,20 +193,20 @@ HEADED = "----------------------------------------------\n\nAndy Doe, Feb 3, 202
     ],
 )
 def test_bodies_of_triggers(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(ZENDESK, payload) == expected
+    assert tuples_of(ZENDESK, payload) == expected
 
 
 def test_a_trigger_is_known_by_its_invocation_or_its_content() -> None:
     said = {"ticket_id": 7, "comment": "Hi", "updated_at": "2026-03-02T09:00:00Z"}
-    (named,) = drafts(ZENDESK, said, {"X-Zendesk-Webhook-Invocation-Id": "01J"})
-    (first,), (again,) = drafts(ZENDESK, said), drafts(ZENDESK, said)
+    (named,) = drafts_of(ZENDESK, said, {"X-Zendesk-Webhook-Invocation-Id": "01J"})
+    (first,), (again,) = drafts_of(ZENDESK, said), drafts_of(ZENDESK, said)
     assert (named.event.id, first.event.id) == ("invocation:01J:message", again.event.id)
     assert first.event.occurred_at.isoformat() == "2026-03-02T09:00:00+00:00"
 
 
 def test_a_description_is_told_once_however_often_a_trigger_repeats_it() -> None:
     said = {"id": 7, "description": "It is broken", "created_at": "2026-03-02T09:00:00Z", "requester_id": 42}
-    made = [drafts(ZENDESK, said | {"status": status, "updated_at": status}) for status in ("Open", "Solved")]
+    made = [drafts_of(ZENDESK, said | {"status": status, "updated_at": status}) for status in ("Open", "Solved")]
     assert {each.event.id for (each, _) in made} == {"ticket:7:opening"}
     assert {each.event.occurred_at.isoformat() for (each, _) in made} == {"2026-03-02T09:00:00+00:00"}
     assert len({each.event.id for (_, each) in made}) == 2
@@ -251,7 +251,7 @@ SIGNED_IN = {
             [("message", "desk:c-1", "bot:None", "public", "Hello")],
         ),
         (messaging(JO, type="conversation:typing"), [("ignored", "typing")]),
-        (messaging(JO, type="conversation:message:delivery:failure"), [("ignored", "delivery_failed")]),
+        (messaging(JO, type="conversation:message:delivery:failure"), [("ignored", "not_delivered")]),
         (messaging(JO, type="user:merge"), [("ignored", "other_subject")]),
         (messaging(JO, type="conversation:teleported"), [("refused", "not_understood")]),
         (messaging(JO, payload={}), [("refused", "malformed_payload")]),
@@ -271,11 +271,11 @@ SIGNED_IN = {
     ],
 )
 def test_messaging(payload: dict[str, Any], expected: list[Line]) -> None:
-    assert lines(ZENDESK, payload) == expected
+    assert tuples_of(ZENDESK, payload) == expected
 
 
 def test_an_address_counts_where_the_site_has_signed_the_user_in() -> None:
-    (typed,), (vouched,) = drafts(ZENDESK, messaging(JO)), drafts(ZENDESK, messaging(SIGNED_IN))
+    (typed,), (vouched,) = drafts_of(ZENDESK, messaging(JO)), drafts_of(ZENDESK, messaging(SIGNED_IN))
     assert typed.identities == ("unverified_email:jo@acme.example", "sunshine_user:u-1")
     assert vouched.identities == ("domain:acme.example", "email:jo@acme.example", "sunshine_user:u-1")
 
@@ -295,9 +295,9 @@ def test_eventbridge_carries_the_same_events() -> None:
             }
         },
     }
-    (draft,) = drafts(ZENDESK, event)
+    (draft,) = drafts_of(ZENDESK, event)
     assert (draft.event.id, draft.event.text, draft.event.author.kind) == (
-        "action:CE4A:message",
+        "comment:8",
         "It is broken",
         "customer",
     )
@@ -312,7 +312,7 @@ def test_eventbridge_carries_chats_too() -> None:
         "type": "Message Added",
     }
     event = {"id": "3118", "detail-type": "Chat: Message Added", "detail": {"chat_event": said}}
-    assert lines(ZENDESK, event) == [("message", "desk:5158", "customer:42", "public", "Hello")]
+    assert tuples_of(ZENDESK, event) == [("message", "desk:5158", "customer:42", "public", "Hello")]
 
 
 def test_messaging_brings_its_key_and_events_their_signature() -> None:
@@ -331,4 +331,4 @@ def test_messaging_brings_its_key_and_events_their_signature() -> None:
 
 def test_a_time_that_no_clock_can_show_is_a_dead_letter() -> None:
     event = zendesk_event("ticket.tags_changed") | {"time": "0001-01-01T00:00:00+14:00"}
-    assert lines(ZENDESK, event) == [("refused", "malformed_payload")]
+    assert tuples_of(ZENDESK, event) == [("refused", "malformed_payload")]

@@ -50,7 +50,7 @@ def test_the_published_example(shared: Path) -> None:
     event = draft.event
     assert isinstance(event, Interaction)
     assert (event.id, event.conversation_id, event.type) == (
-        "c6d7e8f9-0a1b-2c3d-4e5f-6a7b8c9d0e1f",
+        "ticket:5158:assignee_id:8447388090496:2025-01-08T12:15:45Z",
         "helpdesk:5158",
         "assigned",
     )
@@ -146,15 +146,16 @@ def test_a_ticket_that_is_pending_from_the_start_says_so() -> None:
 
 
 def test_the_first_comment_counts_once_however_it_is_told() -> None:
-    """Creating a ticket sends `created` and `comment_added`, both with the id of their common action."""
-    meta = {"meta": {"sequence": {"id": "A1", "position": 1}}}
-    created = zendesk_event("ticket.created", meta)
+    """Creating a ticket sends `created` and `comment_added`; a comment with the same words later is another one."""
+    at_once: dict[str, Any] = {"created_at": "2026-03-02T09:29:58Z", "description": "Try again"}
+    created = zendesk_event("ticket.created", **at_once)
     added = comment(staff=False, public=True, author="42")
-    added["event"] |= {"meta": {"sequence": {"id": "A1", "position": 2}}}
-    assert interaction(created).id == interaction(added).id
-    other = comment(staff=False, public=True, author="42")
-    other["event"] |= {"meta": {"sequence": {"id": "B2", "position": 1}}}
-    assert interaction(other).id != interaction(added).id
+    added["detail"] |= at_once
+    assert interaction(created).id == interaction(added).id == "ticket:5158:opening"
+    added["detail"]["created_at"] = "2026-03-02T09:00:00Z"
+    assert interaction(added).id == "comment:8"
+    added["detail"] |= at_once | {"description": "Another text"}
+    assert interaction(added).id == "comment:8"
 
 
 def test_messaging() -> None:

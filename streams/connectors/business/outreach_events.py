@@ -78,7 +78,7 @@ def _read(resource: Json, event: str | None, drafter: Drafter) -> Iterator[Draft
     elif kind == "mailing":
         yield _mailing(resource, event, drafter)
     elif kind == "task":
-        yield Ignored("told_by_the_call_or_mailing")
+        yield Ignored("told_elsewhere")
     elif kind in OTHER_SUBJECTS:
         yield Ignored("other_subject")
     else:
@@ -122,7 +122,7 @@ def _mailing(mailing: Json, event: str | None, drafter: Drafter) -> Draft | Igno
     mailing_id, about = required(id_text(mailing, "id"), "$.data.id"), table(mailing, "attributes")
     state = word(about, "state") or (event or "").rpartition(".")[2]
     if state in {"replied", "bounced"} or event in {"mailing.replied", "mailing.bounced"}:
-        return Ignored("told_by_the_mailbox")
+        return Ignored("told_elsewhere")
     if state not in SENT:
         return Ignored("not_sent")
     people, delivered = _identities(mailing), instant(about, "deliveredAt")

@@ -14,8 +14,8 @@ from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.business.salesforce_record import SalesforceRecord
 from streams.connectors.connector_contract import Draft, Ignored
 from streams.connectors.drafting import Drafter
+from streams.connectors.message_content import html_text
 from streams.connectors.payload_reading import flag, instant
-from streams.connectors.plain_text import plain_text
 
 USER = "005"
 """How the ids of users begin; those of queues begin with 00G."""
@@ -97,7 +97,7 @@ def email_changed(email: SalesforceRecord, drafter: Drafter) -> Iterator[Draft |
         yield Ignored("without_effect")
         return
     if case is None or not case.startswith(CASE):
-        yield Ignored("no_conversation")
+        yield Ignored("conversation_not_said")
         return
     if email.text("Status") in DRAFTS:
         yield Ignored("not_sent")
@@ -112,8 +112,8 @@ def email_changed(email: SalesforceRecord, drafter: Drafter) -> Iterator[Draft |
         instant(email.fields, "MessageDate") or email.at,
         author,
         channel="email",
-        identities=identities_of_address(sender) if not is_ours and "@" in sender else (),
-        text=email.text("TextBody") or plain_text(email.text("HtmlBody") or "") or email.text("Subject"),
+        identities=() if is_ours else identities_of_address(sender),
+        text=email.text("TextBody") or html_text(email.text("HtmlBody")) or email.text("Subject"),
         automated="auto_reply" if _is_automatic(email) else None,
         raw_reference=f"salesforce:EmailMessage:{email.id}",
     )
@@ -123,7 +123,7 @@ def comment_changed(comment: SalesforceRecord, drafter: Drafter) -> Iterator[Dra
     """A comment of a case. Users of the org write them; only published ones reach the customer."""
     case = comment.id_of("ParentId")
     if not comment.is_new or case is None:
-        yield Ignored("without_effect" if not comment.is_new else "no_conversation")
+        yield Ignored("without_effect" if not comment.is_new else "conversation_not_said")
         return
     yield drafter.interaction(
         comment.id,
@@ -192,13 +192,11 @@ def _words(case: SalesforceRecord) -> dict[str, Any]:
 
 
 def _identities(case: SalesforceRecord) -> tuple[str, ...]:
-    supplied = case.text("SuppliedEmail")
-    return case.identities(
-        ("salesforce_account", case.id_of("AccountId")),
-        ("salesforce_contact", case.id_of("ContactId")),
-        # A form on the web: anybody can write any address there.
-        ("unverified_email", supplied.strip().lower() if supplied else None),
+    known = case.identities(
+        ("salesforce_account", case.id_of("AccountId")), ("salesforce_contact", case.id_of("ContactId"))
     )
+    # A form on the web: anybody can write any address there.
+    return (*known, *identities_of_address(case.text("SuppliedEmail"), vouched_for=False))
 
 
 def _is_automatic(email: SalesforceRecord) -> bool:

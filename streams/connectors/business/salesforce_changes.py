@@ -24,7 +24,7 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, flag, instant, number, read_each, read_json, read_one
-from streams.connectors.signatures import BearerTokens
+from streams.connectors.shared_secrets import SharedSecret
 
 ENDED_CONTRACTS = frozenset({"expired", "terminated", "cancelled", "canceled"})
 
@@ -43,7 +43,7 @@ class SalesforceChanges:
         read = partial(_read, drafter=Drafter(self._instance, request, "other"))
         listed = messages_in(payload)
         if listed is not None:
-            return read_each(listed, read) or [Ignored("empty_list")]
+            return read_each(listed, read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
 
@@ -73,7 +73,7 @@ def _signals(record: SalesforceRecord, drafter: Drafter) -> Iterator[Draft | Ign
     if not told:
         yield Ignored("without_effect")
     elif account is None:
-        yield Ignored("account_not_named")
+        yield Ignored("nobody_named")
     else:
         for one in told:
             yield drafter.signal(
@@ -128,22 +128,11 @@ SIGNAL_TELLERS: dict[str, Callable[[SalesforceRecord], Iterator[Told]]] = {
 }
 
 
-def bearer_tokens(instance: Instance) -> BearerTokens:
-    """The tokens of an instance.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if not instance.tokens:
-        raise ValueError("a token is missing")
-    return BearerTokens(instance.tokens)
-
-
 SALESFORCE = ConnectorKind(
     id="salesforce",
     title="Salesforce: cases, deals and contracts by Change Data Capture",
     normaliser=SalesforceChanges,
-    verifier=bearer_tokens,
+    verifier=lambda instance: SharedSecret(instance.tokens),
     setup=(
         "Setup > Change Data Capture: select Case, CaseComment, EmailMessage, Opportunity, Account and Contract,\n"
         "and enrich the channel with AccountId. Forward the events as JSON to https://<your host>/in/salesforce\n"

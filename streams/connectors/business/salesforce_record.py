@@ -111,7 +111,7 @@ def records_in(message: Json) -> Iterator[SalesforceRecord | str]:
     channel = text(message, "channel") or text(message, "data", "channel") or ""
     told = table(message, "event") or table(message, "data", "event")
     if channel.startswith("/event/") or "EventUuid" in told or "replayId" in told:
-        yield "custom_event"
+        yield "other_subject"
         return
     notified = list(tables(inside, "notifications")) or [table(inside, "Notification") or inside]
     for notification in notified:

@@ -43,7 +43,7 @@ def chat_interaction(message: SegmentMessage, drafter: Drafter) -> Draft | Ignor
     said, short = _said(message), message.word.removeprefix(PREFIX)
     conversation = id_text(said, "conversation_id")
     if conversation is None:
-        return Ignored("no_conversation")
+        return Ignored("conversation_not_said")
     body, message_id = text(said, "message_body") or text(said, "message"), id_text(said, "message_id")
     customer, agent = message.user or message.visitor, id_text(said, "agent_id") or text(said, "agent_username")
     if short not in WRITERS or (short in STATUSES and body is None and message_id is None):

@@ -8,6 +8,7 @@ Source: Segment documentation, "Spec", "B2B SaaS spec" and "Webhooks destination
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from schemas.signal import SignalKind
 from streams.connectors.business.segment_chat import chat_interaction, is_chat
@@ -20,13 +21,12 @@ from streams.connectors.connector_contract import (
     Instance,
     Reading,
     Refused,
-    Verdict,
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import at, number, read_each, read_json, read_one, text
-from streams.connectors.signatures import BearerTokens
+from streams.connectors.shared_secrets import signed_or_shown
 
 SIGNATURE = HmacScheme(header="x-signature", digest="sha1")
 
@@ -47,26 +47,6 @@ KINDS: dict[str, SignalKind] = {
 """Events of the B2B SaaS spec and their like that are more than usage."""
 
 VIEWS = {"page": "page_viewed", "screen": "screen_viewed"}
-
-LONGEST_NAME = 200
-"""Characters of a signal's name: an event is a word, and whole texts in its place would swell every table."""
-
-
-class SignatureOrBearer:
-    """`secrets` sign the body; `tokens` come as `Authorization: Bearer`, for forwarders that cannot sign."""
-
-    def __init__(self, instance: Instance) -> None:
-        if not instance.secrets and not instance.tokens:
-            raise ValueError("a secret or a token is missing")
-        self._signature = HmacVerifier(SIGNATURE, instance.secrets) if instance.secrets else None
-        self._tokens = BearerTokens(instance.tokens) if instance.tokens else None
-
-    def verify(self, request: WebhookRequest) -> Verdict:
-        """By the signature where there is one, else by the token."""
-        signed = request.headers.get(SIGNATURE.header) is not None
-        if self._signature is not None and (self._tokens is None or signed):
-            return self._signature.verify(request)
-        return self._tokens.verify(request) if self._tokens is not None else Verdict("missing_signature")
 
 
 class SegmentEvents:
@@ -97,7 +77,7 @@ def _read(message: SegmentMessage, drafter: Drafter) -> Iterator[Draft | Ignored
     elif call in {"identify", "group"}:
         yield from _described(message, drafter)
     elif call in {"alias", "delete"}:
-        yield Ignored("identity_only")
+        yield Ignored("other_subject")
     elif call is None:
         yield Refused("malformed_payload", "Object contains no type and no event - at `$.type`")
     else:
@@ -109,16 +89,16 @@ def _tracked(message: SegmentMessage, drafter: Drafter) -> Draft | Ignored | Ref
     if not name:
         return Refused("malformed_payload", "Object contains no event - at `$.event`")
     if (message.name or "").startswith("$"):
-        return Ignored("about_the_analytics")
+        return Ignored("other_subject")
     if is_chat(message):
         return chat_interaction(message, drafter)
     if not message.identities:
-        return Ignored("anonymous")
+        return Ignored("nobody_named")
     measured = (value for key in MEASURES if (value := number(message.properties, key)) is not None)
     return drafter.signal(
         message.id,
         KINDS.get(name, "usage"),
-        name[:LONGEST_NAME],
+        name,
         next(measured, 1.0),
         message.at,
         identities=message.identities,
@@ -128,7 +108,7 @@ def _tracked(message: SegmentMessage, drafter: Drafter) -> Draft | Ignored | Ref
 def _viewed(message: SegmentMessage, name: str, drafter: Drafter) -> Draft | Ignored:
     """A page or screen counts as usage once it is known who looked at it: other visitors are the website's matter."""
     if not message.identities:
-        return Ignored("anonymous")
+        return Ignored("nobody_named")
     page = message.name if not (message.name or "").startswith("$") else None
     seen = page or text(message.properties, "path") or text(message.properties, "$pathname")
     return drafter.signal(message.id, "usage", name, 1.0, message.at, identities=message.identities, text=seen)
@@ -142,14 +122,14 @@ def _described(message: SegmentMessage, drafter: Drafter) -> Iterator[Draft | Ig
             event_id, "subscription", one.name, one.value, message.at, identities=message.identities, text=one.text
         )
     if not told:
-        yield Ignored("nothing_of_the_subscription")
+        yield Ignored("without_effect")
 
 
 SEGMENT = ConnectorKind(
     id="segment",
     title="Segment, RudderStack, PostHog: product usage",
     normaliser=SegmentEvents,
-    verifier=SignatureOrBearer,
+    verifier=lambda instance: signed_or_shown(instance, partial(HmacVerifier, SIGNATURE), SIGNATURE.header),
     setup=(
         "Segment: Destinations > Webhooks, URL https://<your host>/in/segment, and a shared secret.\n"
         "RudderStack, PostHog and others that do not sign: send the header Authorization: Bearer <token> and list the\n"

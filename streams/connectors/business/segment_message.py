@@ -27,6 +27,10 @@ TIMES = ("timestamp", "originalTimestamp", "original_timestamp", "sentAt", "sent
 """The best time first: `timestamp` is when it happened, corrected for the clock of the device."""
 
 
+LONGEST_NAME = 200
+"""Characters of a signal's name: an event is a word, and whole texts in its place would swell every table."""
+
+
 class SegmentMessage:
     """A message as it can be asked. `envelope` is the batch around it, which may say what the message leaves out."""
 
@@ -107,14 +111,14 @@ class SegmentMessage:
     @property
     def identities(self) -> tuple[str, ...]:
         """Whose it is: the group, the company behind the address, the person."""
-        address = text(self.traits, "email") or text(self.properties, "email") or ""
+        address = text(self.traits, "email") or text(self.properties, "email")
         return (
             *([f"account:{self.group}"] if self.group else []),
-            *(identities_of_address(address) if "@" in address and self.call != "group" else ()),
+            *(identities_of_address(address) if self.call != "group" else ()),
             *([f"user:{self.user}"] if self.user else []),
         )
 
     @property
     def word(self) -> str:
         """The event's name as a stable word."""
-        return snake_case(self.name or "")
+        return snake_case((self.name or "")[:LONGEST_NAME])

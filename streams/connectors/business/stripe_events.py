@@ -77,10 +77,10 @@ FINDERS: dict[str, Callable[[Json], Iterator[Told] | Iterator[Told | Ignored]]] 
 """What an object of the API tells by being as it is."""
 
 TOLD_ELSEWHERE = {
-    "checkout": "told_by_the_subscription_or_charge",
-    "payment_intent": "told_by_the_invoice_or_charge",
-    "invoice_payment": "told_by_the_invoice",
-    "refund": "told_by_the_charge",
+    "checkout": "told_elsewhere",
+    "payment_intent": "told_elsewhere",
+    "invoice_payment": "told_elsewhere",
+    "refund": "told_elsewhere",
 }
 """First words of types that repeat what another event says."""
 
@@ -137,7 +137,7 @@ class StripeEvents:
             return [payload]
         read = partial(_read, drafter=Drafter(self._instance, request, "other"))
         if word(payload, "object") == "list":
-            return read_each(items(payload, "data"), read) or [Ignored("empty_list")]
+            return read_each(items(payload, "data"), read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
 
@@ -170,7 +170,7 @@ def _event(event: Json, drafter: Drafter) -> Iterator[Draft | Ignored | Refused]
 def _untold(event_type: str) -> Ignored | Refused:
     subject = event_type.partition(".")[0]
     if event_type.startswith("charge.refund."):
-        return Ignored("told_by_the_charge")
+        return Ignored("told_elsewhere")
     if subject in TOLD_ELSEWHERE:
         return Ignored(TOLD_ELSEWHERE[subject])
     if subject in OURS:
@@ -189,7 +189,7 @@ def _object(kind: str, thing: Json, drafter: Drafter) -> Iterator[Draft | Ignore
     elif kind == "customer":
         yield Ignored("without_effect")
     elif kind == "invoice" and id_text(thing, "id") is None:
-        yield Ignored("nothing_happened_yet")  # an upcoming invoice has no id
+        yield Ignored("not_yet")  # an upcoming invoice has no id
     elif kind not in FINDERS:
         yield Ignored(TOLD_ELSEWHERE.get(kind.partition(".")[0], "other_subject"))
     else:
@@ -214,7 +214,7 @@ def _signals(
     reference = f"stripe:{word(thing, 'object')}:{object_id}" if object_id else None
     facts: list[Told | Ignored] = list(told) or [Ignored("without_effect")]
     if not people and isinstance(facts[0], Told):
-        facts = [Ignored("customer_not_named")]
+        facts = [Ignored("nobody_named")]
     for fact in facts:
         if isinstance(fact, Ignored):
             yield fact
@@ -241,8 +241,7 @@ def _identities(thing: Json) -> tuple[str, ...]:
     typed = text(thing, "billing_details", "email") or text(thing, "evidence", "customer_email_address")
     return (
         *([f"stripe_customer:{customer_id}"] if customer_id else []),
-        *(identities_of_address(address) if address else ()),
-        *([f"unverified_email:{typed.strip().lower()}"] if typed and not address else []),
+        *(identities_of_address(address) if address else identities_of_address(typed, vouched_for=False)),
     )
 
 

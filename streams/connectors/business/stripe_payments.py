@@ -56,15 +56,15 @@ def invoice_found(invoice: Json) -> Iterator[Told | Ignored]:
     elif status in {"open", None} and flag(invoice, "attempted") and not flag(invoice, "closed"):
         yield from invoice_failed(invoice, {})
     else:
-        yield Ignored("nothing_happened_yet")
+        yield Ignored("not_yet")
 
 
 def charge_succeeded(charge: Json, previous: Mapping[str, Json]) -> Iterator[Told | Ignored]:  # noqa: ARG001
     """Money came in, by itself and not for an invoice."""
     if _is_of_invoice(charge):
-        yield Ignored("told_by_the_invoice")
+        yield Ignored("told_elsewhere")
     elif flag(charge, "captured") is False:
-        yield Ignored("nothing_happened_yet")
+        yield Ignored("not_yet")
     else:
         yield from _money("payment_succeeded", charge, "amount")
 
@@ -72,7 +72,7 @@ def charge_succeeded(charge: Json, previous: Mapping[str, Json]) -> Iterator[Tol
 def charge_failed(charge: Json, previous: Mapping[str, Json]) -> Iterator[Told | Ignored]:  # noqa: ARG001
     """Money did not come in."""
     if _is_of_invoice(charge):
-        yield Ignored("told_by_the_invoice")
+        yield Ignored("told_elsewhere")
     else:
         yield from _money("payment_failed", charge, "amount")
 
@@ -96,7 +96,7 @@ def charge_found(charge: Json) -> Iterator[Told | Ignored]:
     elif word(charge, "status") == "failed":
         yield from charge_failed(charge, {})
     else:
-        yield Ignored("nothing_happened_yet")
+        yield Ignored("not_yet")
 
 
 def dispute_opened(dispute: Json, previous: Mapping[str, Json]) -> Iterator[Told]:  # noqa: ARG001

@@ -4,14 +4,19 @@ Source: Stripe documentation, "Verify webhook signatures manually". While a secr
 `v1`; `v0` is of the test mode and proves nothing. `stripe_events` reads what is genuine.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from streams.connectors.connector_contract import Verdict, WebhookRequest
-from streams.connectors.signatures import MAX_SIGNATURES, any_matches, judged_by_time, raw_text
+from streams.connectors.signatures import (
+    MAX_SIGNATURES,
+    any_matches,
+    hmac_sha256_hex,
+    judged_by_time,
+    keys_of,
+    raw_text,
+)
 
 _SECONDS = re.compile(r"[0-9]{1,11}", re.ASCII)
 
@@ -27,9 +32,7 @@ class StripeSignature:
         Raises:
             ValueError: there is none, or one is empty.
         """
-        self._keys = [raw_text(secret.strip()) for secret in secrets]
-        if not self._keys or not all(self._keys):
-            raise ValueError("a signing secret is missing")
+        self._keys = keys_of(secrets, "a signing secret")
 
     def sign(self, seconds: str, body: bytes) -> str:
         """The value of the header that the first secret gives."""
@@ -59,5 +62,4 @@ class StripeSignature:
         return judged_by_time(datetime.fromtimestamp(int(times[0]), UTC), request.received_at)
 
     def _expected(self, seconds: str, body: bytes) -> list[bytes]:
-        signed = raw_text(seconds) + b"." + body
-        return [hmac.new(key, signed, hashlib.sha256).hexdigest().encode() for key in self._keys]
+        return [hmac_sha256_hex(key, raw_text(seconds), b".", body) for key in self._keys]

@@ -6,11 +6,11 @@ a proxy sets proves the sender.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
-    Draft,
     Ignored,
     Instance,
     Reading,
@@ -22,9 +22,20 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.chatwoot_conversation import ChatwootConversation
 from streams.connectors.helpdesks.chatwoot_payload import STATUSES, conversation_id, message_type, status_word
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.payload_reading import Json, Malformed, at, number, read_json, table, tables, word
+from streams.connectors.payload_reading import (
+    Json,
+    Malformed,
+    at,
+    number,
+    read_each,
+    read_json,
+    read_one,
+    table,
+    tables,
+    word,
+)
+from streams.connectors.shared_secrets import signed_or_shown
 from streams.connectors.signatures import raw_text
-from streams.connectors.token_proofs import ChosenProof, SharedToken
 
 
 def _signed(request: WebhookRequest, timestamp: str) -> bytes:
@@ -52,10 +63,8 @@ class ChatwootEvents:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        try:
-            return self._event(payload, Drafter(self._instance, request, "chat"))
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        drafter = Drafter(self._instance, request, "chat")
+        return read_one(payload, lambda event: self._event(event, drafter))
 
     def _event(self, payload: Json, drafter: Drafter) -> Reading:
         event = word(payload, "event")
@@ -74,15 +83,7 @@ class ChatwootEvents:
 
     def _object(self, payload: Json, drafter: Drafter) -> Reading:
         listed = [*tables(payload, "payload"), *tables(payload, "data", "payload")]
-        if not listed:
-            return self._bare(payload, drafter)
-        told: list[Draft | Ignored | Refused] = []
-        for each in listed:
-            try:
-                told += self._bare(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        return read_each(listed, lambda each: self._bare(each, drafter)) if listed else self._bare(payload, drafter)
 
     def _bare(self, payload: Json, drafter: Drafter) -> Reading:
         if message_type(payload) is not None:
@@ -98,7 +99,7 @@ class ChatwootEvents:
         if message_type(payload) is None and (at(payload, "meta") or at(payload, "messages")):
             return self.conversation_created(payload, drafter)
         made = ChatwootConversation.around(drafter, payload).message(payload)
-        return [made if made is not None else Ignored("activity")]
+        return [made if made is not None else Ignored("line_of_the_provider")]
 
     def message_updated(self, payload: Json, drafter: Drafter) -> Reading:
         """A message that was rated, taken away or changed. Receipts look the same: an edit moves no promise."""
@@ -108,7 +109,7 @@ class ChatwootEvents:
         if rating is not None:
             return [conversation.rating(payload, answer, rating)]
         made = conversation.changed_message(payload)
-        return [made if made is not None else Ignored("activity")]
+        return [made if made is not None else Ignored("line_of_the_provider")]
 
     # conversations
 
@@ -153,7 +154,7 @@ WITHOUT_EFFECT = {
     "conversation_typing_on": "typing",
     "inbox_created": "other_subject",
     "inbox_updated": "other_subject",
-    "webwidget_triggered": "widget_opened",
+    "webwidget_triggered": "without_effect",
 }
 
 _HANDLERS: dict[str, Handler] = {
@@ -170,13 +171,7 @@ _HANDLERS: dict[str, Handler] = {
 
 
 def _verifier(instance: Instance) -> Verifier:
-    if not instance.tokens:
-        return HmacVerifier(SIGNATURE, instance.secrets)
-    token = SharedToken(instance.tokens, header="authorization", query="token")
-    if not instance.secrets:
-        return token
-    signature = HmacVerifier(SIGNATURE, instance.secrets)
-    return ChosenProof(token, signature, is_other=lambda request: request.headers.get(SIGNATURE.header) is not None)
+    return signed_or_shown(instance, partial(HmacVerifier, SIGNATURE), SIGNATURE.header, query="token")
 
 
 CHATWOOT = ConnectorKind(

@@ -25,7 +25,7 @@ from streams.connectors.helpdesks.chatwoot_payload import (
     sender_kind,
     status_word,
 )
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
@@ -121,18 +121,19 @@ class ChatwootConversation:
         if made is None:
             return None
         message_id, gone = id_text(message, "id"), flag(message, "content_attributes", "deleted") is True
-        said: dict[str, Any] = {
-            "public": flag(message, "private") is not True,
-            "identities": made.identities,
-            "raw_reference": f"chatwoot:message:{message_id}",
-        }
-        moment = instant(message, "updated_at") or instant(message, "created_at")
-        author = self._author(message)[0]
-        if gone:
-            # The id of its message in a higher version: it takes that away, and not the conversation.
-            return self.draft(f"message:{message_id}", "deleted", moment, author, version=1, **said)
-        changed = written_text(at(message, "content"))
-        return self.draft(f"message:{message_id}:edited", "edited", moment, author, text=changed, **said)
+        author, automated = self._author(message)
+        return self.draft(
+            f"message:{message_id}" if gone else f"message:{message_id}:edited",
+            "deleted" if gone else "edited",
+            instant(message, "updated_at") or instant(message, "created_at"),
+            author,
+            public=flag(message, "private") is not True,
+            automated=automated,
+            text=None if gone else written_text(at(message, "content")),
+            identities=made.identities,
+            version=int(gone),
+            raw_reference=f"chatwoot:message:{message_id}",
+        )
 
     def _author(self, message: Json) -> tuple[Author, str | None]:
         """Who wrote a message, and why it counts as automated."""
@@ -143,7 +144,7 @@ class ChatwootConversation:
             contact = id_text(contact_of(self.conversation, message), "id")
             return self._drafter.author("customer", person if kind == "customer" else contact or person), None
         if kind == "bot":
-            return Author("bot", person), "agent_bot"
+            return Author("bot", person), "bot"
         machine = machine_behind(message)
         return (Author("bot", person), machine) if machine is not None else (Author("agent", person), None)
 

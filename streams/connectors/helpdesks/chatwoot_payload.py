@@ -9,6 +9,7 @@ from typing import Any
 from schemas.interaction import AuthorKind, Status
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.payload_reading import Json, at, flag, id_text, table, text, word
+from streams.connectors.phone_numbers import phone_identities
 
 INCOMING, OUTGOING, ACTIVITY, TEMPLATE = "incoming", "outgoing", "activity", "template"
 MESSAGE_TYPES = {"0": INCOMING, "1": OUTGOING, "2": ACTIVITY, "3": TEMPLATE}
@@ -103,22 +104,16 @@ def identities_of(contact: Json, conversation: Json) -> tuple[str, ...]:
     channel = channel_of(conversation)
     signed = flag(conversation, "contact_inbox", "hmac_verified") or flag(conversation, "meta", "hmac_verified")
     anonymous = channel == ANONYMOUS and not signed
-    found: list[str] = []
-    address, phone = text(contact, "email"), text(contact, "phone_number")
-    if address and "@" in address:
-        found += (f"unverified_email:{address.strip().lower()}",) if anonymous else identities_of_address(address)
-    if phone:
-        found.append(f"phone:{phone.strip()}" if channel in RINGS else f"unverified_phone:{phone.strip()}")
+    address = identities_of_address(text(contact, "email"), vouched_for=not anonymous)
+    number = phone_identities(text(contact, "phone_number"), vouched_for=channel in RINGS)
     contact_id = id_text(contact, "id") or id_text(conversation, "contact_inbox", "contact_id")
-    if contact_id:
-        found.append(f"chatwoot_contact:{contact_id}")
-    return tuple(found)
+    return (*address, *number, *([f"chatwoot_contact:{contact_id}"] if contact_id else []))
 
 
 def machine_behind(message: Json) -> str | None:
     """Why an outgoing message without a sender was written by a machine; null where nothing says so."""
     if at(message, "content_attributes", "automation_rule_id") is not None:
-        return "automation_rule"
+        return "trigger"
     if at(message, "additional_attributes", "campaign_id") is not None or at(message, "campaign_id") is not None:
         return "campaign"
     return None

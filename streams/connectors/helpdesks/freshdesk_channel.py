@@ -20,18 +20,20 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.freshdesk_rules import RuleWebhook
-from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, attachments_of, html_text, identities_of
+from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, identities_of
 from streams.connectors.helpdesks.freshdesk_words import FACES, RATINGS, REPLY_CHANNELS, STATUSES, change_of
-from streams.connectors.helpdesks.json_items import content_id, read_items
 from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
+from streams.connectors.message_content import attachments_of, html_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
+    content_id,
     flag,
     id_text,
     instant,
     items,
+    read_items,
     required,
     table,
     tables,
@@ -75,7 +77,7 @@ class FreshdeskPayloads:
         if isinstance(item.get("ratings"), dict):
             return [_rating(drafter, item)]
         if "time_spent" in item:
-            return [Ignored("time_entry")]
+            return [Ignored("other_subject")]
         if "triggered_event" in item or "ticket_id" in item:
             return RuleWebhook(drafter, self._statuses, item).read()
         if word(item, "event") or isinstance(item.get("data"), dict) or table(item, "contact"):
@@ -123,12 +125,12 @@ class FreshdeskPayloads:
         source = id_text(reply, "source")
         event = (word(item, "event") or "").replace("_", "")
         if source == SURVEY_FEEDBACK:
-            return Ignored("survey_feedback")
-        event_id, kind, version = f"conversation:{made}", "message", 0
-        if "update" in event:
-            event_id, kind = f"{event_id}:{content_id(item)}", "edited"
-        elif "delete" in event:
-            kind, version = "deleted", 1  # of its own id, in a higher version: not the conversation is taken away
+            return Ignored("told_elsewhere")
+        event_id, kind, gone = f"conversation:{made}", "message", "delete" in event
+        if gone:
+            kind = "deleted"
+        elif "update" in event:
+            event_id, kind = f"{event_id}:edited:{content_id(reply)}", "edited"
         return drafter.interaction(
             event_id,
             kind,  # type: ignore[arg-type]  # one of three words
@@ -140,9 +142,9 @@ class FreshdeskPayloads:
             public=not private,
             automated=_automated(reply, author),
             text=text(reply, "body_text") or html_text(reply.get("body")),
-            attachments=attachments_of(reply),
+            attachments=attachments_of(reply, "attachments"),
+            version=int(gone),
             raw_reference=f"freshdesk:conversation:{made}",
-            version=version,
         )
 
 
@@ -201,7 +203,7 @@ def _automated(reply: dict[str, Json], author: Author) -> str | None:
     if flag(reply, "auto_response"):
         return "auto_reply"
     by_rule = author.kind == "system" or id_text(reply, "automation_id") is not None
-    return "automation" if by_rule else None
+    return "trigger" if by_rule else None
 
 
 def _identities(drafter: Drafter, reply: dict[str, Json], author: Author) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ import re
 from schemas.interaction import Author, AuthorKind
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket, html_text
+from streams.connectors.helpdesks.freshdesk_ticket import FreshdeskTicket
 from streams.connectors.helpdesks.freshdesk_words import Change, changes_in
-from streams.connectors.helpdesks.json_items import content_id
 from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import StatusNames
-from streams.connectors.payload_reading import Json, flag, id_text, instant, table, text, word
+from streams.connectors.message_content import html_text
+from streams.connectors.payload_reading import Json, content_id, flag, id_text, instant, table, text, word
 
 PEOPLE = ("agent", "company", "contact", "event_performer", "group", "requester")
 """What a designer may have written as an object of its own."""

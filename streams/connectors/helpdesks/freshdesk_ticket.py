@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from schemas.interaction import Attachment, Author, Status
+from schemas.interaction import Author, Status
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.freshdesk_words import OUTBOUND, TICKET_CHANNELS, Change, priority_of
 from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import StatusNames, status_word
-from streams.connectors.payload_reading import Json, flag, id_text, instant, items, required, table, tables, text, word
-from streams.connectors.plain_text import plain_text
+from streams.connectors.message_content import attachments_of, html_text
+from streams.connectors.payload_reading import Json, flag, id_text, instant, items, required, table, text, word
 
 DEFAULT_STATUSES = frozenset({"2", "3", "4", "5"})
 """Numbers that mean the same however their names are translated; from 6 on a name that is not known may be anything."""
@@ -130,7 +130,7 @@ class FreshdeskTicket:
             at,
             author,
             text=text(ticket, "description_text") or html_text(ticket.get("description")),
-            attachments=attachments_of(ticket),
+            attachments=attachments_of(ticket, "attachments"),
         )
 
     def as_it_is(self) -> list[Draft | Ignored | Refused]:
@@ -201,28 +201,10 @@ def identities_of(
     drafter: Drafter, address: str | None, company: str | None = None, person: str | None = None
 ) -> tuple[str, ...]:
     """Whose it is. An address of our own leads to nobody."""
-    outside = address if address and "@" in address and not drafter.instance.is_own_address(address) else ""
+    outside = None if drafter.instance.is_own_address(address or "") else address
     domain, *mailbox = identities_of_address(outside) or ("",)
     found = (domain, company and f"freshdesk_company:{company}", *mailbox, person and f"freshdesk_user:{person}")
     return tuple(identity for identity in found if identity)
-
-
-def html_text(value: Json) -> str | None:
-    """The text of a piece of HTML; null where there is none."""
-    return plain_text(value) or None if isinstance(value, str) else None
-
-
-def attachments_of(holder: dict[str, Json]) -> tuple[Attachment, ...]:
-    """What is attached to a ticket or a reply."""
-    return tuple(
-        Attachment(name=text(each, "name"), media_type=text(each, "content_type"), size_bytes=_size(each))
-        for each in tables(holder, "attachments")
-    )
-
-
-def _size(attachment: dict[str, Json]) -> int | None:
-    size = next((attachment[key] for key in ("size", "file_size") if key in attachment), None)
-    return size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None
 
 
 def tags_of(ticket: dict[str, Json]) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ HMAC-SHA256 over `timestamp:body`; the length of the signature tells which.
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
-    Draft,
     Ignored,
     Instance,
     ProviderAnswer,
@@ -29,15 +29,17 @@ from streams.connectors.payload_reading import (
     at,
     flag,
     id_text,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
     text,
     word,
 )
+from streams.connectors.shared_secrets import ChosenProof
 from streams.connectors.signatures import raw_text
-from streams.connectors.token_proofs import ChosenProof
 
 
 def _signed(request: WebhookRequest, timestamp: str) -> bytes:
@@ -66,13 +68,8 @@ class FrontEvents:
             return [payload]
         drafter = Drafter(self._instance, request, "email")
         listed = list(tables(payload, "_results"))
-        told: list[Draft | Ignored | Refused] = []
-        for each in listed or [payload]:
-            try:
-                told += _read(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        read = partial(_read, drafter=drafter)
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _read(payload: Json, drafter: Drafter) -> Reading:
@@ -80,7 +77,7 @@ def _read(payload: Json, drafter: Drafter) -> Reading:
     inner = table(payload, "payload")
     event = inner or payload
     if told == "sync" and not inner:
-        return [Ignored("sync")]
+        return [Ignored("connection")]
     if inner:
         kind = APPLICATION_TYPES.get(told or "", word(inner, "type") or told)
     else:
@@ -116,7 +113,7 @@ def _object(item: Json, drafter: Drafter) -> Reading:
 def _message(event: FrontEvent, *, inbound: bool) -> Reading:
     found = required(event.target or table(event.conversation, "last_message") or None, "$.target.data")
     if flag(found, "is_draft") or text(found, "draft_mode"):
-        return [Ignored("draft")]
+        return [Ignored("not_sent")]
     return [event.message(found if flag(found, "is_inbound") is not None else found | {"is_inbound": inbound})]
 
 
@@ -190,7 +187,7 @@ def _merged(event: FrontEvent) -> Reading:
     others = found if isinstance(found, list) else [found]
     ids = [id_text(other, "id") for other in others]
     told = [event.merged(other) for other in ids if other and other != event.conversation_id]
-    return told or [Ignored("merge_without_the_merged")]
+    return told or [Ignored("conversation_not_said")]
 
 
 APPLICATION_TYPES = {
@@ -218,10 +215,10 @@ WITHOUT_EFFECT = {
     "forward": "without_effect",
     "link_added": "without_effect",
     "link_removed": "without_effect",
-    "message_bounce_error": "delivery_failed",
-    "message_seen": "read_receipt",
-    "outbound_seen": "read_receipt",
-    "sending_error": "delivery_failed",
+    "message_bounce_error": "not_delivered",
+    "message_seen": "receipt",
+    "outbound_seen": "receipt",
+    "sending_error": "not_delivered",
     "topic_added": "without_effect",
     "topic_removed": "without_effect",
 }

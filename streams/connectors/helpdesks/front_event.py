@@ -9,10 +9,12 @@ from typing import Any
 
 from schemas.interaction import Author, Status
 from streams.connectors.accounts_directory import identities_of_address
+from streams.connectors.automated_words import Automated
 from streams.connectors.connector_contract import Draft
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, required, table, tables, text, word
+from streams.connectors.phone_numbers import phone_identities
 
 STATUSES: dict[str, Status] = {
     "unassigned": "open",
@@ -57,8 +59,15 @@ CALLS = frozenset({"sms", "twilio", "whatsapp", "phone-call", "call", "truly_cal
 TYPED = frozenset({"form", "front_chat"})
 """Message types whose sender typed the address."""
 
-MACHINES = frozenset({"rule", "api", "gmail", "reminder", "analytics", "recipient"})
-"""Kinds of sources that are nobody."""
+MACHINES: dict[str, Automated] = {
+    "rule": "trigger",
+    "api": "bot",
+    "gmail": "system",
+    "reminder": "system",
+    "analytics": "system",
+    "recipient": "system",
+}
+"""Kinds of sources that are nobody, and why what they do is automated."""
 
 
 class FrontEvent:
@@ -86,7 +95,7 @@ class FrontEvent:
         if kind in {"teammate", "teammates"} or (kind is None and id_text(person, "username")):
             return Author("agent", id_text(person, "id")), None
         if kind in MACHINES:
-            return Author("system", id_text(person, "id")), kind
+            return Author("system", id_text(person, "id")), MACHINES[kind]
         return Author("system"), None
 
     def customer(self, message: Json = None) -> str | None:
@@ -109,10 +118,9 @@ class FrontEvent:
             return ()
         found: list[str] = []
         if handle and _is_address(handle):
-            typed = kind in TYPED
-            found += [f"unverified_email:{handle.strip().lower()}"] if typed else identities_of_address(handle)
-        elif handle and kind in CALLS:
-            found.append(f"phone:{handle.strip()}")
+            found += identities_of_address(handle, vouched_for=kind not in TYPED)
+        elif kind in CALLS:
+            found += phone_identities(handle)
         links = [table(each, "_links", "related") for each in tables(message, "recipients") if self._is(each, handle)]
         contact = next((text(link, "contact") for link in links if text(link, "contact")), None)
         contact = _last_part(contact or text(self.conversation, "recipient", "_links", "related", "contact"))
@@ -131,7 +139,7 @@ class FrontEvent:
             if id_text(person, "id"):
                 return Author("agent", id_text(person, "id")), None
             actor, automated = self.actor()
-            if automated in {"rule", "api"}:
+            if automated in {"trigger", "bot"}:
                 return Author("bot", actor.id), automated
             return Author("agent", actor.id if actor.kind == "agent" else None), None
         handle = self.customer(message)
@@ -151,7 +159,6 @@ class FrontEvent:
             "agent": id_text(conversation, "assignee", "id"),
             "tags": tuple(name for tag in tables(conversation, "tags") if (name := text(tag, "name"))),
             "identities": self.identities(),
-            "raw_reference": f"front:event:{self.id}" if self.id else None,
         }
         return self._drafter.interaction(event_id, kind, self.conversation_id, moment, author, **(said | words))
 
@@ -179,7 +186,6 @@ class FrontEvent:
             automated=automated or ("bounce" if error else None),
             text=written_text(at(message, "text"), at(message, "body"), at(message, "blurb")),
             attachments=attachments_of(message, "attachments"),
-            raw_reference=f"front:message:{message_id}" if message_id else None,
         )
 
     def comment(self, comment: dict[str, Any]) -> Draft:
@@ -194,7 +200,7 @@ class FrontEvent:
             public=False,
             text=written_text(at(comment, "body")),
             attachments=attachments_of(comment, "attachments"),
-            raw_reference=f"front:comment:{comment_id}" if comment_id else None,
+            raw_reference=self._drafter.reference("comment", comment_id or self.event_id("comment")),
         )
 
     def status(self, status: Status, original: str) -> Draft:

@@ -5,6 +5,7 @@ The header `X-HelpScout-Event` names the event; without it the body is read as t
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from schemas.interaction import Author
@@ -31,7 +32,9 @@ from streams.connectors.payload_reading import (
     at,
     id_text,
     instant,
+    read_each,
     read_json,
+    read_one,
     table,
     tables,
     text,
@@ -63,13 +66,9 @@ class HelpScoutEvents:
         event = (request.headers.get(EVENT) or "").strip().lower()
         if table(payload, "conversation") and not event:
             payload = table(payload, "conversation")
-        told: Told = []
-        for each in list(tables(payload, "_embedded", "conversations")) or [payload]:
-            try:
-                told += _event(event, each, drafter) if event else _object(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        read = partial(_event, event, drafter=drafter) if event else partial(_object, drafter=drafter)
+        listed = list(tables(payload, "_embedded", "conversations"))
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _event(event: str, payload: Json, drafter: Drafter) -> Reading:
@@ -111,9 +110,9 @@ def _thread(thread: dict[str, Any], drafter: Drafter) -> Reading:
     linked = (text(thread, "_links", "conversation", "href") or "").rpartition("/")[2]
     owner = id_text(thread, "conversationId") or linked
     if not owner:
-        return [Ignored("thread_without_its_conversation")]
+        return [Ignored("conversation_not_said")]
     around = {"id": owner, "customer": table(thread, "customer"), "threads": [thread]}
-    return HelpScoutConversation(drafter, around).messages() or [Ignored("nothing_written")]
+    return HelpScoutConversation(drafter, around).messages() or [Ignored("nothing_inside")]
 
 
 def _everything(conversation: HelpScoutConversation) -> Told:
@@ -141,7 +140,7 @@ def _newest(*kinds: str) -> Callable[[HelpScoutConversation], Told]:
             made = conversation.message(thread)
             if made is not None:
                 return [made]
-        return [Ignored("nothing_written")]
+        return [Ignored("nothing_inside")]
 
     return told
 
@@ -163,7 +162,7 @@ def _status(conversation: HelpScoutConversation) -> Told:
 
 
 def _merged(conversation: HelpScoutConversation) -> Told:
-    return list(conversation.merged()) or [Ignored("merge_without_the_merged")]
+    return list(conversation.merged()) or [Ignored("conversation_not_said")]
 
 
 def _deleted(conversation: HelpScoutConversation) -> Told:

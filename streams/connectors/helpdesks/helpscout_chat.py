@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from schemas.interaction import Author
+from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.helpscout_conversation import PEOPLE
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import Json, at, id_text, instant, required, table, tables, text, word
 
 WRITERS = {"beacon.chat.customer.replied": "customer", "beacon.chat.agent.replied": "user"}
@@ -48,7 +49,7 @@ class HelpScoutChat:
         if ended is not None or event == "beacon.chat.ended":
             words = {"status": "closed", "source_status": "ended"}
             told.append(self._draft("ended", "status_changed", ended, Author("system"), **words))
-        return told or [Ignored("nothing_written")]
+        return told or [Ignored("nothing_inside")]
 
     @staticmethod
     def _is_written(event: Json) -> bool:
@@ -75,14 +76,13 @@ class HelpScoutChat:
     def _draft(self, what: str, kind: Any, moment: datetime | None, author: Author, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
         """An interaction in this chat. Visitors type their address into the Beacon."""
         customer = table(self.chat, "customer")
-        address, customer_id = text(customer, "email"), id_text(customer, "id")
-        found = [f"unverified_email:{address.strip().lower()}"] if address else []
-        found += [f"helpscout_person:{customer_id}"] if customer_id else []
+        customer_id = id_text(customer, "id")
+        found = identities_of_address(text(customer, "email"), vouched_for=False)
         said: dict[str, Any] = {
             "channel": "chat",
             "inbox": id_text(self.chat, "mailboxId"),
             "agent": id_text(self.chat, "assignee", "id"),
-            "identities": tuple(found),
+            "identities": (*found, f"helpscout_person:{customer_id}") if customer_id else found,
             "raw_reference": f"helpscout:chat:{self.id}",
         }
         event_id, place = f"chat:{self.id}:{what}", f"chat:{self.id}"

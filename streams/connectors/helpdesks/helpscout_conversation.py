@@ -12,7 +12,7 @@ from schemas.interaction import Author, AuthorKind, Status
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     EPOCH,
     Json,
@@ -102,13 +102,9 @@ class HelpScoutConversation:
         listed = (text(each, "value") for each in tables(customer, "_embedded", "emails"))
         address = text(customer, "email") or next((found for found in listed if found), None)
         source = word(self.conversation, "source", "type") or word(self.conversation, "type") or ""
-        found: list[str] = []
-        if address and "@" in address and source.startswith(TYPED):
-            found.append(f"unverified_email:{address.strip().lower()}")
-        elif address and "@" in address:
-            found += identities_of_address(address)
+        found = identities_of_address(address, vouched_for=not source.startswith(TYPED))
         customer_id = id_text(customer, "id")
-        return (*found, f"helpscout_person:{customer_id}") if customer_id else tuple(found)
+        return (*found, f"helpscout_person:{customer_id}") if customer_id else found
 
     # the people
 
@@ -189,7 +185,7 @@ class HelpScoutConversation:
             instant(thread, "createdAt") or instant(self.conversation, "createdAt"),
             Author("bot", author.id) if workflow else author,
             public=kind not in INTERNAL,
-            automated="workflow" if workflow else "ai_answer" if author.kind == "bot" else None,
+            automated="trigger" if workflow else "ai_answer" if author.kind == "bot" else None,
             text=body,
             attachments=files,
             raw_reference=f"helpscout:thread:{thread_id}",
@@ -242,7 +238,7 @@ def rating_of(drafter: Drafter, rating: dict[str, Any]) -> Draft | Refused:
         return Refused("not_understood", f"the rating {mark[:40]!r} is not known")
     customer = table(rating, "customer")
     addresses = [text(each, "value") for each in tables(customer, "emails")] + [text(customer, "email")]
-    found = [identity for address in addresses if address for identity in identities_of_address(address)]
+    found = [identity for address in addresses for identity in identities_of_address(address)]
     customer_id = id_text(customer, "id")
     return drafter.signal(
         f"rating:{rating_id}",

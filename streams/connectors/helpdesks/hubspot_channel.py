@@ -7,6 +7,7 @@ conversations `thread:<id>` and `ticket:<id>`. `hubspot_messages` and `hubspot_r
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.interaction import Author, Status
@@ -23,9 +24,23 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.hubspot_messages import is_message, read_announcement, read_message, thread_of
 from streams.connectors.helpdesks.hubspot_records import STAGES, as_record, is_record, read_record, ticket_of
 from streams.connectors.helpdesks.hubspot_signature import HubSpotSignature
-from streams.connectors.helpdesks.json_items import content_id, read_items, read_object
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
-from streams.connectors.payload_reading import Json, Malformed, flag, id_text, instant, items, required, table, word
+from streams.connectors.payload_reading import (
+    EPOCH,
+    Json,
+    Malformed,
+    content_id,
+    flag,
+    id_text,
+    instant,
+    items,
+    read_each,
+    read_items,
+    required,
+    table,
+    whole_object,
+    word,
+)
 
 OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-11": "conversation"}
 """HubSpot's numbers of its objects, in the newer events `object.propertyChange`."""
@@ -43,6 +58,11 @@ LIFE: dict[str, tuple[Status, str]] = {
 
 RECEIVED = "hs_last_message_received_at"
 SENT = "hs_last_message_sent_at"
+
+
+def milliseconds(moment: datetime) -> int:
+    """An instant as HubSpot's webhooks write it."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 class HubSpotPayloads:
@@ -73,7 +93,8 @@ class HubSpotPayloads:
         if inside is None and not isinstance(item.get("results"), list) and not listed:
             raise Malformed("Object contains no subscriptionType, message or record - at `$`")
         parts = listed if inside is None else [inside]
-        return [each for part in parts for each in read_object(part, lambda found: self._one(drafter, found))]
+        read = read_each(parts, whole_object(lambda found: self._one(drafter, found)))
+        return read or [Ignored("nothing_inside")]
 
 
 class ThinEvent:
@@ -92,8 +113,17 @@ class ThinEvent:
         self._id = self._event_id()
 
     def _event_id(self) -> str:
-        """HubSpot does not promise that its ids of events are unique: time and property make them so in a record."""
-        told = (id_text(self._event, "eventId"), self._what, word(self._event, "propertyName"))
+        """HubSpot does not promise that its ids of events are unique, and its API does not know them.
+
+        What makes an event one in its record is the property with its value and time, which the history of the record
+        tells as well (`hubspot_history`); a record is created once.
+        """
+        name, at = word(self._event, "propertyName"), instant(self._event, "occurredAt")
+        if self._what == "creation":
+            return "creation"
+        if self._what == "propertychange" and name is not None and at is not None:
+            return f"change:{name}:{(id_text(self._event, 'propertyValue') or '')[:100]}:{milliseconds(at)}"
+        told = (id_text(self._event, "eventId"), self._what, name)
         if told[0] is None:
             return content_id(self._event, leaving_out=("attemptNumber",))
         return ":".join(part for part in (*told, id_text(self._event, "occurredAt")) if part)
@@ -108,12 +138,14 @@ class ThinEvent:
         if handler is not None:
             return handler()
         if self._subject in OTHER_SUBJECTS or self._what in {"propertychange", "creation", "deletion", "merge"}:
-            return [Ignored("account_not_said" if self._subject == "deal" else "other_subject")]
+            return [Ignored("nobody_named" if self._subject == "deal" else "other_subject")]
         return [Refused("not_understood", f"the subscription type {self._said[:80]!r} is not known")]
 
     def _interaction(self, kind: Any, conversation: str, author: Author | None = None, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
         event = self._event
-        said = {"raw_reference": f"hubspot:event:{id_text(event, 'eventId')}", "event_id": self._id} | words
+        said = {"event_id": self._id} | words
+        if (told := id_text(event, "eventId")) is not None:
+            said = {"raw_reference": self._drafter.reference("event", told)} | said
         at = said.pop("at", None) or instant(event, "occurredAt")
         return self._drafter.interaction(said.pop("event_id"), kind, conversation, at, author or self._actor(), **said)
 

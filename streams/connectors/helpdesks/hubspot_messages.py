@@ -5,13 +5,14 @@ Source: HubSpot developer documentation, "Conversations API" (actors, channels, 
 
 from typing import Any
 
-from schemas.interaction import Attachment, Author, AuthorKind
+from schemas.interaction import Author, AuthorKind
 from streams.connectors.accounts_directory import identities_of_address
+from streams.connectors.automated_words import Automated
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.mail_addresses import mail_address
+from streams.connectors.message_content import attachments_of, html_text
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, tables, text, word
-from streams.connectors.plain_text import plain_text
 
 ACTORS: dict[str, AuthorKind] = {
     "A": "agent",
@@ -30,7 +31,7 @@ ACTOR_TYPES: dict[str, AuthorKind] = {
     "system": "system",
     "visitor": "customer",
 }
-AUTOMATIC = {"B": "bot", "I": "integration", "L": "ai_agent", "S": "system"}
+AUTOMATIC: dict[str, Automated] = {"B": "bot", "I": "bot", "L": "ai_answer", "S": "system"}
 
 CHANNELS = {
     "1000": "chat",
@@ -93,7 +94,7 @@ def _spoken(
     **said: Any,  # noqa: ANN401 - contract fields
 ) -> Draft | Ignored:
     if word(item, "status", "statusType") == "failed":
-        return Ignored("never_arrived")
+        return Ignored("not_delivered")
     return drafter.interaction(
         required(id_text(item, "id"), "$.id"),
         "message",
@@ -103,8 +104,8 @@ def _spoken(
         channel=CHANNELS.get(id_text(item, "channelId") or ""),
         public=kind != "comment",
         automated=_automated(item, kind, author),
-        text=text(item, "text") or plain_text(text(item, "richText") or "") or None,
-        attachments=tuple(Attachment(name=text(each, "name")) for each in tables(item, "attachments")),
+        text=text(item, "text") or html_text(item.get("richText")),
+        attachments=attachments_of(item, "attachments"),
         **said,
     )
 
@@ -130,8 +131,7 @@ def read_announcement(drafter: Drafter, event: dict[str, Json], event_id: str) -
         instant(event, "occurredAt"),
         author,
         public=kind != "comment",
-        automated="welcome" if kind == "welcome_message" else None,
-        raw_reference=f"hubspot:message:{id_text(event, 'messageId')}",
+        automated="template" if kind == "welcome_message" else None,
     )
 
 
@@ -161,7 +161,7 @@ def _author(drafter: Drafter, item: dict[str, Json], kind: str) -> Author:
 
 def _automated(item: dict[str, Json], kind: str, author: Author) -> str | None:
     if kind == "welcome_message":
-        return "welcome"
+        return "template"
     if author.kind not in {"bot", "system"}:
         return None
     actor = id_text(_sender(item), "actorId") or id_text(item, "createdBy") or ""

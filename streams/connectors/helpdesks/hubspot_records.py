@@ -119,9 +119,9 @@ def _deal(drafter: Drafter, item: dict[str, Json], said: dict[str, Json]) -> Dra
     stage, companies = word(said, "dealstage") or "", _associated(item, "companies")
     outcome = OUTCOMES.get(stage)
     if outcome is None:
-        return Ignored("deal_undecided")
+        return Ignored("not_yet")
     if not companies:
-        return Ignored("account_not_said")
+        return Ignored("nobody_named")
     deal_id = required(id_text(item, "id"), "$.id")
     return drafter.signal(
         f"deal:{deal_id}:{stage}",

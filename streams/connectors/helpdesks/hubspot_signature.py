@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from streams.connectors.connector_contract import GENUINE, Verdict, WebhookRequest
 from streams.connectors.hmac_signatures import signing_time
-from streams.connectors.signatures import any_matches, base64_hmac_sha256, judged_by_time, raw_text
+from streams.connectors.signatures import any_matches, base64_hmac_sha256, judged_by_time, keys_of, raw_text
 
 _ENCODED = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 """What HubSpot signs as itself even where the address has it encoded."""
@@ -31,9 +31,7 @@ class HubSpotSignature:
         Raises:
             ValueError: there is none, or one is empty.
         """
-        self._keys = [raw_text(secret.strip()) for secret in secrets]
-        if not self._keys or not all(self._keys):
-            raise ValueError("the app's client secret is missing")
+        self._keys = keys_of(secrets, "the app's client secret")
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """Whether the signature was made with one of the secrets, and in time where the time is signed."""

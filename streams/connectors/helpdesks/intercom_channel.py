@@ -6,6 +6,7 @@ is there, and sends the topic `ping`.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from schemas.interaction import Author
@@ -23,8 +24,8 @@ from streams.connectors.connector_contract import (
 from streams.connectors.drafting import Drafter
 from streams.connectors.helpdesks.intercom_payload import identities_of, opening_of
 from streams.connectors.helpdesks.intercom_thread import IntercomThread
-from streams.connectors.helpdesks.message_content import written_text
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
+from streams.connectors.message_content import written_text
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
@@ -32,7 +33,9 @@ from streams.connectors.payload_reading import (
     id_text,
     instant,
     items,
+    read_each,
     read_json,
+    read_one,
     required,
     table,
     tables,
@@ -93,13 +96,8 @@ class IntercomNotifications:
             return [payload]
         drafter = Drafter(self._instance, request, "chat")
         listed = [*tables(payload, "conversations"), *tables(payload, "tickets")]
-        told: list[Draft | Ignored | Refused] = []
-        for each in listed or [payload]:
-            try:
-                told += _read(each, drafter)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        read = partial(_read, drafter=drafter)
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _read(payload: Json, drafter: Drafter) -> Reading:
@@ -112,7 +110,7 @@ def _notification(payload: Json, drafter: Drafter) -> Reading:
     topic = required(word(payload, "topic"), "$.topic")
     family = topic.partition(".")[0]
     if topic == "ping":
-        return [Ignored("ping")]
+        return [Ignored("connection")]
     item = table(payload, "data", "item")
     if topic == "event.created":
         return _usage(item, drafter)
@@ -140,10 +138,10 @@ def _object(item: Json, drafter: Drafter) -> Reading:
     if kind not in {"conversation", "ticket", "ticket_ticket_part", "conversation_part"}:
         raise Malformed("Object contains no topic - at `$.topic`")
     if kind == "conversation_part" and id_text(item, "conversation_id") is None:
-        return [Ignored("part_without_its_conversation")]
+        return [Ignored("conversation_not_said")]
     if kind == "conversation_part":
         thread = IntercomThread(drafter, {"id": item["conversation_id"], "conversation_parts": [item]}, "$")
-        return thread.of_parts(thread.parts) or [Ignored("nothing_written")]
+        return thread.of_parts(thread.parts) or [Ignored("nothing_inside")]
     inner = table(item, "ticket") or item
     thread = IntercomThread(drafter, inner, "$")
     begin = thread.opening() if opening_of(inner) else _ticket_opening(thread) if kind == "ticket" else []
@@ -154,7 +152,7 @@ def _object(item: Json, drafter: Drafter) -> Reading:
         moment = instant(inner, "updated_at")
         stamp = moment.isoformat() if moment else "unknown"
         told.append(thread.status(f"{thread.id}:{state}:{stamp}", state or "", moment, Author("system")))
-    return [*told, *thread.rating(table(inner, "conversation_rating"))] or [Ignored("nothing_written")]
+    return [*told, *thread.rating(table(inner, "conversation_rating"))] or [Ignored("nothing_inside")]
 
 
 def _state_of(thread: IntercomThread) -> str | None:
@@ -203,7 +201,7 @@ def _happened(notice: Notice) -> Reading:
         told.append(thread.status(notice.id, state, notice.at, author))
     if "assigned" in notice.topic and not _has(told, "assigned"):
         told.append(thread.assigned(notice.id, notice.at, author, table(thread.thread, "assignee")))
-    return told or [Ignored("nothing_written")]
+    return told or [Ignored("nothing_inside")]
 
 
 def _tagged(notice: Notice) -> Reading:
@@ -229,7 +227,7 @@ def _redacted(notice: Notice) -> Reading:
     part = table(notice.item, "conversation_part") or (parts[-1] if parts else {})
     gone = required(id_text(part, "id"), f"{ITEM}.conversation_parts")
     said = {"public": "note" not in (word(part, "part_type") or ""), "raw_reference": f"intercom:part:{gone}"}
-    return [thread.draft(f"{gone}:redacted", "edited", notice.at, thread.author(part), **said)]
+    return [thread.draft(f"{gone}:edited:redacted", "edited", notice.at, thread.author(part), **said)]
 
 
 def _deleted(notice: Notice) -> Reading:
@@ -244,7 +242,7 @@ def _rated(notice: Notice) -> Reading:
     thread, item = notice.thread, notice.item
     places = (thread.thread, item)
     found = [table(place, key) for place in places for key in ("conversation_rating", "ticket_rating", "rating")]
-    return thread.rating(*found, *places) or [Ignored("rating_not_given")]
+    return thread.rating(*found, *places) or [Ignored("no_answer")]
 
 
 def _company(notice: Notice) -> Reading:
@@ -294,11 +292,11 @@ STATE_OF_TOPIC = {
 }
 
 WITHOUT_EFFECT = {
-    "conversation.admin.replied.translated": "translation",
+    "conversation.admin.replied.translated": "without_effect",
     "conversation.contact.attached": "participant_changed",
     "conversation.contact.detached": "participant_changed",
-    "conversation.read": "read_receipt",
-    "ticket.admin.replied.translated": "translation",
+    "conversation.read": "receipt",
+    "ticket.admin.replied.translated": "without_effect",
     "ticket.attribute.updated": "without_effect",
     "ticket.contact.attached": "participant_changed",
     "ticket.contact.detached": "participant_changed",

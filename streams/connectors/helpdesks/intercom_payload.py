@@ -117,9 +117,7 @@ def identities_of(*people: dict[str, Any], company: str | None = None) -> tuple[
     vouched = not any({word(person, "type"), word(person, "role")} & SELF_DECLARED for person in known)
     found: list[str] = []
     for person in known:
-        address = text(person, "email")
-        if address and "@" in address:
-            found += identities_of_address(address) if vouched else (f"unverified_email:{address.strip().lower()}",)
+        found += identities_of_address(text(person, "email"), vouched_for=vouched)
     companies = [company, *(id_text(firm, "id") for person in known for firm in _companies(person))]
     found += [f"intercom_company:{firm}" for firm in companies if firm and firm not in {"0", "-1"}]
     contacts = [

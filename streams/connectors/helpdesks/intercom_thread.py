@@ -23,7 +23,7 @@ from streams.connectors.helpdesks.intercom_payload import (
     status_of_part,
     tags_of,
 )
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import Json, at, flag, id_text, instant, number, required, table, text, word
 
 NOBODY = frozenset({None, "0", "-1"})
@@ -83,6 +83,7 @@ class IntercomThread:
             "tags": tags_of(thread),
             "conversation_type": word(thread, "ticket_type", "name"),
             "identities": self.identities,
+            "raw_reference": f"intercom:conversation:{self.id}",
         }
         return self._drafter.interaction(event_id, type, self.id, at_time, author, **(said | words))  # type: ignore[arg-type]  # one of the contract's words
 
@@ -93,7 +94,7 @@ class IntercomThread:
         """A message: a part with a body, or what the conversation began with."""
         automated = None
         if author.kind in {"bot", "system"}:
-            automated = "ai_answer" if self.is_ai(table(written, "author")) else "operator"
+            automated = "ai_answer" if self.is_ai(table(written, "author")) else "bot"
         elif word(written, "delivered_as") in SENT_TO_MANY and author.kind == "agent":
             automated = "campaign"
         shown = None if flag(written, "redacted") else written_text(at(written, "body"))

@@ -20,21 +20,22 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.json_items import content_id, read_items
 from streams.connectors.helpdesks.mail_addresses import mail_address
 from streams.connectors.helpdesks.status_names import STATUSES_OPTION, StatusNames, check_statuses
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
+    content_id,
     flag,
     id_text,
     instant,
-    number,
+    read_items,
     required,
     table,
     tables,
     text,
+    whole_number,
     word,
 )
 from streams.connectors.plain_text import looks_like_html, plain_text
@@ -262,7 +263,7 @@ class ZammadTicket:
         address = self._address
         if not ticket and author.kind == "customer":
             address = mail_address(self._article.get("from"))
-        outside = address if address and not self._drafter.instance.is_own_address(address) else ""
+        outside = None if self._drafter.instance.is_own_address(address or "") else address
         domain, *mailbox = identities_of_address(outside) or ("",)
         organisation = id_text(ticket, "organization_id") or id_text(table(ticket, "organization"), "id")
         person = self._customer_id or (author.id if author.kind == "customer" else None)
@@ -283,11 +284,10 @@ def _priority(ticket: dict[str, Json]) -> str | None:
 
 def _attachment(each: dict[str, Json]) -> Attachment:
     told = table(each, "preferences")
-    size = number(each, "size")
     return Attachment(
         name=text(each, "filename"),
         media_type=text(told, "Content-Type") or text(told, "Mime-Type"),
-        size_bytes=int(size) if size is not None and size >= 0 else None,
+        size_bytes=whole_number(each, "size"),
     )
 
 

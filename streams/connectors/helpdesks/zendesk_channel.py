@@ -7,6 +7,8 @@ at the time of the event. Ticket numbers become conversations `<instance>:<numbe
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -27,9 +29,10 @@ from streams.connectors.helpdesks.zendesk_objects import ZendeskObjects, objects
 from streams.connectors.helpdesks.zendesk_payload import SYSTEM_USER, ZendeskEvent, id_text, score_of, word
 from streams.connectors.helpdesks.zendesk_ticket import ZendeskTicket
 from streams.connectors.helpdesks.zendesk_triggers import trigger_events
+from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import Json, Malformed, read_json, text
-from streams.connectors.signatures import ZendeskSignature
-from streams.connectors.token_proofs import ChosenProof, SharedToken
+from streams.connectors.shared_secrets import signed_or_shown
+from streams.connectors.signatures import raw_text
 
 PREFIX = "zen:event-type:"
 WITHOUT_EFFECT = frozenset(
@@ -89,11 +92,11 @@ class ZendeskEvents:
             return [Refused("malformed_payload", str(error))]
 
     def _read(self, payload: Json, request: WebhookRequest) -> Reading:
+        drafter = Drafter(self._instance, request, "other")
         payload = as_webhook(payload) or payload
         kind = text(payload, "type") or ""
         if kind.startswith(PREFIX):
-            return self._event(kind.removeprefix(PREFIX), payload, request)
-        drafter = Drafter(self._instance, request, "other")
+            return self._event(kind.removeprefix(PREFIX), payload, drafter)
         if is_messaging(payload):
             return messaging_events(payload, drafter)
         found = objects_in(payload)
@@ -104,12 +107,13 @@ class ZendeskEvents:
             raise Malformed("Object contains no event type and no ticket - at `$.type`")
         return told
 
-    def _event(self, event_type: str, payload: Json, request: WebhookRequest) -> Reading:
+    @staticmethod
+    def _event(event_type: str, payload: Json, drafter: Drafter) -> Reading:
         handler = _HANDLERS.get(event_type)
         if handler is None:
             return [_unhandled(event_type)]
         event = msgspec.convert(payload, ZendeskEvent)
-        return handler(ZendeskTicket(event, self._instance, request.received_at))
+        return handler(ZendeskTicket(event, drafter))
 
 
 def _unhandled(event_type: str) -> Ignored | Refused:
@@ -128,11 +132,11 @@ def _created(ticket: ZendeskTicket) -> Reading:
     author = Author("agent", submitter) if filed_for_them else Author("customer", requester)
     if submitter == SYSTEM_USER:
         author = Author("system", submitter)
-    opening = ticket.message(author, public=detail.is_public is not False, text=detail.description)
+    opening = ticket.opening(author)
     status = word(detail.status)
     if status in {None, "new", "open"}:
         return [opening]
-    return [opening, ticket.status(status, event_id=f"{ticket.event.id}:status")]
+    return [opening, ticket.status(status)]
 
 
 def _comment_added(ticket: ZendeskTicket) -> Reading:
@@ -147,7 +151,7 @@ def _comment_added(ticket: ZendeskTicket) -> Reading:
     by_rule = author_id == SYSTEM_USER
     kind = "system" if by_rule else "agent" if staff else "customer"
     return [
-        ticket.message(
+        ticket.comment(
             Author(kind, author_id),  # type: ignore[arg-type]  # one of three words
             public=public,
             text=body if isinstance(body, str) else None,
@@ -167,7 +171,7 @@ def _messaging_message(ticket: ZendeskTicket) -> Reading:
     author = Author(kind, id_text(actor.get("id")))  # type: ignore[arg-type]  # one of four words
     automated = {"system": "trigger", "bot": "bot"}.get(kind)
     written = body if isinstance(body, str) else None
-    return [ticket.message(author, public=True, text=written, automated=automated, said_channel="chat")]
+    return [ticket.chat_message(author, written, automated)]
 
 
 def _status_changed(ticket: ZendeskTicket) -> Reading:
@@ -182,49 +186,57 @@ def _priority_changed(ticket: ZendeskTicket) -> Reading:
     priority = word(ticket.change.current) or word(ticket.detail.priority)
     if priority is None:
         return [Ignored("without_effect")]
-    return [ticket.interaction(type="priority_changed", priority=priority)]
+    return [ticket.changed("priority_changed", "priority", priority, priority=priority)]
 
 
 def _agent_assigned(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="assigned", agent=id_text(ticket.change.current))]
+    agent = id_text(ticket.change.current)
+    return [ticket.changed("assigned", "assignee_id", agent, agent=agent)]
 
 
 def _group_assigned(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="assigned", team=id_text(ticket.change.current))]
+    team = id_text(ticket.change.current)
+    return [ticket.changed("assigned", "group_id", team, team=team)]
 
 
 def _tags_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="tagged")]
+    return [ticket.changed("tagged", "tags", None)]
 
 
 def _organization_changed(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="account_changed")]
+    current = id_text(ticket.change.current) or id_text(ticket.detail.organization_id)
+    return [ticket.changed("account_changed", "organization_id", current)]
+
+
+def _requester_changed(ticket: ZendeskTicket) -> Reading:
+    current = id_text(ticket.change.current) or id_text(ticket.detail.requester_id)
+    return [ticket.changed("account_changed", "requester_id", current)]
 
 
 def _merged(ticket: ZendeskTicket) -> Reading:
     target = id_text(ticket.change.target_ticket_id)
     if target is None:
         return [Refused("malformed_payload", "Object missing the surviving ticket - at `$.event.target_ticket_id`")]
-    return [ticket.interaction(type="merged", into=ticket.conversation(target))]
+    return [ticket.merged(target)]
 
 
 def _spam(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="status_changed", status="spam", source_status="spam")]
+    return [ticket.changed("status_changed", "status", "spam", status="spam", source_status="spam")]
 
 
 def _deleted(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="status_changed", status="deleted", source_status="deleted")]
+    return [ticket.status("deleted")]
 
 
 def _made_private(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="edited", visibility="internal", **_comment_reference(ticket))]
+    return [ticket.edited("private", public=False, **_comment_reference(ticket))]
 
 
 def _redacted(ticket: ZendeskTicket) -> Reading:
-    return [ticket.interaction(type="edited", **_comment_reference(ticket))]
+    return [ticket.edited("redacted", **_comment_reference(ticket))]
 
 
-def _comment_reference(ticket: ZendeskTicket) -> dict[str, str]:
+def _comment_reference(ticket: ZendeskTicket) -> dict[str, Any]:
     comment = id_text((ticket.change.comment or {}).get("id"))
     return {"raw_reference": f"zendesk:comment:{comment}"} if comment else {}
 
@@ -236,7 +248,7 @@ def _csat_received(ticket: ZendeskTicket) -> Reading:
     marks = score_of(score)
     if marks is None:
         return [Refused("not_understood", f"the satisfaction score {str(score)[:40]!r} is not known")]
-    return [ticket.rating(*marks, comment if isinstance(comment, str) else None)]
+    return [ticket.rating(score, *marks, comment if isinstance(comment, str) else None)]
 
 
 _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
@@ -250,7 +262,7 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
     "ticket.group_assignment_changed": _group_assigned,
     "ticket.tags_changed": _tags_changed,
     "ticket.organization_changed": _organization_changed,
-    "ticket.requester_changed": _organization_changed,
+    "ticket.requester_changed": _requester_changed,
     "ticket.merged": _merged,
     "ticket.marked_as_spam": _spam,
     "ticket.soft_deleted": _deleted,
@@ -260,21 +272,19 @@ _HANDLERS: dict[str, Callable[[ZendeskTicket], Reading]] = {
     "ticket.csat_received": _csat_received,
 }
 
+SIGNATURE = HmacScheme(
+    header="x-zendesk-webhook-signature",
+    written="base64",
+    timestamp_header="x-zendesk-webhook-signature-timestamp",
+    signed=lambda request, timestamp: raw_text(timestamp) + request.body,
+)
+"""Source: Zendesk developer documentation, "Verifying webhooks". The time is ISO 8601 (`2021-03-25T05:09:27Z`)."""
 KEY = "x-api-key"
 
 
 def _verifier(instance: Instance) -> Verifier:
     """Zendesk signs; the webhooks of messaging bring the key that is configured as a token."""
-    if not instance.tokens:
-        return ZendeskSignature(instance.secrets)
-    key = SharedToken(instance.tokens, header=KEY)
-    if not instance.secrets:
-        return key
-    return ChosenProof(
-        ZendeskSignature(instance.secrets),
-        key,
-        is_other=lambda request: request.headers.get(ZendeskSignature.SIGNATURE) is None,
-    )
+    return signed_or_shown(instance, partial(HmacVerifier, SIGNATURE), SIGNATURE.header, header=KEY)
 
 
 ZENDESK = ConnectorKind(

@@ -11,15 +11,15 @@ from schemas.interaction import Author
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     at,
     flag,
     id_text,
     instant,
     items,
+    read_each,
     required,
     table,
     tables,
@@ -34,12 +34,12 @@ WITHOUT_EFFECT = {
     "conversation:join": "participant_changed",
     "conversation:leave": "participant_changed",
     "conversation:postback": "without_effect",
-    "conversation:read": "read_receipt",
+    "conversation:read": "receipt",
     "conversation:referral": "without_effect",
     "conversation:typing": "typing",
-    "conversation:message:delivery:channel": "delivery_receipt",
-    "conversation:message:delivery:failure": "delivery_failed",
-    "conversation:message:delivery:user": "delivery_receipt",
+    "conversation:message:delivery:channel": "receipt",
+    "conversation:message:delivery:failure": "not_delivered",
+    "conversation:message:delivery:user": "receipt",
 }
 OLD_ROLES = {"appuser": "customer", "appmaker": "agent", "business": "agent", "whisper": "agent"}
 
@@ -58,13 +58,7 @@ def messaging_events(payload: Json, drafter: Drafter) -> Reading:
     """Every event of a webhook; a bad one harms none of its neighbours."""
     if word(payload, "trigger"):
         return _old(payload, drafter)
-    told: list[Draft | Ignored | Refused] = []
-    for event in list(tables(payload, "events")) or [table(payload)]:
-        try:
-            told.append(_event(event, drafter))
-        except Malformed as error:
-            told.append(Refused("malformed_payload", str(error)))
-    return told
+    return read_each(list(tables(payload, "events")) or [table(payload)], lambda event: [_event(event, drafter)])
 
 
 def _event(event: dict[str, Any], drafter: Drafter) -> Draft | Ignored | Refused:
@@ -95,7 +89,6 @@ def _event(event: dict[str, Any], drafter: Drafter) -> Draft | Ignored | Refused
         text=written_text(at(message, "content", "text"), at(message, "content", "altText")),
         attachments=attachments_of({"files": [table(message, "content")]}, "files") if _is_file(message) else (),
         identities=_identities(table(payload, "user") or table(message, "author", "user"), author),
-        raw_reference=f"zendesk:event:{event_id}",
     )
 
 
@@ -128,10 +121,8 @@ def _is_file(message: dict[str, Any]) -> bool:
 def _identities(user: Json, author: Author) -> tuple[str, ...]:
     """The address counts only of a user that the company's own site has signed in."""
     address = text(user, "profile", "email") or text(user, "identities", "email")
-    found: tuple[str, ...] = ()
-    if address and "@" in address:
-        vouched = flag(user, "authenticated") is True or bool(id_text(user, "externalId"))
-        found = identities_of_address(address) if vouched else (f"unverified_email:{address.strip().lower()}",)
+    signed_in = flag(user, "authenticated") is True or bool(id_text(user, "externalId"))
+    found = identities_of_address(address, vouched_for=signed_in)
     person = id_text(user, "id") or (author.id if author.kind == "customer" else None)
     return (*found, f"sunshine_user:{person}") if person else found
 
@@ -150,8 +141,7 @@ def _old(payload: Json, drafter: Drafter) -> Reading:
         role = OLD_ROLES.get(word(message, "role") or "", "customer")
         writer = id_text(message, "authorId")
         author = drafter.author("customer", writer or person) if role == "customer" else Author("agent", writer)
-        address = text(user, "email")
-        found = (f"unverified_email:{address.strip().lower()}",) if address else ()
+        found = identities_of_address(text(user, "email"), vouched_for=False)
         told.append(
             drafter.interaction(
                 required(id_text(message, "_id"), "$.messages[]._id"),
@@ -164,4 +154,4 @@ def _old(payload: Json, drafter: Drafter) -> Reading:
                 identities=(*found, f"sunshine_user:{person}") if person else found,
             )
         )
-    return told or [Ignored("nothing_written")]
+    return told or [Ignored("nothing_inside")]

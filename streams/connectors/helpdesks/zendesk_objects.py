@@ -11,17 +11,26 @@ from typing import Any
 from schemas.interaction import Author, AuthorKind, InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import attachments_of, written_text
+from streams.connectors.helpdesks.zendesk_event_ids import (
+    change_id,
+    comment_id,
+    edit_id,
+    merge_id,
+    message_id,
+    opening_id,
+    rating_id,
+)
 from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES, SYSTEM_USER, score_of
 from streams.connectors.helpdesks.zendesk_payload import id_text as someone
+from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     Json,
-    Malformed,
     at,
     flag,
     id_text,
     instant,
     items,
+    read_each,
     required,
     table,
     tables,
@@ -32,9 +41,15 @@ from streams.connectors.payload_reading import (
 Told = list[Draft | Ignored | Refused]
 
 ROLES: dict[str, AuthorKind] = {"end-user": "customer", "end_user": "customer", "agent": "agent", "admin": "agent"}
+CHATTERS: dict[str, AuthorKind] = {"agent": "agent", "bot": "bot", "system": "system", "trigger": "system"}
 COMMENTS = frozenset({"comment", "voicecomment", "facebookcomment", "facebookevent", "tweet", "chatevent"})
 BY_CUSTOMERS = frozenset({("status", "open")})
 """What an answer of the customer changes by itself: it opens the ticket again."""
+MERGED_INTO = re.compile(r"\bmerged into (?:request|ticket) #(\d{1,20})\b", re.ASCII)
+"""What Zendesk writes into a ticket that it merges into another, in the words of an account in English."""
+MERGED_TAG, TICKET_NUMBER = "closed_by_merge", re.compile(r"#(\d{1,20})\b", re.ASCII)
+"""What it tags such a ticket with, and how it writes the other, in every language."""
+CHATS = frozenset({"chatstartedevent", "chatendedevent"})
 IN_PATH = re.compile(r"/tickets/(\d{1,20})\b", re.ASCII)
 PLURALS = {"tickets": "ticket", "audits": "audit", "comments": "comment", "satisfaction_ratings": "satisfaction_rating"}
 
@@ -89,13 +104,7 @@ class ZendeskObjects:
             "survey_response": self.survey,
             "ticket": self.ticket,
         }
-        told: Told = []
-        for kind, each in objects:
-            try:
-                told += readers[kind](each)
-            except Malformed as error:
-                told.append(Refused("malformed_payload", str(error)))
-        return told
+        return [told for kind, each in objects for told in read_each([each], readers[kind])]
 
     # the objects
 
@@ -109,7 +118,7 @@ class ZendeskObjects:
         moment = instant(ticket, "created_at")
         told: Told = [
             self._drafter.interaction(
-                f"ticket:{number}:opening",
+                opening_id(number),
                 "message",
                 number,
                 moment,
@@ -133,24 +142,40 @@ class ZendeskObjects:
         if status is None:
             return Refused("not_understood", f"the status {str(original)[:40]!r} is not known")
         moment = instant(ticket, "updated_at")
-        event_id = f"ticket:{number}:{original}:{moment.isoformat() if moment else 'unknown'}"
         said = words | {"status": status, "source_status": original}
-        return self._drafter.interaction(event_id, "status_changed", number, moment, Author("system"), **said)
+        return self._drafter.interaction(
+            change_id(number, "status", original, moment), "status_changed", number, moment, Author("system"), **said
+        )
 
     def audit(self, audit: dict[str, Any]) -> Told:
         """One update of a ticket: its comment and every change that means something here."""
         number = required(id_text(audit, "ticket_id"), "$.audit.ticket_id")
         events = list(tables(audit, "events"))
         author = self._updater(audit, events)
+        begins = any(word(event, "type") == "create" for event in events)
         told: Told = []
+        last: dict[str, int] = {}
         for event in events:
             about = {"via": audit.get("via")} | event | {"created_at": audit.get("created_at")}
             of_another = id_text(event, "author_id") not in {None, id_text(audit, "author_id")}
             writer = self._author(someone(at(event, "author_id")), about, None) if of_another else author
-            made = self._audit_event(number, about, writer) if id_text(event, "id") else None
-            if made is not None:
-                told.append(made)
-        return told or [Ignored("without_effect")]
+            if not id_text(event, "id"):
+                continue
+            if word(event, "type") in CHATS:
+                told += self._chat(number, event)
+            elif word(event, "type") in COMMENTS:
+                is_opening = begins and writer.kind != "system"
+                told.append(self._message(number, about, writer, opening_id(number) if is_opening else None))
+                begins = begins and not is_opening
+            elif (made := self._audit_event(number, about, writer)) is not None:
+                # A rule may go over what a person has just set: of one update and one id the last word counts.
+                if made.event.id in last:
+                    told[last[made.event.id]] = made
+                else:
+                    last[made.event.id] = len(told)
+                    told.append(made)
+        told += self._rating_in(number, audit, events)
+        return told + self._merged(number, audit, events, author) or [Ignored("without_effect")]
 
     def _updater(self, audit: Json, events: list[dict[str, Any]]) -> Author:
         """Who made an update: what it did says much, since customers only write, and only in public."""
@@ -171,35 +196,83 @@ class ZendeskObjects:
         return self._author(person, about, requester)
 
     def _audit_event(self, number: str, event: dict[str, Any], author: Author) -> Draft | None:
-        kind, event_id = word(event, "type") or "", f"audit:{id_text(event, 'id')}"
-        if kind in COMMENTS:
-            return self._message(number, event, author)
+        kind = word(event, "type") or ""
         if word(event, "via", "channel") == "rule" and author.kind != "system":
             author = Author("system")
         moment = instant(event, "created_at")
         if kind in {"commentprivacychange", "commentredactionevent"}:
-            reference = f"zendesk:comment:{id_text(event, 'comment_id')}"
+            comment = id_text(event, "comment_id")
             public = kind == "commentredactionevent" or flag(event, "public") is not False
-            words: dict[str, Any] = {"public": public, "raw_reference": reference}
+            what = "redacted" if kind == "commentredactionevent" else "public" if public else "private"
+            event_id = edit_id(comment, what, moment) if comment else f"audit:{id_text(event, 'id')}"
+            words: dict[str, Any] = {"public": public, "raw_reference": f"zendesk:comment:{comment}"}
             return self._drafter.interaction(event_id, "edited", number, moment, author, **words)
         field, value = word(event, "field_name") or "", at(event, "value")
         at_first = kind == "create" and field == "status" and word(value) not in {"new", "open"}
         change = CHANGES[field](value) if field in CHANGES and (kind == "change" or at_first) else None
         if change is None:
             return None
+        event_id = change_id(number, field, None if field == "tags" else value, moment)
         return self._drafter.interaction(event_id, change[0], number, moment, author, **change[1])
+
+    def _merged(self, number: str, audit: Json, events: list[dict[str, Any]], author: Author) -> Told:
+        """The end of this ticket in another one, where an update tells of it."""
+        tags = [at(each, "value") for each in events if word(each, "field_name") == "tags"]
+        tagged = any(MERGED_TAG in found for found in tags if isinstance(found, list))
+        closed = any((word(each, "field_name"), word(each, "value")) == ("status", "closed") for each in events)
+        if not tagged and not closed:
+            return []
+        bodies = [text(each, "body") or "" for each in events if word(each, "type") in COMMENTS]
+        said = ((TICKET_NUMBER if tagged else MERGED_INTO).search(body) for body in bodies)
+        target = next((found[1] for found in said if found), None)
+        if target is None or target == number:
+            return []
+        into = self._drafter.conversation(target)
+        moment = instant(audit, "created_at")
+        return [self._drafter.interaction(merge_id(number, target), "merged", number, moment, author, into=into)]
+
+    def _rating_in(self, number: str, audit: Json, events: list[dict[str, Any]]) -> Told:
+        """A satisfaction rating is a change of the ticket, its words beside it in the same update."""
+        said = {word(each, "field_name"): at(each, "value") for each in events if word(each, "type") == "change"}
+        if score_of(said.get("satisfaction_score")) is None:
+            return []
+        about = {"ticket_id": number, "requester_id": at(audit, "author_id"), "updated_at": at(audit, "created_at")}
+        return self.rating(about | {"score": said["satisfaction_score"], "comment": said.get("satisfaction_comment")})
+
+    def _chat(self, number: str, event: Json) -> Told:
+        """What was said in a chat, as its ticket keeps it: one audit for the beginning, one for the end."""
+        told: Told = []
+        for said in tables(event, "value", "history"):
+            message = id_text(said, "message_id") or id_text(said, "msg_id")
+            if word(said, "type") != "chatmessage" or message is None or not text(said, "message"):
+                continue
+            kind = CHATTERS.get(word(said, "actor_type") or "", "customer")
+            author = Author(kind, (id_text(said, "actor_id") or "").rpartition(":")[2] or None)
+            told.append(
+                self._drafter.interaction(
+                    message_id(message),
+                    "message",
+                    number,
+                    instant(said, "timestamp"),
+                    author,
+                    channel="chat",
+                    automated="bot" if kind == "bot" else "trigger" if kind == "system" else None,
+                    text=text(said, "message"),
+                )
+            )
+        return told
 
     def comment(self, comment: dict[str, Any]) -> Told:
         """A comment; it names its ticket only where it is listed under one."""
         number = id_text(comment, "ticket_id") or self._linked
         if number is None:
-            return [Ignored("comment_without_its_ticket")]
+            return [Ignored("conversation_not_said")]
         return [self._message(number, comment, self._author(someone(at(comment, "author_id")), comment, None))]
 
-    def _message(self, number: str, comment: dict[str, Any], author: Author) -> Draft:
-        comment_id = required(id_text(comment, "id"), "$.comment.id")
+    def _message(self, number: str, comment: dict[str, Any], author: Author, event_id: str | None = None) -> Draft:
+        comment_number = required(id_text(comment, "id"), "$.comment.id")
         return self._drafter.interaction(
-            f"comment:{comment_id}",
+            event_id or comment_id(comment_number),
             "message",
             number,
             instant(comment, "created_at"),
@@ -210,7 +283,7 @@ class ZendeskObjects:
             text=written_text(at(comment, "plain_body"), at(comment, "body"), at(comment, "html_body")),
             attachments=attachments_of(comment, "attachments"),
             identities=(f"zendesk_user:{author.id}",) if author.id and author.kind == "customer" else (),
-            raw_reference=f"zendesk:comment:{comment_id}",
+            raw_reference=f"zendesk:comment:{comment_number}",
         )
 
     def rating(self, rating: dict[str, Any]) -> Told:
@@ -218,16 +291,17 @@ class ZendeskObjects:
         number = required(id_text(rating, "ticket_id"), "$.satisfaction_rating.ticket_id")
         marks = score_of(at(rating, "score"))
         if marks is None:
-            return [Ignored("rating_not_given")]
+            return [Ignored("no_answer")]
         value, scale = marks
         requester = someone(at(rating, "requester_id"))
+        moment = instant(rating, "updated_at") or instant(rating, "created_at")
         return [
             self._drafter.signal(
-                f"rating:{id_text(rating, 'id') or number}",
+                rating_id(number, at(rating, "score"), moment),
                 "survey",
                 "csat",
                 value,
-                instant(rating, "updated_at") or instant(rating, "created_at"),
+                moment,
                 identities=(f"zendesk_user:{requester}",) if requester else (),
                 conversation=number,
                 scale=scale,

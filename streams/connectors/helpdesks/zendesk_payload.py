@@ -88,6 +88,7 @@ class TicketDetail(Struct):
     actor_id: ZendeskId = None
     assignee_id: ZendeskId = None
     brand_id: ZendeskId = None
+    created_at: Any = None
     description: str | None = None
     group_id: ZendeskId = None
     is_public: bool | None = None
@@ -98,11 +99,12 @@ class TicketDetail(Struct):
     submitter_id: ZendeskId = None
     tags: list[str] | str | None = None
     type: str | None = None
+    updated_at: Any = None
     via: Via | None = None
 
 
 class Change(Struct):
-    """What an event changed. `meta.sequence.id` is the same for all events of one action."""
+    """What an event changed."""
 
     current: Any = None
     previous: Any = None
@@ -110,7 +112,6 @@ class Change(Struct):
     message: dict[str, Any] | None = None
     actor: dict[str, Any] | None = None
     target_ticket_id: ZendeskId = None
-    meta: dict[str, Any] | None = None
     satisfaction_score: Any = None
 
 

@@ -16,8 +16,9 @@ from schemas.interaction import Author
 from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import Draft, Ignored, Reading, WebhookRequest
 from streams.connectors.drafting import Drafter
-from streams.connectors.helpdesks.message_content import written_text
+from streams.connectors.helpdesks.zendesk_event_ids import opening_id
 from streams.connectors.helpdesks.zendesk_payload import CHANNEL_OF, STATUSES
+from streams.connectors.message_content import written_text
 from streams.connectors.payload_reading import Json, instant
 
 INVOCATION = "x-zendesk-webhook-invocation-id"
@@ -103,7 +104,7 @@ def trigger_events(payload: Json, request: WebhookRequest, drafter: Drafter) -> 
         message_id, written_at = f"{event_id}:message", moment
         if said.first(COMMENT) is None:
             # A ticket's description is what it began with, whatever has set the trigger off and how often.
-            message_id, written_at = f"ticket:{ticket}:opening", said.moment(CREATED) or moment
+            message_id, written_at = opening_id(ticket), said.moment(CREATED) or moment
         told.append(
             drafter.interaction(
                 message_id, "message", ticket, written_at, author, text=text, public=said.public(), **words
@@ -186,7 +187,7 @@ class _Placeholders:
         organisation, requester = self.first(ORGANISATION), self.first(REQUESTER)
         address, tags = self.first(REQUESTER_ADDRESS), self.value("tags")
         found = [f"zendesk_org:{organisation}"] if organisation else []
-        found += identities_of_address(address) if address and "@" in address else ()
+        found += identities_of_address(address)
         found += [f"zendesk_user:{requester}"] if requester else []
         listed = tags if isinstance(tags, list) else str(tags or "").replace(",", " ").split()
         priority, kind = self.first(PRIORITY), self.first(KIND)

@@ -1,14 +1,18 @@
 """Raw mail (ids `email-imap`, `email-smtp`): messages of RFC 5322, fetched from a mailbox or handed over by a server.
 
-Nothing comes in by HTTP here. `mail_reading` takes the message apart, `mail_draft` says what it means.
+Nothing comes in by HTTP here: `imap_puller` fetches, `smtp_listener` receives. `mail_reading` takes the message apart,
+`mail_draft` says what it means.
 """
 
 from dataclasses import replace
 
 from streams.connectors.connector_contract import ConnectorKind, Instance, Reading, Refused, WebhookRequest
+from streams.connectors.mail import imap_login, smtp_listener
+from streams.connectors.mail.imap_puller import WHOLE_SIZE, ImapPuller
 from streams.connectors.mail.mail_authenticity import SERVER, SERVER_MEANING, vouched_for
 from streams.connectors.mail.mail_draft import MailDrafter
-from streams.connectors.mail.mail_reading import read_message
+from streams.connectors.mail.mail_reading import Mail, attachment, read_message
+from streams.connectors.mail.smtp_listener import SmtpListener
 
 
 class RawMessages:
@@ -23,7 +27,16 @@ class RawMessages:
         mail = read_message(request.body)
         if isinstance(mail, Refused):
             return [mail]
-        return [self._drafter.draft(replace(mail, vouched_for=vouched_for(mail.fields, self._instance)), request)]
+        mail = replace(mail, vouched_for=vouched_for(mail.fields, self._instance))
+        return [self._drafter.draft(_as_fetched(mail, request), request)]
+
+
+def _as_fetched(mail: Mail, request: WebhookRequest) -> Mail:
+    """A mail of which only the header was fetched says so: the whole of it is an attachment that nobody has read."""
+    size = request.headers.get(WHOLE_SIZE)
+    if size is None or not size.isdigit():
+        return mail
+    return replace(mail, body="", attachments=(attachment("too large to be read", "message/rfc822", int(size)),))
 
 
 EMAIL_IMAP = ConnectorKind(
@@ -31,10 +44,12 @@ EMAIL_IMAP = ConnectorKind(
     title="A mailbox, read by IMAP",
     normaliser=RawMessages,
     verifier=None,
-    options={SERVER: SERVER_MEANING},
+    puller=ImapPuller,
+    options=imap_login.OPTIONS | {SERVER: SERVER_MEANING},
     setup=(
-        "List your own domains under own_domains: in connectors.yaml; mail from them is written by agents.\n"
-        "Let the mailbox hold both directions (or copy what you send into it), so that answers are seen."
+        "Give host: and user:, and the password under secrets: (an app password where the provider has them; where it\n"
+        "wants OAuth 2.0, a file with the access token under token_file:). Name under mailbox: the inbox and where\n"
+        "the mails are that you send (INBOX, Sent), so that answers are seen, and list your domains under own_domains:."
     ),
 )
 
@@ -43,9 +58,12 @@ EMAIL_SMTP = ConnectorKind(
     title="Mail handed over by SMTP or LMTP",
     normaliser=RawMessages,
     verifier=None,
-    options={SERVER: SERVER_MEANING},
+    listener=SmtpListener,
+    options=smtp_listener.OPTIONS | {SERVER: SERVER_MEANING},
     setup=(
-        "Let your mail server send a copy of every mail from and to your support addresses here (always_bcc, a\n"
-        "journal rule), and list your own domains under own_domains: in connectors.yaml."
+        "Let your mail server send a copy of every mail from and to your support addresses to the address under\n"
+        "listen: (Postfix: always_bcc or recipient_bcc_maps and sender_bcc_maps to careline@careline.invalid, and in\n"
+        "transport_maps careline.invalid smtp:[127.0.0.1]:2525), and list your own domains under own_domains:.\n"
+        "While Kafka is away your server hears 451 and keeps the mail. It should take no larger mails than we do."
     ),
 )

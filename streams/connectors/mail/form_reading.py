@@ -76,7 +76,7 @@ def _multipart(content_type: str, body: bytes) -> Form | Refused:
 def _urlencoded(body: bytes) -> Form | Refused:
     form = Form()
     try:
-        written = body.decode("utf-8", "surrogateescape")
+        written = body.strip(b"\r\n").decode("utf-8", "surrogateescape")
         pairs = parse_qsl(written, keep_blank_values=True, errors="surrogateescape", max_num_fields=MOST_FIELDS)
     except ValueError as error:
         return Refused("malformed_payload", f"a form that cannot be read: {error}")

@@ -6,32 +6,19 @@ fields that Microsoft, Google and the makers of autoresponders write besides. `m
 """
 
 import re
-from typing import Literal
 
+from streams.connectors.automated_words import Automated
 from streams.connectors.connector_contract import Instance
 from streams.connectors.mail.mail_fields import MailFields
 from streams.connectors.mail.mail_program_words import AUTOMATIC_REPLY
 from streams.connectors.mail.mail_reading import Mail
 
-Automation = Literal[
-    "auto_generated",
-    "auto_reply",
-    "bounce",
-    "campaign",
-    "complaint",
-    "delivery_notice",
-    "mailing_list",
-    "read_receipt",
-]
-"""Notices of a program, absence notes, mail that could not be delivered, newsletters, a recipient who reported spam,
-news about a delivery that has not failed, posts to a mailing list, confirmations that a mail was opened."""
-
 BY_THE_MAIL_SYSTEM: frozenset[str] = frozenset({"bounce", "complaint", "delivery_notice"})
 """Written by servers: nobody of the customer's had a hand in them."""
 
-REPORTS: dict[str, Automation] = {
+REPORTS: dict[str, Automated] = {
     "delivery-status": "bounce",
-    "disposition-notification": "read_receipt",
+    "disposition-notification": "receipt",
     "feedback-report": "complaint",
 }
 NOT_FAILED = frozenset({"delayed", "delivered", "relayed", "expanded"})
@@ -55,7 +42,7 @@ _ABSENCE = re.compile(rf"\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:{'|'.join(AUTOMATIC_REPL
 _OF_A_LIST = re.compile(r"owner-.+|.+-(?:owner|request|bounces|admin)", re.IGNORECASE)
 
 
-def automation_of(mail: Mail, instance: Instance) -> Automation | None:
+def automation_of(mail: Mail, instance: Instance) -> Automated | None:
     """The word for the machine that wrote it; null when a person did."""
     return (
         _report(mail)
@@ -66,7 +53,7 @@ def automation_of(mail: Mail, instance: Instance) -> Automation | None:
     )
 
 
-def _report(mail: Mail) -> Automation | None:
+def _report(mail: Mail) -> Automated | None:
     word = REPORTS.get(mail.report_type)
     if word == "bounce":
         actions = {value.partition(";")[0].strip().lower() for value in mail.report.all("action")}
@@ -74,7 +61,7 @@ def _report(mail: Mail) -> Automation | None:
     return word
 
 
-def _mail_system(fields: MailFields) -> Automation | None:
+def _mail_system(fields: MailFields) -> Automated | None:
     """Bounces without a report: of qmail, Gmail of old, Exchange."""
     senders = fields.addresses("from", "sender")
     local_parts = [address.partition("@")[0] for address in senders]
@@ -89,7 +76,7 @@ def _has_null_sender(fields: MailFields) -> bool:
     return any(fields.raw(name) == "<>" for name in ("return-path", "x-envelope-from"))
 
 
-def _answer(fields: MailFields) -> Automation | None:
+def _answer(fields: MailFields) -> Automated | None:
     submitted = fields.word("auto-submitted").partition(" ")[0]
     if submitted.startswith("auto-replied"):
         return "auto_reply"
@@ -105,7 +92,7 @@ def _is_absence_note(fields: MailFields) -> bool:
     return _ABSENCE.match(fields.text("subject") or "") is not None
 
 
-def _distribution(fields: MailFields, instance: Instance) -> Automation | None:
+def _distribution(fields: MailFields, instance: Instance) -> Automated | None:
     """Lists and campaigns. A list of the company's own is a way in: what customers write to it is theirs."""
     of_our_list = any(instance.is_own_address(f"list@{domain}") for domain in _list_domains(fields))
     if of_our_list:
@@ -131,6 +118,6 @@ def _list_domains(fields: MailFields) -> list[str]:
     return [domain for domain in (*named, *posted) if domain]
 
 
-def _program(fields: MailFields) -> Automation | None:
+def _program(fields: MailFields) -> Automated | None:
     silenced = SILENCED.search(fields.raw("x-auto-response-suppress").lower()) is not None
     return "auto_generated" if silenced else None

@@ -16,7 +16,7 @@ from streams.connectors.connector_contract import Draft, Instance, WebhookReques
 from streams.connectors.drafting import Drafter
 from streams.connectors.mail.mail_automation import BY_THE_MAIL_SYSTEM, automation_of
 from streams.connectors.mail.mail_fields import MailFields
-from streams.connectors.mail.mail_reading import Mail, quoted_header
+from streams.connectors.mail.mail_reading import LONGEST_BODY, Mail, quoted_header
 from streams.connectors.mail.written_text import LONGEST_TEXT, written_text
 
 CHANNEL = "email"
@@ -58,13 +58,13 @@ class MailDrafter:
         fields = mail.fields
         automated = automation_of(mail, self._instance)
         if automated in BY_THE_MAIL_SYSTEM and not list(mail.returned):
-            mail = replace(mail, returned=quoted_header(mail.body))
+            mail = replace(mail, returned=quoted_header(mail.body[:LONGEST_BODY]))
         recipients = fields.addresses("to", "cc", "delivered-to", "x-original-to", "resent-to")
         sender, vouched_for = self._sender(mail, recipients)
         author = self._author(sender, automated, vouched_for=vouched_for)
         event_id = message_id_of(fields) or fallback_id or content_digest(mail)
         subject = fields.text("subject")
-        text = mail.written or written_text(mail.body) or (subject or "").strip() or None
+        text = mail.written or written_text(mail.body[:LONGEST_BODY]) or (subject or "").strip() or None
         return Drafter(self._instance, request, CHANNEL).interaction(
             event_id,
             "message",
@@ -77,7 +77,7 @@ class MailDrafter:
             text=text[:LONGEST_TEXT] if text else None,
             attachments=mail.attachments,
             inbox=self._inbox(author, sender, recipients),
-            raw_reference=f"email:{event_id}",
+            raw_reference=f"email:message:{event_id}",
         )
 
     def _sender(self, mail: Mail, recipients: Sequence[str]) -> tuple[str | None, bool]:
@@ -123,9 +123,7 @@ class MailDrafter:
     ) -> tuple[str, ...]:
         """Who the customer is: the sender, or whom our people wrote to, or whom a bounce did not reach."""
         if author.kind == "customer":
-            if author.id is None:
-                return ()
-            return identities_of_address(author.id) if vouched_for else (f"unverified_email:{author.id}",)
+            return identities_of_address(author.id, vouched_for=vouched_for)
         others = recipients
         if author.kind == "system":
             others = (
@@ -134,7 +132,7 @@ class MailDrafter:
                 *mail.returned.addresses("to"),
             )
         customer = next((address for address in others if not self._is_ours(address)), None)
-        return identities_of_address(customer) if customer else ()
+        return identities_of_address(customer)
 
     def _conversation(self, mail: Mail, event_id: str, *, is_report: bool) -> str:
         """The root of its thread: the first mail that it refers to, else what a report is about, else itself."""

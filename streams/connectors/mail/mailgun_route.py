@@ -4,10 +4,7 @@ Sources: Mailgun's documentation, "Receive, forward and store messages" and "Sec
 in the form itself and covers the time and a token, not the mail; so it is accepted for five minutes only.
 """
 
-import hashlib
-import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import (
@@ -19,14 +16,15 @@ from streams.connectors.connector_contract import (
     Verdict,
     WebhookRequest,
 )
+from streams.connectors.hmac_signatures import signing_time
 from streams.connectors.mail.form_reading import Form, read_form
 from streams.connectors.mail.mail_authenticity import judged, vouched_for
 from streams.connectors.mail.mail_draft import MailDrafter
 from streams.connectors.mail.mail_fields import MailFields
 from streams.connectors.mail.mail_reading import Mail, attachment, read_message, reported_in, tidy_lines
-from streams.connectors.payload_reading import Json, instant, number, tables, text
+from streams.connectors.payload_reading import Json, instant, tables, text, whole_number
 from streams.connectors.plain_text import plain_text
-from streams.connectors.signatures import any_matches, judged_by_time, raw_text
+from streams.connectors.signatures import any_matches, hmac_sha256_hex, judged_by_time, keys_of, raw_text
 
 SIGNED = ("timestamp", "token", "signature")
 
@@ -66,9 +64,7 @@ class MailgunSignature:
         Raises:
             ValueError: there is none, or one is empty.
         """
-        self._keys = [raw_text(secret.strip()) for secret in secrets]
-        if not self._keys or not all(self._keys):
-            raise ValueError("the webhook signing key is missing")
+        self._keys = keys_of(secrets, "the webhook signing key")
 
     def sign(self, timestamp: str, token: str) -> str:
         """The signature that the first key gives."""
@@ -84,14 +80,11 @@ class MailgunSignature:
             return Verdict("missing_timestamp")
         if not any_matches(self._expected(timestamp, token), [raw_text(signature.lower())]):
             return Verdict("bad_signature")
-        seconds = number(timestamp)
-        if seconds is None or not 0 <= seconds < 10_000_000_000:
-            return Verdict("malformed_timestamp")
-        return judged_by_time(datetime.fromtimestamp(seconds, UTC), request.received_at)
+        signed_at = signing_time(timestamp)
+        return Verdict("malformed_timestamp") if signed_at is None else judged_by_time(signed_at, request.received_at)
 
     def _expected(self, timestamp: str, token: str) -> list[bytes]:
-        signed = raw_text(timestamp) + raw_text(token)
-        return [hmac.new(key, signed, hashlib.sha256).hexdigest().encode() for key in self._keys]
+        return [hmac_sha256_hex(key, raw_text(timestamp), raw_text(token)) for key in self._keys]
 
 
 def _proof_in(form: Form) -> list[str]:
@@ -117,7 +110,7 @@ class MailgunMails:
         event = form.text("event") or text(form.json("event-data"), "event")
         if event is not None:
             known = event.strip().lower() in EVENTS
-            return [Ignored("delivery_event") if known else Refused("not_understood", f"the event {event[:80]!r}")]
+            return [Ignored("receipt") if known else Refused("not_understood", f"the event {event[:80]!r}")]
         raw = form.values.get("body-mime")
         mail = read_message(raw) if raw and raw.strip() else _of_fields(form)
         if isinstance(mail, Refused):
@@ -169,13 +162,9 @@ def _stored(form: Form) -> tuple[Attachment, ...]:
     """Attachments of a stored message: a JSON list of their names, types and sizes."""
     found = form.json("attachments")
     return tuple(
-        attachment(text(one, "name") or text(one, "filename"), text(one, "content-type"), _whole(number(one, "size")))
+        attachment(text(one, "name") or text(one, "filename"), text(one, "content-type"), whole_number(one, "size"))
         for one in tables(found if isinstance(found, dict) else {"all": found}, "all")
     )
-
-
-def _whole(size: float | None) -> int | None:
-    return int(size) if size is not None and 0 <= size < 1e15 else None
 
 
 MAILGUN = ConnectorKind(

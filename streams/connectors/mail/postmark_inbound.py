@@ -18,9 +18,19 @@ from streams.connectors.mail.mail_authenticity import judged, vouched_for
 from streams.connectors.mail.mail_draft import MailDrafter
 from streams.connectors.mail.mail_fields import MailFields
 from streams.connectors.mail.mail_reading import Mail, attachment, reported_in, tidy_lines
-from streams.connectors.mail.sender_passwords import SenderPasswords
-from streams.connectors.payload_reading import Json, id_text, number, read_json, table, tables, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    id_text,
+    read_each,
+    read_json,
+    table,
+    tables,
+    text,
+    whole_number,
+    word,
+)
 from streams.connectors.plain_text import plain_text
+from streams.connectors.shared_secrets import SharedSecret
 
 DELIVERY_RECORDS = frozenset(
     {"bounce", "click", "delivery", "linkclick", "open", "smtpapierror", "spamcomplaint", "subscriptionchange"}
@@ -41,12 +51,12 @@ class PostmarkMails:
         if isinstance(found, Refused):
             return [found]
         listed = list(tables(found, "InboundMessages"))
-        return [self._one(each, request) for each in listed] if listed else [self._one(found, request)]
+        return read_each(listed, lambda each: [self._one(each, request)]) if listed else [self._one(found, request)]
 
     def _one(self, payload: Json, request: WebhookRequest) -> Draft | Ignored | Refused:
         record = word(payload, "RecordType")
         if record in DELIVERY_RECORDS:
-            return Ignored("delivery_event")
+            return Ignored("receipt")
         if record not in {None, "inbound"}:
             return Refused("not_understood", f"the record type {record[:80]!r} is not known")
         mail = _mail(payload)
@@ -90,16 +100,14 @@ def _addressed(person: Json) -> str:
 
 
 def _attachment(one: Json) -> Attachment:
-    size = number(one, "ContentLength")
-    whole = int(size) if size is not None and 0 <= size < 1e15 else None
-    return attachment(text(one, "Name"), text(one, "ContentType"), whole)
+    return attachment(text(one, "Name"), text(one, "ContentType"), whole_number(one, "ContentLength"))
 
 
 POSTMARK = ConnectorKind(
     id="postmark",
     title="Postmark inbound webhook",
     normaliser=PostmarkMails,
-    verifier=lambda instance: SenderPasswords(instance.tokens),
+    verifier=lambda instance: SharedSecret(instance.tokens),
     setup=(
         "Servers > your server > Inbound stream > Settings: webhook\n"
         "https://careline:<password>@<your host>/in/postmark, and put the password under tokens:."

@@ -32,9 +32,9 @@ from streams.connectors.mail.mail_draft import MailDrafter
 from streams.connectors.mail.mail_fields import MailFields
 from streams.connectors.mail.mail_reading import Mail, attachment, read_message, reported_in, tidy_lines
 from streams.connectors.mail.mime_tree import read_fields
-from streams.connectors.mail.sender_passwords import SenderPasswords
 from streams.connectors.payload_reading import Json, items, read_json, table, text, word
 from streams.connectors.plain_text import plain_text
+from streams.connectors.shared_secrets import SharedSecret
 from streams.connectors.signatures import judged_by_time, raw_text
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
@@ -112,7 +112,7 @@ def signature_or_password(instance: Instance) -> Verifier:
     Raises:
         ValueError: neither is, or a key cannot be read.
     """
-    return SendgridSignature(instance.secrets) if instance.secrets else SenderPasswords(instance.tokens)
+    return SendgridSignature(instance.secrets) if instance.secrets else SharedSecret(instance.tokens)
 
 
 class SendgridMails:
@@ -143,11 +143,11 @@ def _events(found: Json) -> Reading:
     """A list is what the event webhook sends."""
     if isinstance(found, Refused):
         return [found]
-    names = [word(item, "event") or "" for item in found]
-    unknown = next((name for name in names if name not in EVENTS), None)
-    if unknown is not None:
-        return [Refused("not_understood", f"the event {unknown[:80]!r} is not known")]
-    return [Ignored("delivery_event") for _ in names]
+    names = {word(item, "event") or "" for item in found}
+    unknown = sorted(names - EVENTS)
+    if unknown:
+        return [Refused("not_understood", f"the event {unknown[0][:80]!r} is not known")]
+    return [Ignored("receipt")]
 
 
 def _dkim(said: str) -> str | None:

@@ -69,18 +69,18 @@ class SesMails:
 
     def _one(self, payload: Json, request: WebhookRequest) -> Draft | Ignored | Refused:
         if text(payload, "Type") in CONFIRMATIONS:
-            return Ignored("subscription_confirmation")
+            return Ignored("connection")
         said = text(payload, "Message")
         if said is not None:
             inside = read_json(said.encode("utf-8", "replace"))
             if isinstance(inside, Refused) or not isinstance(inside, dict):
-                return Ignored("not_a_mail")
+                return Ignored("other_subject")
             payload = inside
         kind = word(payload, "notificationType") or word(payload, "eventType")
         if kind in SENDING_EVENTS:
-            return Ignored("delivery_event")
+            return Ignored("receipt")
         if kind == ABOUT_THE_SUBSCRIPTION:
-            return Ignored("subscription_confirmation")
+            return Ignored("connection")
         if kind not in {None, "received"}:
             return Refused("not_understood", f"the notification {kind[:80]!r} is not known")
         return self._mail(payload, request)

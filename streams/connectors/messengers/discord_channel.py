@@ -1,8 +1,8 @@
 """Discord (id `discord`): what its gateway dispatches, its webhook events, its interactions, and bare messages.
 
 `discord_event` says what one of them means, `discord_signature` how HTTP requests are proven. Ordinary messages of a
-server come by the gateway alone: a puller hands its dispatches to this normaliser. By HTTP come commands and forms
-(the Interactions Endpoint URL) and webhook events; each wants to hear its own kind of answer.
+server come by the gateway alone: `discord_gateway` hands its dispatches to this normaliser. By HTTP come commands and
+forms (the Interactions Endpoint URL) and webhook events; each wants to hear its own kind of answer.
 """
 
 import json
@@ -21,6 +21,7 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.messengers.discord_event import DiscordEvent
+from streams.connectors.messengers.discord_gateway import gateway_of
 from streams.connectors.messengers.discord_payload import (
     AUTOCOMPLETE,
     COMMAND,
@@ -33,7 +34,17 @@ from streams.connectors.messengers.discord_payload import (
     type_of,
 )
 from streams.connectors.messengers.discord_signature import DiscordSignature
-from streams.connectors.payload_reading import Json, Malformed, id_text, instant, read_json, required, table, text
+from streams.connectors.payload_reading import (
+    Json,
+    Malformed,
+    id_text,
+    instant,
+    read_json,
+    read_one,
+    required,
+    table,
+    text,
+)
 
 DISPATCH = 0
 """The gateway's operation that carries an event; the others keep the connection."""
@@ -64,13 +75,11 @@ class DiscordEvents:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        try:
-            told = _told(payload)
-            if isinstance(told, Ignored):
-                return [told]
-            return DiscordEvent(self._instance, Drafter(self._instance, request, "discord"), told).meanings()
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        return read_one(payload, lambda event: self._meanings(event, Drafter(self._instance, request, "discord")))
+
+    def _meanings(self, payload: Json, drafter: Drafter) -> Reading:
+        told = _told(payload)
+        return [told] if isinstance(told, Ignored) else DiscordEvent(self._instance, drafter, told).meanings()
 
 
 def _told(payload: Json) -> Told | Ignored:
@@ -98,7 +107,7 @@ def _bare(payload: Json) -> Told | Ignored:
     if table(payload, "thread_metadata"):
         return Told("THREAD_CREATE", payload, "$")
     if is_ping_of_webhooks(payload):
-        return Ignored("handshake")
+        return Ignored("connection")
     if not id_text(payload, "channel_id") and not id_text(payload, "lobby_id"):
         raise Malformed("Object contains no channel_id - at `$.channel_id`")
     return Told("MESSAGE_CREATE", payload, "$")
@@ -134,15 +143,19 @@ def _nothing() -> ProviderAnswer:
 
 DISCORD = ConnectorKind(
     id="discord",
-    title="Discord: interactions, webhook events, and what the gateway delivers",
+    title="Discord: the gateway, interactions and webhook events",
     normaliser=DiscordEvents,
     verifier=lambda instance: DiscordSignature(instance.secrets),
     handshake=greet,
     receipt=thank,
+    puller=gateway_of,
+    options={"api_url": "where Discord's API is (default: https://discord.com/api/v10)"},
     setup=(
-        "discord.com/developers > your application > General Information: put its Public Key where secrets: points\n"
-        "to, and enter https://<your host>/in/discord as Interactions Endpoint URL and, under Webhooks, as Endpoint.\n"
+        "Messages: discord.com/developers > your application > Bot: switch on Message Content Intent; the bot's token\n"
+        "is a token here. Invite the bot with the permissions View Channels and Read Message History.\n"
+        "Commands and forms: General Information: put the Public Key where secrets: points to, and enter\n"
+        "https://<your host>/in/discord as Interactions Endpoint URL and, under Webhooks, as Endpoint.\n"
         "Name your people and their roles under own_ids: they are agents; name your own server there, and it is no\n"
-        "customer. Ordinary messages come through the gateway (intents: guild messages, message content)."
+        "customer."
     ),
 )

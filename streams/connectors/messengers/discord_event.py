@@ -11,13 +11,16 @@ An agent is who is listed in `own_ids`, by user or by role. Discord itself never
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from schemas.interaction import Author
 from streams.connectors.connector_contract import Draft, Ignored, Instance, Refused
 from streams.connectors.drafting import Drafter
+from streams.connectors.message_content import attachments_of
 from streams.connectors.messengers.discord_payload import (
     AUTOCOMPLETE,
     CHAT_INPUT,
+    COME_AND_GO,
     COMMAND,
     COMPONENT,
     CROSSPOST,
@@ -26,9 +29,9 @@ from streams.connectors.messengers.discord_payload import (
     OTHER_SUBJECTS,
     PING,
     THREAD_STARTER,
+    UNSAID,
     WRITTEN_BY_SOMEBODY,
     Told,
-    attachments_of,
     filled_form,
     flags_of,
     forwarded_in,
@@ -59,6 +62,9 @@ class DiscordEvent:
         handler = _HANDLERS.get(name)
         if handler is not None:
             return [handler(self)]
+        ignored = next((reason for begin, reason in UNSAID.items() if name.startswith(begin)), None)
+        if ignored is not None:
+            return [Ignored(ignored)]
         if name.partition("_")[0] in OTHER_SUBJECTS:
             return [Ignored("without_effect")]
         return [Refused("not_understood", f"the event {name[:80]!r} is not known")]
@@ -68,11 +74,11 @@ class DiscordEvent:
         kind = type_of(self._data)
         if kind == THREAD_STARTER:
             starter = table(self._data, "referenced_message")
-            return self._written(starter, ".referenced_message") if starter else Ignored("line_of_discord")
+            return self._written(starter, ".referenced_message") if starter else Ignored("line_of_the_provider")
         if kind in WRITTEN_BY_SOMEBODY:
             return self._written(self._data)
         if kind in LINES_OF_DISCORD:
-            return Ignored("line_of_discord")
+            return Ignored("participant_changed" if kind in COME_AND_GO else "line_of_the_provider")
         return Refused("not_understood", f"the message type {kind} is not known")
 
     def edited(self) -> Meaning:
@@ -81,14 +87,10 @@ class DiscordEvent:
         if edited_at is None:
             return Ignored("unchanged")
         if type_of(self._data) in LINES_OF_DISCORD:
-            return Ignored("line_of_discord")
+            return Ignored("line_of_the_provider")
         if not table(self._data, "author"):
-            return Ignored("author_unknown")  # a partial update
-        message = self._required_id(self._data, "id")
-        said = text(self._data, "edited_timestamp") or ""
-        return self._written(
-            self._data, event_id=f"{message}:edited:{said}", type="edited", at=edited_at, raw_reference=message
-        )
+            return Ignored("author_not_said")  # a partial update
+        return self._written(self._data, edited_at=edited_at)
 
     def deleted(self) -> Meaning:
         """A message was deleted. Discord may say whose it was, and does not say by whom."""
@@ -101,15 +103,14 @@ class DiscordEvent:
         member = table(self._data, "member")
         person = self._required_id(self._data, "user_id")
         author = self._author({**table(member, "user"), "id": person}, member)
-        return self._drafter.interaction(
-            f"{message}:{emoji}:{person}",
-            "reaction",
+        return self._drafter.reacted(
+            message,
+            f"{emoji}:{person}",
             self._conversation(self._data),
             self._told.at,
             author,
             identities=self._identities(self._data, author),
             text=emoji,
-            raw_reference=message,
         )
 
     def thread_opened(self) -> Meaning:
@@ -131,19 +132,20 @@ class DiscordEvent:
     def thread_deleted(self) -> Meaning:
         """A thread is gone with everything in it."""
         thread = self._required_id(self._data, "id")
-        return self._of_thread(thread, f"{thread}:deleted", None, None, type="deleted")
+        words = {"type": "status_changed", "status": "deleted", "source_status": "deleted"}
+        return self._of_thread(thread, f"{thread}:deleted", None, None, **words)
 
     def interaction(self) -> Meaning:
         """A command that was typed or a form that was filled in is a message to whoever runs the app."""
         kind = type_of(self._data)
         if kind == COMMAND:
             if type_of(table(self._data, "data"), CHAT_INPUT) != CHAT_INPUT:
-                return Ignored("context_menu")
+                return Ignored("command")
             said = typed_command(self._data)
-            return Ignored("command_without_text") if said is None else self._entered(said)
+            return Ignored("command") if said is None else self._entered(said)
         if kind == MODAL:
             return self._entered(filled_form(self._data))
-        ignored = {PING: "handshake", COMPONENT: "component", AUTOCOMPLETE: "autocomplete"}.get(kind)
+        ignored = {PING: "connection", COMPONENT: "command", AUTOCOMPLETE: "command"}.get(kind)
         if ignored is None:
             return Refused("not_understood", f"the interaction type {kind} is not known")
         return Ignored(ignored)
@@ -168,39 +170,32 @@ class DiscordEvent:
         message: Json,
         inside: str = "",
         *,
-        event_id: str | None = None,
-        type: str = "message",  # noqa: A002 - the contract's own word
-        at: datetime | None = None,
-        raw_reference: str | None = None,
+        edited_at: datetime | None = None,
     ) -> Draft:
         message_id, passed_on = self._required_id(message, "id", inside), forwarded_in(message)
         author = self._author(table(message, "author"), table(message, "member"), message, place=f"{inside}.author")
-        return self._drafter.interaction(
-            event_id or message_id,
-            type,  # type: ignore[arg-type]  # one of two words
-            self._conversation(self._data),
-            at or instant(message, "timestamp") or snowflake_time(message_id) or self._told.at,
-            author,
-            identities=self._identities(self._data, author),
-            automated=_automated_by(message, author),
-            text=text(message, "content") or text(passed_on, "content"),
-            attachments=attachments_of(message) or attachments_of(passed_on),
-            raw_reference=raw_reference,
-        )
+        said: dict[str, Any] = {
+            "identities": self._identities(self._data, author),
+            "automated": _automated_by(message, author),
+            "text": text(message, "content") or text(passed_on, "content"),
+            "attachments": attachments_of(message, "attachments") or attachments_of(passed_on, "attachments"),
+        }
+        place = self._conversation(self._data)
+        if edited_at is not None:
+            mark = text(message, "edited_timestamp") or ""
+            return self._drafter.edited(message_id, mark, place, edited_at, author, **said)
+        written_at = instant(message, "timestamp") or snowflake_time(message_id) or self._told.at
+        return self._drafter.interaction(message_id, "message", place, written_at, author, **said)
 
     def _deleted_message(self, message: str) -> Draft:
-        """A deletion takes the id of its message in a higher version: it takes away that, not the conversation."""
         user = table(self._data, "author")
         author = self._author(user, {}, self._data, ".author") if user else Author("system")
-        return self._drafter.interaction(
+        return self._drafter.deleted(
             message,
-            "deleted",
             self._conversation(self._data),
             self._told.at,
             author,
             identities=self._identities(self._data, author),
-            raw_reference=message,
-            version=1,
         )
 
     def _of_thread(self, thread: str, event_id: str, at: datetime | None, owner: str | None, **words: str) -> Draft:
@@ -243,8 +238,6 @@ class DiscordEvent:
 
 def _automated_by(message: Json, author: Author) -> str | None:
     """Why a message counts as a machine's; null when a person wrote it here."""
-    if id_text(message, "webhook_id"):
-        return "webhook"
     if author.kind not in {"agent", "customer"}:
         return author.kind
     return "crosspost" if flags_of(message) & CROSSPOST else None

@@ -8,8 +8,7 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.interaction import Attachment
-from streams.connectors.payload_reading import Json, id_text, instant, items, number, table, tables, text
+from streams.connectors.payload_reading import Json, id_text, instant, items, table, tables, text
 
 DISCORD_EPOCH_MILLISECONDS = 1_420_070_400_000
 """The first second of 2015, from which snowflakes count."""
@@ -20,6 +19,8 @@ THREAD_STARTER = 21
 """Type of the message that repeats, inside a thread, the message which the thread was started from."""
 LINES_OF_DISCORD = frozenset({*range(1, 13), *range(14, 19), *range(22, 33), *range(36, 40), 44, 46}) - {23}
 """Types of what Discord itself says in a channel: who joined, what was pinned, whose server was boosted ..."""
+COME_AND_GO = frozenset({1, 2, 7})
+"""Those among them that say who came and who left."""
 
 CROSSPOST = 1 << 1
 """Flag of a message that a followed channel has brought here."""
@@ -30,6 +31,16 @@ PING, COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 1, 2, 3, 4, 5
 """Types of interactions."""
 CHAT_INPUT, STRING_OPTION = 1, 3
 """The type of a command that is typed, and of its options that are texts."""
+
+UNSAID = {
+    "GUILD_MEMBER_": "participant_changed",
+    "MESSAGE_REACTION_": "reaction_removed",
+    "READY": "connection",
+    "RESUMED": "connection",
+    "THREAD_MEMBER": "participant_changed",
+    "TYPING_": "typing",
+}
+"""Beginnings of the dispatches in which nobody says anything, with the reason that is told."""
 
 OTHER_SUBJECTS = frozenset(
     {
@@ -44,23 +55,17 @@ OTHER_SUBJECTS = frozenset(
         "PRESENCE",
         "QUEST",
         "RATE",
-        "READY",
-        "RESUMED",
         "SOUNDBOARD",
         "STAGE",
         "SUBSCRIPTION",
         "THREAD",
-        "TYPING",
         "USER",
         "VOICE",
         "WEBHOOKS",
     }
 )
-"""First words of the dispatches and webhook events that move no promise of ours: `GUILD_MEMBER_ADD`,
-`MESSAGE_REACTION_REMOVE`, `ENTITLEMENT_CREATE` ..."""
-
-MOST_BYTES = 2**53
-"""More than any file has; a JSON number is exact below it."""
+"""First words of the dispatches and webhook events that move no promise of ours: `CHANNEL_UPDATE`,
+`ENTITLEMENT_CREATE` ..."""
 
 _SNOWFLAKE = re.compile(r"[0-9]{1,20}", re.ASCII)
 
@@ -85,20 +90,6 @@ def flags_of(message: Json) -> int:
     """The flags of a message, a bit each."""
     found = message.get("flags")
     return found if isinstance(found, int) else 0
-
-
-def attachments_of(message: Json) -> tuple[Attachment, ...]:
-    """The files of a message."""
-    return tuple(_attachment(file) for file in tables(message, "attachments"))
-
-
-def _attachment(file: Json) -> Attachment:
-    size = number(file, "size")
-    return Attachment(
-        name=text(file, "filename"),
-        media_type=text(file, "content_type"),
-        size_bytes=int(size) if size is not None and 0 <= size < MOST_BYTES else None,
-    )
 
 
 def forwarded_in(message: Json) -> Json:

@@ -1,9 +1,9 @@
 """Slack (id `slack`): messages, edits, deletions and reactions of the Events API, by HTTP or out of Socket Mode.
 
-`slack_payload` knows the wrappings and the words, `slack_delivery` who wrote in which conversation. A message that is
-told twice, as `message` and as `app_mention`, or by a repeated delivery, has one id. A deletion takes the id of its
-message in a higher version: it takes away the message, not the conversation. A reaction names its message but not the
-thread, so one to an answer inside a thread stands by itself.
+`slack_socket` keeps the connection of Socket Mode, `slack_payload` knows the wrappings and the words, `slack_delivery`
+who wrote in which conversation. A message that is told twice, as `message` and as `app_mention`, or by a repeated
+delivery, has one id. A deletion takes the id of its message in a higher version: it takes away the message, not the
+conversation. A reaction names its message but not the thread, so one to an answer inside a thread stands by itself.
 
 Buttons, shortcuts, modals and slash commands are genuine and mean nothing here: what they say belongs to no thread
 that an answer could be found in. Should an app's conversations begin with them, it says so in our own words
@@ -29,16 +29,29 @@ from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.messengers.slack_delivery import SlackDelivery, automated_by
 from streams.connectors.messengers.slack_payload import (
     BY_PERSONS_AND_APPS,
+    COME_AND_GO,
     INTERACTIVE,
     LINES_OF_SLACK,
     OF_THE_CONNECTION,
     OTHER_SUBJECTS,
-    attachments_of,
+    files_of,
     is_form,
     read_body,
     text_of,
 )
-from streams.connectors.payload_reading import Json, Malformed, flag, id_text, items, required, table, text, word
+from streams.connectors.messengers.slack_socket import socket_mode_of
+from streams.connectors.payload_reading import (
+    Json,
+    Malformed,
+    flag,
+    id_text,
+    items,
+    read_one,
+    required,
+    table,
+    text,
+    word,
+)
 from streams.connectors.signatures import raw_text
 
 SIGNATURE = HmacScheme(
@@ -63,10 +76,8 @@ class SlackEvents:
         payload = read_body(request)
         if isinstance(payload, Refused):
             return [payload]
-        try:
-            return [self._meaning(payload, Drafter(self._instance, request, "slack"))]
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        drafter = Drafter(self._instance, request, "slack")
+        return read_one(payload, lambda told: [self._meaning(told, drafter)])
 
     def _meaning(self, payload: Json, drafter: Drafter) -> Meaning:
         if text(payload, "envelope_id"):
@@ -86,7 +97,9 @@ class SlackEvents:
     def _event(self, delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         kind = required(word(delivery.event, "type"), f"{delivery.place}.type")
         if kind == "app_rate_limited":
-            return Ignored("rate_limited_by_provider")
+            return Ignored("events_lost")
+        if kind in OF_THE_CONNECTION:
+            return Ignored("connection")
         handler = _HANDLERS.get(kind)
         if handler is not None:
             return handler(delivery, drafter)
@@ -99,12 +112,12 @@ def _without_event(payload: Json) -> Ignored | None:
     """Why a payload that is no event means nothing here; null when it may be one."""
     kind = word(payload, "type")
     if text(payload, "command"):
-        return Ignored("slash_command")
+        return Ignored("command")
     if kind in INTERACTIVE or (kind is None and items(payload, "actions")):
-        return Ignored("interactive")
+        return Ignored("command")
     if kind == "url_verification" or text(payload, "ssl_check"):
-        return Ignored("handshake")
-    return Ignored("without_effect") if kind in OF_THE_CONNECTION else None
+        return Ignored("connection")
+    return Ignored("connection") if kind in OF_THE_CONNECTION else None
 
 
 def _bare(instance: Instance, payload: Json) -> SlackDelivery:
@@ -121,8 +134,8 @@ def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     change = _CHANGES.get(subtype or "")
     if change is not None:
         return change(delivery, drafter)
-    if subtype in LINES_OF_SLACK:
-        return Ignored("line_of_slack")
+    if subtype in LINES_OF_SLACK | COME_AND_GO:
+        return Ignored("participant_changed" if subtype in COME_AND_GO else "line_of_the_provider")
     if subtype is not None and subtype not in BY_PERSONS_AND_APPS:
         return Refused("not_understood", f"the message subtype {subtype[:80]!r} is not known")
     if flag(event, "is_ephemeral"):
@@ -137,9 +150,8 @@ def _message(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
         identities=delivery.identities(event),
         automated=automated_by(event),
         text=text_of(event),
-        attachments=attachments_of(event),
+        attachments=files_of(event),
         inbox=channel,
-        raw_reference=f"slack:event:{delivery.event_id}" if delivery.event_id else None,
     )
 
 
@@ -148,31 +160,30 @@ def _changed(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     if word(now, "subtype") == "tombstone":
         return _deleted(delivery, drafter)
     if word(now, "subtype") in LINES_OF_SLACK:
-        return Ignored("line_of_slack")
+        return Ignored("line_of_the_provider")
     if before and _as_edited(now) == _as_edited(before):
         return Ignored("unchanged")  # Slack unfolds a link or counts an answer
     channel, ts = delivery.channel(), delivery.ts(*_place_of_ts(now, "message"))
     message = delivery.message_id(channel, ts)
     edited = id_text(now, "edited", "ts") or id_text(event, "event_ts") or id_text(event, "ts")
     thread = id_text(now, "thread_ts") or id_text(before, "thread_ts") or ts
-    return drafter.interaction(
-        delivery.event_id or f"{message}:edited:{edited}",
-        "edited",
+    return drafter.edited(
+        message,
+        edited or "",
         delivery.message_id(channel, thread),
         delivery.moment("message", "edited", "ts") or delivery.moment("event_ts") or delivery.moment("ts"),
         delivery.author(now, f"{delivery.place}.message"),
         identities=delivery.identities(now),
         automated=automated_by(now),
         text=text_of(now),
-        attachments=attachments_of(now),
+        attachments=files_of(now),
         inbox=channel,
-        raw_reference=message,
     )
 
 
 def _as_edited(message: Json) -> tuple[str | None, str | None, tuple[Attachment, ...]]:
     """What differs between two versions of a message when its author has edited it."""
-    return id_text(message, "edited", "ts"), text_of(message), attachments_of(message)
+    return id_text(message, "edited", "ts"), text_of(message), files_of(message)
 
 
 def _place_of_ts(message: Json, where: str) -> tuple[str, ...]:
@@ -186,37 +197,33 @@ def _deleted(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     channel, ts = delivery.channel(), delivery.ts(*path)
     message = delivery.message_id(channel, ts)
     told = id_text(before, "user") or automated_by(before)  # Slack names whose message it was, not who deleted it
-    return drafter.interaction(
+    return drafter.deleted(
         message,
-        "deleted",
         delivery.message_id(channel, id_text(before, "thread_ts") or ts),
         delivery.moment("event_ts") or delivery.moment("ts"),
         delivery.author(before) if told else Author("system"),
         identities=delivery.identities(before) if told else (),
         automated=automated_by(before),
         inbox=channel,
-        raw_reference=message,
-        version=1,
     )
 
 
 def _reaction(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     event, item = delivery.event, table(delivery.event, "item")
     if word(item, "type") in {"file", "file_comment"}:
-        return Ignored("reaction_to_a_file")
+        return Ignored("other_subject")
     channel, ts = delivery.channel(item), delivery.ts("item", "ts")
     message, name = delivery.message_id(channel, ts), text(event, "reaction")
     author = delivery.author(event)
-    return drafter.interaction(
-        delivery.event_id or f"{message}:{name}:{author.id}",
-        "reaction",
+    return drafter.reacted(
+        message,
+        f"{name}:{author.id}",
         message,
         delivery.moment("event_ts"),
         author,
         identities=delivery.identities(event),
         text=name,
         inbox=channel,
-        raw_reference=message,
     )
 
 
@@ -224,6 +231,9 @@ _HANDLERS: dict[str, Callable[[SlackDelivery, Drafter], Meaning]] = {
     "message": _message,
     "app_mention": _message,
     "reaction_added": _reaction,
+    "member_joined_channel": lambda _delivery, _drafter: Ignored("participant_changed"),
+    "member_left_channel": lambda _delivery, _drafter: Ignored("participant_changed"),
+    "reaction_removed": lambda _delivery, _drafter: Ignored("reaction_removed"),
 }
 _CHANGES: dict[str, Callable[[SlackDelivery, Drafter], Meaning]] = {
     "message_changed": _changed,
@@ -247,15 +257,19 @@ def thank(_: Instance, request: WebhookRequest) -> ProviderAnswer:  # noqa: ARG0
 
 SLACK = ConnectorKind(
     id="slack",
-    title="Slack: Events API, and what Socket Mode delivers",
+    title="Slack: Events API, by HTTP or over Socket Mode",
     normaliser=SlackEvents,
     verifier=lambda instance: HmacVerifier(SIGNATURE, instance.secrets),
     handshake=greet,
     receipt=thank,
+    puller=socket_mode_of,
+    options={"api_url": "where Slack's Web API is, for GovSlack (default: https://slack.com/api)"},
     setup=(
-        "api.slack.com/apps > your app > Basic Information: copy the Signing Secret. Event Subscriptions:\n"
-        "Request URL https://<your host>/in/slack, subscribe to message.channels, message.groups, message.im,\n"
-        "message.mpim, app_mention and reaction_added, then invite the app into the channels.\n"
+        "api.slack.com/apps > your app > Event Subscriptions: subscribe to message.channels, message.groups,\n"
+        "message.im, message.mpim, app_mention and reaction_added, then invite the app into the channels.\n"
+        "By HTTP: Request URL https://<your host>/in/slack; the Signing Secret (Basic Information) is a secret here.\n"
+        "Over Socket Mode, without an address of your own: switch it on, make an App-Level Token with the scope\n"
+        "connections:write (Basic Information); the token (xapp-...) is a token here, and secrets are left out.\n"
         "Name your own workspace (T...), people (U...) and bots (B...) under own_ids: they are agents."
     ),
 )

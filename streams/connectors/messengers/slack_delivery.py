@@ -120,7 +120,6 @@ def _person_of(message: Json) -> str | None:
 
 def automated_by(message: Json) -> str | None:
     """Why a message counts as a machine's; null when a person wrote it."""
-    if id_text(message, "user") == SLACKBOT or text(message, "subtype") == "slackbot_response":
-        return "slackbot"
+    of_slack = id_text(message, "user") == SLACKBOT or text(message, "subtype") == "slackbot_response"
     is_bots = id_text(message, "bot_id") or text(message, "subtype") == "bot_message" or table(message, "bot_profile")
-    return "bot" if is_bots else None
+    return "bot" if of_slack or is_bots else None

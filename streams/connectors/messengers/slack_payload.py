@@ -5,11 +5,12 @@ Sources: Slack developer documentation, "Events API", "message event" with its s
 """
 
 import re
-from urllib.parse import parse_qsl
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
-from streams.connectors.payload_reading import Json, number, read_json, table, tables, text
+from streams.connectors.form_body import read_form_or_json
+from streams.connectors.message_content import attachments_of
+from streams.connectors.payload_reading import Json, at, read_json, tables, text
 
 BY_PERSONS_AND_APPS = frozenset({"bot_message", "file_share", "me_message", "slackbot_response", "thread_broadcast"})
 """Subtypes of what somebody wrote; without a subtype it is a plain message."""
@@ -27,8 +28,6 @@ LINES_OF_SLACK = frozenset(
         "channel_canvas_updated",
         "channel_convert_to_private",
         "channel_convert_to_public",
-        "channel_join",
-        "channel_leave",
         "channel_name",
         "channel_posting_permissions",
         "channel_purpose",
@@ -39,8 +38,6 @@ LINES_OF_SLACK = frozenset(
         "file_comment",
         "file_mention",
         "group_archive",
-        "group_join",
-        "group_leave",
         "group_name",
         "group_purpose",
         "group_topic",
@@ -61,6 +58,9 @@ LINES_OF_SLACK = frozenset(
 )
 """Subtypes of what Slack itself says in a channel; `reply_broadcast` and `message_replied` repeat what was told."""
 
+COME_AND_GO = frozenset({"channel_join", "channel_leave", "group_join", "group_leave"})
+"""Subtypes that say who came into a channel and who left it."""
+
 OTHER_SUBJECTS = frozenset(
     {
         "accounts",
@@ -79,15 +79,12 @@ OTHER_SUBJECTS = frozenset(
         "external",
         "file",
         "function",
-        "goodbye",
         "grid",
         "group",
-        "hello",
         "im",
         "invite",
         "link",
         "manual",
-        "member",
         "message",
         "mpim",
         "pin",
@@ -128,11 +125,8 @@ INTERACTIVE = frozenset(
 )
 """Payloads of buttons, menus, shortcuts and modals."""
 
-OF_THE_CONNECTION = frozenset({"disconnect", "hello"})
+OF_THE_CONNECTION = frozenset({"disconnect", "goodbye", "hello"})
 """What Socket Mode says about itself."""
-
-MOST_BYTES = 2**53
-"""More than any file has; a JSON number is exact below it."""
 
 MOST_PIECES = 1_000
 """Pieces of text that are read of one block; Slack allows a few thousand characters in it."""
@@ -146,13 +140,11 @@ _ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 def read_body(request: WebhookRequest) -> Json | Refused:
     """The payload of a request: JSON, JSON inside a form, or the fields of a form."""
-    if not _FORM.match(request.body):
+    if not is_form(request):
         return read_json(request.body)
-    try:
-        fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    except UnicodeDecodeError as error:
-        return Refused("not_utf8", str(error))
-    return read_json(fields["payload"].encode("utf-8", "replace")) if "payload" in fields else fields
+    fields = read_form_or_json(request.body)
+    inside = text(fields, "payload")
+    return fields if inside is None else read_json(inside.encode("utf-8", "replace"))
 
 
 def is_form(request: WebhookRequest) -> bool:
@@ -192,16 +184,6 @@ def _attached(message: Json) -> str | None:
     return "\n".join(each for each in said if each) or None
 
 
-def attachments_of(message: Json) -> tuple[Attachment, ...]:
+def files_of(message: Json) -> tuple[Attachment, ...]:
     """The files of a message; until 2018 it had but one."""
-    files = list(tables(message, "files")) or [file for file in (table(message, "file"),) if file]
-    return tuple(_attachment(file) for file in files)
-
-
-def _attachment(file: Json) -> Attachment:
-    size = number(file, "size")
-    return Attachment(
-        name=text(file, "name") or text(file, "title"),
-        media_type=text(file, "mimetype"),
-        size_bytes=int(size) if size is not None and 0 <= size < MOST_BYTES else None,
-    )
+    return attachments_of(message, "files") or attachments_of({"files": [at(message, "file")]}, "files")

@@ -13,22 +13,33 @@ from schemas.interaction import InteractionType
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.messengers.teams_words import Person, activity_text, attachments_of
-from streams.connectors.payload_reading import Json, id_text, instant, items, required, table, tables, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    content_id,
+    id_text,
+    instant,
+    items,
+    required,
+    table,
+    tables,
+    text,
+    word,
+)
 
 WITHOUT_MEANING = {
     "command": "command",
     "commandresult": "command",
-    "contactrelationupdate": "contact_changed",
-    "delay": "bot_internal",
-    "deleteuserdata": "bot_internal",
-    "endofconversation": "end_of_conversation",
-    "event": "event",
-    "handoff": "handoff",
-    "installationupdate": "installation",
-    "invoke": "invoke",
-    "invokeresponse": "invoke",
-    "suggestion": "suggestion",
-    "trace": "bot_internal",
+    "contactrelationupdate": "without_effect",
+    "delay": "without_effect",
+    "deleteuserdata": "without_effect",
+    "endofconversation": "without_effect",
+    "event": "without_effect",
+    "handoff": "without_effect",
+    "installationupdate": "without_effect",
+    "invoke": "command",
+    "invokeresponse": "command",
+    "suggestion": "without_effect",
+    "trace": "without_effect",
     "typing": "typing",
 }
 """Documented types of activities that no promise depends on, with the reason that is told."""
@@ -37,8 +48,8 @@ _MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
 _THREAD = ";messageid="
 
 
-def read_activity(content: Json, drafter: Drafter, content_id: str) -> Reading:
-    """What an activity means. `content_id` stands in where the activity has no id.
+def read_activity(content: Json, drafter: Drafter) -> Reading:
+    """What an activity means.
 
     Raises:
         Malformed: something is missing without which it means nothing.
@@ -51,17 +62,16 @@ def read_activity(content: Json, drafter: Drafter, content_id: str) -> Reading:
     handler = _HANDLERS.get(kind)
     if handler is None:
         return [Refused("not_understood", f"the activity type {kind[:80]!r} is not known")]
-    return [handler(TeamsActivity(content, drafter, content_id))]
+    return [handler(TeamsActivity(content, drafter))]
 
 
 class TeamsActivity:
     """One activity about one message, and the canonical event that can be made of it."""
 
-    def __init__(self, content: Json, drafter: Drafter, content_id: str) -> None:
+    def __init__(self, content: Json, drafter: Drafter) -> None:
         self.content = _in_protocol_form(content)
         self.id = id_text(self.content, "id")
         self._drafter = drafter
-        self._content_id = content_id
 
     @property
     def sender(self) -> Person:
@@ -78,8 +88,9 @@ class TeamsActivity:
         tenant = id_text(self.content, "channelData", "tenant", "id") or id_text(
             self.content, "conversation", "tenantId"
         )
+        said: dict[str, Any] = {"raw_reference": self._drafter.reference("message", about)} if about else {}
         return self._drafter.interaction(
-            event_id or self._content_id,
+            event_id or content_id(self.content),
             event_type,
             self._conversation(about),
             self._occurred_at(event_type),
@@ -87,13 +98,12 @@ class TeamsActivity:
             identities=person.identities(instance, tenant),
             automated=person.machine,
             inbox=id_text(self.content, "channelData", "channel", "id"),
-            raw_reference=f"teams:message:{about}" if about else None,
-            **words,
+            **(said | words),
         )
 
     def moment(self) -> str:
         """The instant of the activity as it is written, to tell two changes of one message apart."""
-        return text(self.content, "timestamp") or text(self.content, "localTimestamp") or self._content_id
+        return text(self.content, "timestamp") or text(self.content, "localTimestamp") or content_id(self.content)
 
     def _conversation(self, about: str | None) -> str:
         """The thread, or the chat. Where only the channel is named, the message itself begins the thread."""
@@ -115,7 +125,7 @@ class TeamsActivity:
 def _message(activity: TeamsActivity) -> Draft | Ignored:
     said, attached = activity_text(activity.content), attachments_of(activity.content)
     if said is None and not attached and activity.content.get("value") is not None:
-        return Ignored("card_action")  # a button of a bot's card was pressed: a bot is asked, and nothing is written
+        return Ignored("command")  # a button of a bot's card was pressed: a bot is asked, and nothing is written
     return activity.event("message", activity.id, activity.id, text=said, attachments=attached)
 
 
@@ -131,7 +141,7 @@ def _edited(activity: TeamsActivity) -> Draft:
 
 def _deleted(activity: TeamsActivity) -> Draft:
     # The id of its message in a higher version: it takes that away, and not the conversation.
-    return activity.event("deleted", activity.id, activity.id, version=1)
+    return activity.event("deleted", required(activity.id, "$.id"), activity.id, version=1)
 
 
 def _reaction(activity: TeamsActivity) -> Draft | Ignored:
@@ -153,13 +163,8 @@ _HANDLERS: dict[str, Callable[[TeamsActivity], Draft | Ignored]] = {
 
 
 def _change_of_conversation(content: Json) -> str:
-    if items(content, "membersAdded"):
-        return "members_added"
-    if items(content, "membersRemoved"):
-        return "members_removed"
-    event_type = word(content, "channelData", "eventType") or ""
-    subject = next((each for each in ("team", "channel") if event_type.startswith(each)), "conversation")
-    return f"{subject}_changed"
+    came_or_left = items(content, "membersAdded") or items(content, "membersRemoved")
+    return "participant_changed" if came_or_left else "other_subject"
 
 
 def _in_protocol_form(content: Json) -> Json:

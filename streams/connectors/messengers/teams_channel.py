@@ -1,12 +1,12 @@
 """Microsoft Teams (id `teams`): bot activities, outgoing webhooks and Graph notifications, as canonical interactions.
 
 Three ways in lead to two shapes: `teams_activity` reads activities, `teams_graph` notifications and chat messages.
-`teams_proof` says which of the ways an instance accepts. A thread in a channel is a conversation of its own, a chat is
+`teams_proof` says which of the ways an instance accepts, `teams_subscriptions` keeps Graph's subscriptions and fetches
+what notifications only point to. A thread in a channel is a conversation of its own, a chat is
 one for ever; both ways call them by the same id.
 """
 
 import json
-from hashlib import blake2b
 
 from streams.connectors.connector_contract import (
     ConnectorKind,
@@ -23,7 +23,8 @@ from streams.connectors.drafting import Drafter
 from streams.connectors.messengers.teams_activity import read_activity
 from streams.connectors.messengers.teams_graph import is_chat_message, read_chat_message, read_notification
 from streams.connectors.messengers.teams_proof import TeamsProof, credentials, is_notification
-from streams.connectors.payload_reading import Json, Malformed, at, read_json, table, text
+from streams.connectors.messengers.teams_subscriptions import subscriptions_of
+from streams.connectors.payload_reading import Json, Malformed, at, read_each, read_json, table, text
 
 REPLY = "We have received your message."
 
@@ -40,13 +41,11 @@ class TeamsEvents:
         if isinstance(content, Refused):
             return [content]
         drafter = Drafter(self._instance, request, "teams")
-        content_id = "content:" + blake2b(request.body, digest_size=16).hexdigest()
         batch = content if isinstance(content, list) else _batch_in(content)
         if batch is None:
-            return _read(content, drafter, content_id, None)
+            return _read(content, drafter, None)
         context = text(content, "@odata.context")
-        readings = (_read(item, drafter, f"{content_id}:{index}", context) for index, item in enumerate(batch))
-        return [each for reading in readings for each in reading]
+        return read_each(batch, lambda item: _read(item, drafter, context)) or [Ignored("nothing_inside")]
 
 
 def _batch_in(content: Json) -> list[Json] | None:
@@ -55,13 +54,13 @@ def _batch_in(content: Json) -> list[Json] | None:
     return value if isinstance(value, list) and "type" not in content else None
 
 
-def _read(item: Json, drafter: Drafter, content_id: str, context: str | None) -> Reading:
+def _read(item: Json, drafter: Drafter, context: str | None) -> Reading:
     try:
         if is_notification(item):
             return [_sealed(each, item) for each in read_notification(item, drafter)]
         if is_chat_message(item):
             return read_chat_message(item, drafter, context)
-        return read_activity(item, drafter, content_id)
+        return read_activity(item, drafter)
     except Malformed as error:
         return [_sealed(Refused("malformed_payload", str(error)), item)]
 
@@ -101,17 +100,25 @@ TEAMS = ConnectorKind(
     verifier=TeamsProof,
     handshake=greet,
     receipt=thank,
+    puller=subscriptions_of,
     options={
         "app_id": "the Microsoft App ID of the bot; its activities are accepted",
         "openid_url": "where the Bot Framework's keys are announced, for a sovereign cloud (default: the public one)",
         "reply": "what an outgoing webhook answers in the channel",
+        "client_id": "the app that subscribes at Graph and fetches messages; then tokens are its client secrets",
+        "tenant_id": "the tenant in which that app was registered and agreed to",
+        "subscribe": "what it subscribes to (default: chats/getAllMessages teams/getAllMessages)",
+        "graph_url": "where Graph is, for a national cloud (default: https://graph.microsoft.com)",
+        "login_url": "where that app gets its token (default: https://login.microsoftonline.com)",
     },
     setup=(
         "Any of three ways, also several at once; the address is https://<your host>/in/teams.\n"
         "A bot: Azure portal > Azure Bot > Configuration > Messaging endpoint; its Microsoft App ID is app_id here.\n"
         "An outgoing webhook: Teams > Manage team > Apps > Create an outgoing webhook; its token is a secret here.\n"
-        "Graph: POST /subscriptions for /chats/getAllMessages or /teams/getAllMessages, notificationUrl and\n"
-        "lifecycleNotificationUrl this address, clientState a long random text, which is a token here.\n"
+        "Graph: register an app (entra.microsoft.com > App registrations) with the application permissions\n"
+        "Chat.Read.All and ChannelMessage.Read.All and the consent of an administrator. Its ids are client_id and\n"
+        "tenant_id here, its client secret a token, and public_url is this host: Careline subscribes and renews by\n"
+        "itself. Who subscribes elsewhere leaves these out; the clientState is a token here.\n"
         "own_ids: your tenant's id (and bots or people of yours in other tenants)."
     ),
 )

@@ -18,9 +18,9 @@ from streams.connectors.messengers.teams_words import Person, attachments_of, me
 from streams.connectors.payload_reading import Json, id_text, instant, required, table, tables, text, word
 
 LIFECYCLE = {
-    "missed": "notifications_missed",
-    "reauthorizationrequired": "reauthorization_required",
-    "subscriptionremoved": "subscription_removed",
+    "missed": "events_lost",
+    "reauthorizationrequired": "subscription_ends",
+    "subscriptionremoved": "subscription_ends",
 }
 """What Graph says about the subscription itself, with the reason that is told."""
 CHANGES = frozenset({"created", "updated", "deleted"})
@@ -67,16 +67,25 @@ def read_notification(item: Json, drafter: Drafter) -> Reading:
     change = required(word(item, "changeType"), "$.changeType")
     if change not in CHANGES:
         return [Refused("not_understood", f"the change type {change[:80]!r} is not known")]
+    if (without_message := reason_without_message(item)) is not None:
+        return [Ignored(without_message)]
     data = table(item, "resourceData")
-    place = place_of(text(item, "resource") or text(data, "@odata.id"))
+    return [ChatMessage(data, drafter, _place_in(item), id_text(item, "tenantId")).after(change)]
+
+
+def reason_without_message(item: Json) -> str | None:
+    """Why no message stands in a change notification (`needs_fetch`: it points to one); null when one does."""
+    data = table(item, "resourceData")
     kind = word(data, "@odata.type")
-    if not (kind.endswith("chatmessage") if kind else place.of_messages):
-        return [Ignored("other_resource")]
+    if not (kind.endswith("chatmessage") if kind else _place_in(item).of_messages):
+        return "other_subject"
     if table(item, "encryptedContent"):
-        return [Ignored("encrypted_content")]
-    if not is_chat_message(data):
-        return [Ignored("needs_fetch")]
-    return [ChatMessage(data, drafter, place, id_text(item, "tenantId")).after(change)]
+        return "encrypted"
+    return None if is_chat_message(data) else "needs_fetch"
+
+
+def _place_in(item: Json) -> Place:
+    return place_of(text(item, "resource") or text(item, "resourceData", "@odata.id"))
 
 
 def is_chat_message(content: Json) -> bool:
@@ -111,12 +120,12 @@ class ChatMessage:
         content = self._content
         kind = word(content, "messageType") or "message"
         if kind in NOT_WRITTEN or table(content, "eventDetail"):
-            return Ignored("system_event")
+            return Ignored("line_of_the_provider")
         if kind != "message":
             return Refused("not_understood", f"the message type {kind[:80]!r} is not known")
         deleted_at = instant(content, "deletedDateTime")
         if change == "deleted" or deleted_at is not None:
-            return self._deleted(deleted_at)
+            return self._event("deleted", self._id(), deleted_at, version=1)
         return self._updated() if change == "updated" else self._message()
 
     def _message(self) -> Draft:
@@ -127,10 +136,6 @@ class ChatMessage:
             text=message_text(self._content),
             attachments=attachments_of(self._content),
         )
-
-    def _deleted(self, at: datetime | None) -> Draft:
-        # The id of its message in a higher version: it takes that away, and not the conversation.
-        return self._event("deleted", self._id(), at, version=1)
 
     def _updated(self) -> Draft | Ignored:
         """An edit, or a reaction: Graph tells both as an update, and the later of the two is what happened."""

@@ -1,19 +1,20 @@
 """How a request of Teams proves itself: as a bot's activity, as an outgoing webhook's, or as a Graph notification.
 
 An instance accepts the ways that it was given the means for: the option `app_id` for bots (`teams_bot_token`),
-`secrets` for outgoing webhooks, `tokens` for the `clientState` of Graph subscriptions. `teams_channel` puts it into the
-registry.
+`secrets` for outgoing webhooks, `tokens` for the `clientState` of Graph subscriptions. Where Careline itself subscribes
+(`client_id`, see `teams_subscriptions`), `tokens` are secrets of that app, and the `clientState` follows from them.
+`teams_channel` puts it into the registry.
 """
 
 import base64
-import hashlib
+import hmac
 
 from streams.connectors.connector_contract import GENUINE, Instance, Refused, Verdict, WebhookRequest
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.messengers.teams_bot_token import BotTokens
 from streams.connectors.messengers.teams_keys import OPENID_URL, SigningKeys
 from streams.connectors.payload_reading import Json, at, read_json, table, text
-from streams.connectors.signatures import any_matches
+from streams.connectors.shared_secrets import KnownTokens
 
 AUTHORIZATION = "authorization"
 
@@ -39,8 +40,9 @@ class TeamsProof:
         keys = SigningKeys(instance.options.get("openid_url", OPENID_URL))
         self._bots = BotTokens(app_id.strip(), keys) if app_id and app_id.strip() else None
         self._outgoing = HmacVerifier(OUTGOING_WEBHOOK, instance.secrets) if instance.secrets else None
-        self._client_states = [_digest(token) for token in instance.tokens if token.strip()]
-        if self._bots is None and self._outgoing is None and not self._client_states:
+        states = client_states(instance)
+        self._client_states = KnownTokens(states) if states else None
+        if self._bots is None and self._outgoing is None and self._client_states is None:
             raise ValueError(
                 "app_id (a bot), secrets (an outgoing webhook) or tokens (a Graph clientState) are missing"
             )
@@ -66,12 +68,23 @@ class TeamsProof:
 
     def _by_client_state(self, body: bytes) -> Verdict:
         """Every notification of the batch must bring a `clientState` of ours: one alone proves nothing of the rest."""
-        notifications = notifications_in(read_json(body)) if self._client_states else []
-        presented = [text(each, "clientState") for each in notifications]
-        if not any(presented):
+        presented = [text(each, "clientState") for each in notifications_in(read_json(body))]
+        if self._client_states is None or not any(presented):
             return Verdict("missing_signature")
-        right = [any_matches(self._client_states, [_digest(each or "")]) for each in presented]
+        right = [self._client_states.know([each or ""]) for each in presented]
         return GENUINE if all(right) else Verdict("bad_token")
+
+
+def client_states(instance: Instance) -> list[str]:
+    """What notifications of Graph must show: the tokens, or what follows from the secrets of the app that subscribes.
+
+    From a state nobody learns the secret, and an instance cannot show the state of another.
+    """
+    tokens = [token.strip() for token in instance.tokens if token.strip()]
+    if not instance.options.get("client_id"):
+        return tokens
+    purpose = f"careline clientState of {instance.name}".encode()
+    return [hmac.digest(token.encode("utf-8", "surrogatepass"), purpose, "sha256").hex() for token in tokens]
 
 
 def credentials(request: WebhookRequest) -> tuple[str, str]:
@@ -92,8 +105,3 @@ def is_notification(item: Json) -> bool:
     """Whether this is a change or lifecycle notification of Microsoft Graph."""
     found = table(item)
     return "subscriptionId" in found and ("changeType" in found or "lifecycleEvent" in found)
-
-
-def _digest(client_state: str) -> bytes:
-    # Digests are compared instead of the secrets, so that not even a length can be measured.
-    return hashlib.sha256(client_state.strip().encode("utf-8", "surrogatepass")).digest()

@@ -11,6 +11,7 @@ from typing import Self
 
 from schemas.interaction import Attachment, Author
 from streams.connectors.accounts_directory import identities_of_address
+from streams.connectors.automated_words import Automated
 from streams.connectors.connector_contract import Instance
 from streams.connectors.payload_reading import Json, id_text, required, table, tables, text, word
 from streams.connectors.plain_text import plain_text
@@ -40,7 +41,7 @@ class Person:
     other_id: str | None = None
     tenant: str | None = None
     guest: bool = False
-    machine: str | None = None
+    machine: Automated | None = None
     address: str | None = None
 
     @classmethod
@@ -74,8 +75,7 @@ class Person:
         user, application = table(identities, "user"), table(identities, "application")
         user_id = id_text(user, "id")
         if user_id is None:
-            machine = text(application, "applicationIdentityType") or "application"
-            return cls(required(id_text(application, "id"), place), machine=machine)
+            return cls(required(id_text(application, "id"), place), machine="bot")
         kind = word(user, "userIdentityType")
         address = user_id if kind == "emailuser" and "@" in user_id else None
         guest = kind is not None and kind not in TENANT_USERS
@@ -101,7 +101,7 @@ class Person:
         found = (f"teams_tenant:{foreign}",) if foreign else ()
         if not is_customer:
             return found
-        return (*found, *identities_of_address(self.address or ""), f"teams_user:{self.id}")
+        return (*found, *identities_of_address(self.address), f"teams_user:{self.id}")
 
 
 def activity_text(activity: Json) -> str | None:

@@ -7,14 +7,15 @@ topics.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any, get_args
 
 import msgspec
 
 from schemas.interaction import Interaction
 from schemas.signal import Signal, SignalKind
-from streams.connectors.connector_contract import Draft, Ignored, Refused
+from streams.connectors.connector_contract import Draft, Refused
+from streams.connectors.drafting import DIRECTIONS
+from streams.connectors.payload_reading import Malformed, content_id
 
 SIGNAL_KINDS = frozenset(get_args(SignalKind))
 
@@ -25,15 +26,6 @@ IDS = frozenset({"id", "conversation_id", "account_id", "into", "agent", "team",
 OURS = frozenset({"source", "clock", "received_at", "handed_over", "via"})
 """What the connector or a merge says and a payload cannot: otherwise one sender could speak for another, or move
 another's clock."""
-
-_encoder = msgspec.json.Encoder(order="deterministic")
-
-
-def of_item(reading: Draft | Ignored | Refused, item: Any) -> Draft | Ignored | Refused:  # noqa: ANN401 - JSON is anything
-    """The reading of one item of a list: if it is refused, the dead letter holds the item and not its neighbours."""
-    if isinstance(reading, Refused) and reading.value is None:
-        return Refused(reading.reason, reading.detail, _encoder.encode(item))
-    return reading
 
 
 class CanonicalReader:
@@ -49,10 +41,11 @@ class CanonicalReader:
             return Refused("contract_violation", f"Expected an object, got {_kind_of(item)}")
         try:
             words = {**(defaults or {}), **_long_form(item)}
-            words.setdefault("id", _content_id(item))
+            if "id" not in words:
+                words["id"] = content_id(item)
             ours = {**self._ours, "received_at": received_at.astimezone(UTC)}
             event = self._signal(words | ours) if words.get("kind") in SIGNAL_KINDS else self._interaction(words | ours)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, Malformed) as error:
             return Refused("contract_violation", str(error))
         return Draft(event, (event.account_hint,) if event.account_hint else ())
 
@@ -62,7 +55,7 @@ class CanonicalReader:
         words["channel"] = self._channel or words.get("channel") or "other"
         interaction = msgspec.convert(words, Interaction, strict=False)
         if interaction.direction is None and interaction.type == "message":
-            direction = _DIRECTIONS.get(interaction.author.kind)
+            direction = DIRECTIONS.get(interaction.author.kind)
             interaction = msgspec.structs.replace(interaction, direction=direction)
         return interaction
 
@@ -70,9 +63,6 @@ class CanonicalReader:
     def _signal(words: dict[str, Any]) -> Signal:
         words["account_id"] = words.get("account_id") or ""
         return msgspec.convert(words, Signal, strict=False)
-
-
-_DIRECTIONS = {"customer": "inbound", "agent": "outbound", "bot": "outbound"}
 
 
 def _long_form(item: dict[str, Any]) -> dict[str, Any]:
@@ -94,11 +84,6 @@ def _long_form(item: dict[str, Any]) -> dict[str, Any]:
         # The contract wants the reason; the sender's bare word is the only one there is.
         words["automated"] = "declared" if words["automated"] else None
     return words
-
-
-def _content_id(item: dict[str, Any]) -> str:
-    """The same content has the same id, so that sending it twice changes nothing."""
-    return "sha:" + blake2b(_encoder.encode(item), digest_size=16).hexdigest()
 
 
 def _kind_of(value: object) -> str:

@@ -23,7 +23,17 @@ from streams.connectors.connector_contract import (
 from streams.connectors.drafting import Drafter
 from streams.connectors.own_words.allowed_origins import ORIGINS_OPTION, is_allowed, preflight, shared_with
 from streams.connectors.own_words.visitor_tokens import VisitorClaims, VisitorTokens, claims_in
-from streams.connectors.payload_reading import Json, Malformed, id_text, instant, read_json, required, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    id_text,
+    instant,
+    read_json,
+    read_one,
+    required,
+    text,
+    whole_object,
+    word,
+)
 from streams.connectors.shared_secrets import KnownTokens
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -43,12 +53,7 @@ class ChatMessages:
         said = read_json(request.body)
         if isinstance(said, Refused):
             return [said]
-        if not isinstance(said, dict):
-            return [Refused("malformed_payload", "Expected an object - at `$`")]
-        try:
-            return self._message(said, request)
-        except Malformed as error:
-            return [Refused("malformed_payload", str(error))]
+        return read_one(said, whole_object(lambda message: self._message(message, request)))
 
     def _message(self, said: dict[str, Json], request: WebhookRequest) -> Reading:
         token = _bearer(request)
@@ -84,10 +89,8 @@ def _identities(
 ) -> tuple[str, ...]:
     visitor = f"unverified_visitor:{claims.visitor if claims is not None else conversation.partition('/')[0]}"
     address = claims.email if claims is not None else text(said, "email") if vouched else None
-    if address and "@" in address:
-        return (*identities_of_address(address.strip()), visitor)
-    told = text(said, "email") or ""
-    return (f"unverified_email:{told.strip().lower()}", visitor) if "@" in told else (visitor,)
+    told = identities_of_address(text(said, "email"), vouched_for=False)
+    return (*(identities_of_address(address) or told), visitor)
 
 
 def _bearer(request: WebhookRequest) -> str | None:

@@ -23,32 +23,16 @@ from streams.connectors.connector_contract import (
     Verdict,
     WebhookRequest,
 )
-from streams.connectors.own_words.canonical_json import CanonicalReader, of_item
-from streams.connectors.payload_reading import read_json, table
-from streams.connectors.signatures import BearerTokens, StandardWebhooks
+from streams.connectors.own_words.canonical_json import CanonicalReader
+from streams.connectors.payload_reading import read_each, read_json, table
+from streams.connectors.shared_secrets import signed_or_shown
+from streams.connectors.signatures import StandardWebhooks
 
 INTERACTION_TYPE = "careline.interaction.v1"
 SIGNAL_TYPE = "careline.signal.v1"
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 REQUIRED = ("specversion", "id", "source", "type")
-
-
-class SignatureOrToken:
-    """`secrets` sign, `tokens` are bearer tokens; an instance has at least one of either."""
-
-    def __init__(self, instance: Instance) -> None:
-        if not instance.secrets and not instance.tokens:
-            raise ValueError("a secret or a token is missing")
-        self._signature = StandardWebhooks.with_secrets(instance.secrets) if instance.secrets else None
-        self._tokens = BearerTokens(instance.tokens) if instance.tokens else None
-
-    def verify(self, request: WebhookRequest) -> Verdict:
-        """By the signature where there is one, else by the token."""
-        signed = request.headers.get("webhook-signature") is not None
-        if self._signature is not None and (self._tokens is None or signed):
-            return self._signature.verify(request)
-        return self._tokens.verify(request) if self._tokens is not None else Verdict("missing_signature")
 
 
 def may_events_be_sent(instance: Instance, request: WebhookRequest, verdict: Verdict) -> ProviderAnswer | None:  # noqa: ARG001
@@ -82,7 +66,8 @@ class CloudEventsOverHttp:
             return [events]
         if not isinstance(events, list):
             return [Refused("malformed_payload", "a batch is a JSON array of events")]
-        return [of_item(self._structured(event, request.received_at), event) for event in events]
+        read = read_each(events, lambda event: [self._structured(event, request.received_at)])
+        return read or [Ignored("nothing_inside")]
 
     def _structured(self, event: Any, received_at: datetime) -> Draft | Ignored | Refused:  # noqa: ANN401 - JSON is anything
         if not isinstance(event, dict):
@@ -155,7 +140,7 @@ CLOUDEVENTS = ConnectorKind(
     id="cloudevents",
     title="CloudEvents 1.0 over HTTP: binary, structured, batched",
     normaliser=CloudEventsOverHttp,
-    verifier=SignatureOrToken,
+    verifier=lambda instance: signed_or_shown(instance, StandardWebhooks.with_secrets, StandardWebhooks.HEADERS[-1]),
     handshake=may_events_be_sent,
     setup=(
         f"POST events of type {INTERACTION_TYPE} or {SIGNAL_TYPE}, with the generic webhook's objects as JSON data.\n"

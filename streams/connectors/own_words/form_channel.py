@@ -11,6 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from schemas.interaction import Author
+from streams.connectors.accounts_directory import identities_of_address
 from streams.connectors.connector_contract import (
     ConnectorKind,
     Ignored,
@@ -31,7 +32,7 @@ from streams.connectors.own_words.allowed_origins import (
 )
 from streams.connectors.own_words.form_fields import PostedForm, read_form
 from streams.connectors.own_words.form_words import USUAL_NAMES, is_machinery, names_of
-from streams.connectors.shared_secrets import KnownTokens, tokens_shown, verdict_on
+from streams.connectors.shared_secrets import KnownTokens, SharedSecret, tokens_shown
 
 TOKEN_FIELD = "careline_token"  # noqa: S105 - the name of a field
 """The hidden field that holds the token. It can be read in the page: it keeps out who has not seen the page."""
@@ -73,7 +74,7 @@ class FormPosts:
             digest,
             None,
             Author("customer", address),
-            identities=(f"unverified_email:{address}",) if address else (),
+            identities=identities_of_address(address, vouched_for=False),
             text=written,
             attachments=form.attachments,
         )
@@ -109,6 +110,7 @@ class FormProof:
             ValueError: there is none, or the address of the thanks cannot be one.
         """
         self._tokens = KnownTokens(instance.tokens)
+        self._header = SharedSecret(instance.tokens)
         self._instance = instance
         thanks = instance.options.get("thanks_url", "/")
         if not thanks.startswith(("https://", "http://", "/")) or not thanks.isprintable() or " " in thanks:
@@ -116,12 +118,11 @@ class FormProof:
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """By the header where there is one, else by the field."""
-        shown = tokens_shown(request)
-        if shown:
-            return verdict_on(self._tokens, request, shown)
+        if tokens_shown(request):
+            return self._header.verify(request)
         form = read_form(request)
         token = form.fields.get(TOKEN_FIELD) if isinstance(form, PostedForm) else None
-        verdict = verdict_on(self._tokens, request, [token] if token else [])
+        verdict = self._tokens.judge([token] if token else [])
         if verdict.genuine and allowed_origins(self._instance) and not is_allowed(self._instance, request):
             return Verdict("bad_origin")
         return verdict

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from email.message import Message
 from itertools import islice
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
+from streams.connectors.form_body import form_fields
 from streams.connectors.payload_reading import Json, id_text, read_json
 
 MOST_FIELDS = 500
@@ -48,7 +48,7 @@ def read_form(request: WebhookRequest) -> PostedForm | Refused:
             named = media_type.get_param("boundary")
             said = named.encode("ascii", "replace") if isinstance(named, str) and named else None
             return _of_multipart(body, said or (boundary.group(1) if boundary is not None else b""))
-        pairs = parse_qsl(body.decode().strip(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        pairs = form_fields(body)
     except UnicodeDecodeError as error:
         return Refused("not_utf8", str(error))
     except ValueError as error:

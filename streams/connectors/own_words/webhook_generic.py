@@ -4,9 +4,9 @@ For everything that has no connector of its own: a script, an in-house tool, an 
 event, or a list of events; `canonical_json` says which keys it may have.
 """
 
-from streams.connectors.connector_contract import ConnectorKind, Instance, Reading, Refused, WebhookRequest
-from streams.connectors.own_words.canonical_json import CanonicalReader, of_item
-from streams.connectors.payload_reading import read_json
+from streams.connectors.connector_contract import ConnectorKind, Ignored, Instance, Reading, Refused, WebhookRequest
+from streams.connectors.own_words.canonical_json import CanonicalReader
+from streams.connectors.payload_reading import read_each, read_json
 from streams.connectors.signatures import StandardWebhooks
 
 
@@ -23,7 +23,8 @@ class GenericWebhook:
             return [payload]
         if not isinstance(payload, list):
             return [self._reader.read(payload, request.received_at)]
-        return [of_item(self._reader.read(item, request.received_at), item) for item in payload]
+        read = read_each(payload, lambda item: [self._reader.read(item, request.received_at)])
+        return read or [Ignored("nothing_inside")]
 
 
 WEBHOOK = ConnectorKind(

@@ -161,7 +161,7 @@ def text_message(drafter: Drafter, data: Json, what: str, sent_at: datetime | No
     """What an event of a message means. A thread is two numbers on one channel, or a group."""
     if what not in {"sent", "received"}:
         known = what in {"status_updated", "updated"}
-        return Ignored("delivery_status") if known else Refused("not_understood", f"message.{what[:80]} is not known")
+        return Ignored("receipt") if known else Refused("not_understood", f"message.{what[:80]} is not known")
     message_id = required(id_text(data, "id"), "$.data.id")
     contact = id_text(data, "contact", "id")
     number = (
@@ -185,7 +185,6 @@ def text_message(drafter: Drafter, data: Json, what: str, sent_at: datetime | No
         text=text(data, "body") or text(data, "content") or text(data, "text"),
         attachments=(Attachment(),) * len([url for url in items(data, "media_url") if isinstance(url, str)]),
         inbox=id_text(data, "number", "id"),
-        raw_reference=message_id,
     )
 
 

@@ -4,12 +4,10 @@ Source: Aircall developer documentation, "Webhooks". Aircall signs nothing: the 
 the webhook was made. Events come at least once and in any order. `aircall_calls` says what they mean.
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 
 from streams.connectors.connector_contract import (
-    GENUINE,
     ConnectorKind,
     Ignored,
     Instance,
@@ -19,10 +17,20 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.item_reading import each, whole
-from streams.connectors.payload_reading import Json, instant, read_json, required, table, tables, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    instant,
+    read_each,
+    read_json,
+    read_one,
+    required,
+    table,
+    tables,
+    text,
+    word,
+)
 from streams.connectors.phone.aircall_calls import AircallCall, text_message
-from streams.connectors.signatures import any_matches, raw_text
+from streams.connectors.shared_secrets import KnownTokens
 
 OTHER_SUBJECTS = frozenset(
     {
@@ -55,21 +63,12 @@ class TokenInBody:
         Raises:
             ValueError: there is none, or one is empty.
         """
-        if not secrets or not all(secret.strip() for secret in secrets):
-            raise ValueError("the webhook's token is missing")
-        # Digests are compared instead of the tokens, so that not even a token's length can be measured.
-        self._digests = [_digest(secret.strip()) for secret in secrets]
+        self._tokens = KnownTokens(secrets)
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """Whether the token is one of ours."""
         token = text(read_json(request.body), "token")
-        if token is None:
-            return Verdict("missing_signature")
-        return GENUINE if any_matches(self._digests, [_digest(token)]) else Verdict("bad_token")
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(raw_text(token)).digest()
+        return self._tokens.judge([token] if token is not None else [])
 
 
 class AircallWebhooks:
@@ -85,7 +84,7 @@ class AircallWebhooks:
             return [payload]
         read = partial(_meaning, Drafter(self._instance, request, "phone"))
         listed = payload if isinstance(payload, list) else list(tables(payload, "calls"))
-        return each(listed, read) if listed else whole(payload, read)
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _meaning(drafter: Drafter, payload: Json) -> Reading:

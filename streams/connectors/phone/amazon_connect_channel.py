@@ -7,10 +7,9 @@ from functools import partial
 
 from streams.connectors.connector_contract import ConnectorKind, Ignored, Instance, Reading, Refused, WebhookRequest
 from streams.connectors.drafting import Drafter
-from streams.connectors.item_reading import each, whole
-from streams.connectors.payload_reading import Json, instant, read_json, table, word
+from streams.connectors.payload_reading import Json, instant, read_each, read_json, read_one, table, word
 from streams.connectors.phone.amazon_connect_contact import Contact
-from streams.connectors.signatures import BearerTokens
+from streams.connectors.shared_secrets import SharedSecret
 
 CONTACT_EVENT = "amazon connect contact event"
 
@@ -27,7 +26,7 @@ class AmazonConnectContacts:
         if isinstance(payload, Refused):
             return [payload]
         read = partial(_meaning, Drafter(self._instance, request, "phone"))
-        return each(payload, read) if isinstance(payload, list) and payload else whole(payload, read)
+        return read_each(payload, read) if isinstance(payload, list) and payload else read_one(payload, read)
 
 
 def _meaning(drafter: Drafter, payload: Json) -> Reading:
@@ -43,17 +42,11 @@ def _meaning(drafter: Drafter, payload: Json) -> Reading:
     return [contact.told(contact.event)] if contact.event is not None else contact.recorded()
 
 
-def _verifier(instance: Instance) -> BearerTokens:
-    if not instance.tokens:
-        raise ValueError("a token is missing")
-    return BearerTokens(instance.tokens)
-
-
 AMAZON_CONNECT = ConnectorKind(
     id="amazon-connect",
     title="Amazon Connect contact events",
     normaliser=AmazonConnectContacts,
-    verifier=_verifier,
+    verifier=lambda instance: SharedSecret(instance.tokens),
     setup=(
         "EventBridge > Rules: source aws.connect, detail type Amazon Connect Contact Event, to an API destination\n"
         "https://<your host>/in/amazon-connect, POST, whose connection has an API key named Authorization\n"

@@ -90,14 +90,14 @@ class Contact:
         """What one step means."""
         happened = self._time_of(step) or self._sent_at
         if self._method in BESIDE:
-            return Ignored("beside")
+            return Ignored("without_effect")
         if step in WITHOUT_EFFECT or (step == "initiated" and self._method in GOES_ON):
             return Ignored("without_effect")
         if step == "disconnected" and id_text(self._parts[""], "nextcontactid"):
-            return Ignored("goes_on")
+            return Ignored("in_progress")
         if step == "completed":
             # Also what is written after the talk is written now; for who was talked to it was over before.
-            return Ignored("after_contact_work") if self._channel in LIVE else self._status("closed", step, happened)
+            return Ignored("without_effect") if self._channel in LIVE else self._status("closed", step, happened)
         does = (_LIVE if self._channel in LIVE else _ASSIGNED).get(step)
         if does is None:
             return Refused("not_understood", f"the event type {step[:80]!r} is not known")
@@ -124,7 +124,7 @@ class Contact:
         if self._channel != "email":
             return self._status("new", "initiated", at)
         if self._method == "flow":
-            return self._event("message", "initiated", at, Author("bot"), automated="flow")
+            return self._event("message", "initiated", at, Author("bot"), automated="trigger")
         author = self._drafter.author("customer", self._customer) if self._inbound else Author("agent", self._agent)
         return self._event("message", "initiated", at, author)
 

@@ -4,8 +4,7 @@ Source: Twilio documentation, "Voice Webhooks" (CallStatus, Direction, ParentCal
 resource". `twilio_channel` brings them here.
 """
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.drafting import Drafter
@@ -29,16 +28,6 @@ IN_BETWEEN = (
     "PaymentCardNumber",
 )
 """Fields of requests that ask what to do next while a call goes on: nobody takes it by that."""
-
-
-def twilio_instant(value: Json, *path: str) -> datetime | None:
-    """An instant in Twilio's older way of writing (RFC 2822) or in ISO 8601."""
-    written = text(value, *path)
-    try:
-        moment = parsedate_to_datetime(written or "")
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return instant(written)
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def agent_of(address: str | None) -> str | None:
@@ -65,7 +54,7 @@ def call_progress(drafter: Drafter, fields: Json) -> Reading:
 
 
 def _step(drafter: Drafter, fields: Json, call_id: str, status: str) -> Draft | Ignored:
-    happened = twilio_instant(fields, "Timestamp")
+    happened = instant(fields, "Timestamp")
     call = _call(drafter, call_id, *(text(fields, name) for name in ("From", "To", "Direction")))
     if status in RINGING:
         return call.started(happened, source_status=status)
@@ -87,10 +76,10 @@ def call_record(drafter: Drafter, record: Json) -> Reading:
     if status not in RINGING | ANSWERED | OVER:
         return [_unknown(status)]
     if id_text(record, "parent_call_sid"):
-        return [Ignored("leg")]
+        return [Ignored("in_progress")]
     call = _call(drafter, call_id, *(text(record, name) for name in ("from", "to", "direction")))
-    began = twilio_instant(record, "start_time") or twilio_instant(record, "date_created")
-    ended = twilio_instant(record, "end_time") or twilio_instant(record, "date_updated")
+    began = instant(record, "start_time") or instant(record, "date_created")
+    ended = instant(record, "end_time") or instant(record, "date_updated")
     seconds = number(record, "duration") or 0
     events = [call.started(began, source_status=status)]
     if status == "completed" and seconds > 0 and ended is not None:
@@ -118,7 +107,7 @@ def _leg(drafter: Drafter, fields: Json, call_id: str, parent: str) -> Draft | I
     """A leg that `<Dial>` adds to a call: somebody of the company, who takes it or does not."""
     status, to = word(fields, "CallStatus"), text(fields, "To")
     if status not in ANSWERED:
-        return Ignored("leg")
+        return Ignored("in_progress")
     call = PhoneCall(
         drafter,
         call_id,
@@ -128,14 +117,14 @@ def _leg(drafter: Drafter, fields: Json, call_id: str, parent: str) -> Draft | I
         conversation=parent,
     )
     automated = _machine(text(fields, "AnsweredBy"))
-    return call.answered(twilio_instant(fields, "Timestamp"), source_status=status, automated=automated)
+    return call.answered(instant(fields, "Timestamp"), source_status=status, automated=automated)
 
 
 def _dialled(drafter: Drafter, fields: Json, call_id: str) -> Draft | Ignored:
     """How `<Dial>` went, told once it is over. Whoever was reached had taken the call as long before as they spoke."""
     leg, seconds = id_text(fields, "DialCallSid"), number(fields, "DialCallDuration")
     if word(fields, "DialCallStatus") not in {"completed", "answered"} or not leg or not seconds or seconds < 0:
-        return Ignored("nobody_reached")
+        return Ignored("in_progress")
     from_, inbound = text(fields, "From"), (word(fields, "Direction") or "inbound") == "inbound"
     dialling = agent_of(from_)
     call = PhoneCall(
@@ -146,7 +135,7 @@ def _dialled(drafter: Drafter, fields: Json, call_id: str) -> Draft | Ignored:
         agent=dialling,
         conversation=call_id,
     )
-    over = twilio_instant(fields, "Timestamp") or drafter.received_at
+    over = instant(fields, "Timestamp") or drafter.received_at
     return call.answered(over - timedelta(seconds=min(seconds, 1e6)))
 
 

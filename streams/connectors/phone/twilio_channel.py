@@ -17,9 +17,8 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.item_reading import each, whole
-from streams.connectors.payload_reading import Json, Malformed, id_text, table, tables, text
-from streams.connectors.phone.form_body import read_form_or_json
+from streams.connectors.form_body import read_form_or_json
+from streams.connectors.payload_reading import Json, Malformed, id_text, read_each, read_one, table, tables, text
 from streams.connectors.phone.twilio_calls import call_progress, call_record
 from streams.connectors.phone.twilio_messages import (
     conversation_record,
@@ -54,7 +53,7 @@ class TwilioWebhooks:
             return [payload]
         read = partial(_meaning, Drafter(self._instance, request, "phone"))
         listed = payload if isinstance(payload, list) else [*tables(payload, "calls"), *tables(payload, "messages")]
-        return each(listed, read) if listed else whole(payload, read)
+        return read_each(listed, read) if listed else read_one(payload, read)
 
 
 def _meaning(drafter: Drafter, payload: Json) -> Reading:
@@ -88,7 +87,7 @@ def _streamed(drafter: Drafter, event: Json) -> Reading:
     if kind == "messaging.inbound-message.received":
         return [message_streamed(drafter, table(event, "data"))]
     if kind.startswith("messaging.message."):
-        return [Ignored("delivery_status")]
+        return [Ignored("receipt")]
     fields = table(event, "data", "request", "parameters")
     if kind.startswith("voice.") and "status-callback.call" in kind and id_text(fields, "CallSid"):
         return call_progress(drafter, fields)

@@ -11,7 +11,6 @@ from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
-from streams.connectors.phone.twilio_calls import twilio_instant
 from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
@@ -22,6 +21,15 @@ OF_CUSTOMERS = frozenset({"chat_messenger", "gbm", "instagram", "messenger", "mm
 
 RECEIVED = frozenset({"received", "receiving"})
 NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
+UNSAID = {
+    "onconversation": "without_effect",
+    "ondelivery": "receipt",
+    "onmessage": "without_effect",
+    "onparticipant": "participant_changed",
+    "ontyping": "typing",
+    "onuser": "without_effect",
+}
+"""Beginnings of Conversations' events in which nobody writes, with the reason that is told."""
 MOST_MEDIA = 50
 """Attachments looked at. A message of Twilio's has ten at most."""
 
@@ -32,7 +40,7 @@ def message_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored:
     status = word(fields, "MessageStatus") or word(fields, "SmsStatus")
     written = "Body" in fields or (number(fields, "NumMedia") or 0) > 0
     if not (status in RECEIVED or (status is None and written)):
-        return Ignored("delivery_status") if status else Ignored("without_effect")
+        return Ignored("receipt") if status else Ignored("without_effect")
     return _from_customer(
         drafter,
         message_id,
@@ -50,7 +58,7 @@ def message_record(drafter: Drafter, record: Json) -> Draft | Ignored:
         return Ignored("not_delivered")
     message_id = required(id_text(record, "sid"), "$.sid")
     from_, to = text(record, "from"), text(record, "to")
-    happened = twilio_instant(record, "date_sent") or twilio_instant(record, "date_created")
+    happened = instant(record, "date_sent") or instant(record, "date_created")
     count = int(min(max(number(record, "num_media") or 0, 0), MOST_MEDIA))
     said: dict[str, Any] = {"at": happened, "text": text(record, "body"), "attachments": (Attachment(),) * count}
     direction = word(record, "direction") or "inbound"
@@ -88,8 +96,8 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     event = required(word(fields, "EventType"), "$.EventType")
     kind = {"onmessageadded": "message", "onmessageupdated": "edited", "onmessageremoved": "deleted"}.get(event)
     if kind is None:
-        known = event.startswith(("onconversation", "onparticipant", "ondelivery", "onuser", "ontyping", "onmessage"))
-        return Ignored("without_effect") if known else Refused("not_understood", f"the event {event[:80]!r} is unknown")
+        reason = next((reason for begin, reason in UNSAID.items() if event.startswith(begin)), None)
+        return Ignored(reason) if reason else Refused("not_understood", f"the event {event[:80]!r} is unknown")
     message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
     by = text(fields, "Author")
     number_of = e164(by)
@@ -99,7 +107,7 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     else:
         author = Author("system" if by == "system" else "agent", by)
     when = text(fields, "DateUpdated") if kind == "edited" else text(fields, "DateRemoved")
-    happened = twilio_instant(when if kind != "message" else None) or twilio_instant(fields, "DateCreated")
+    happened = instant(when if kind != "message" else None) or instant(fields, "DateCreated")
     return drafter.interaction(
         f"{message_id}:edited:{when or ''}" if kind == "edited" else message_id,
         kind,  # type: ignore[arg-type]  # one of three words
@@ -110,9 +118,8 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
         channel=_channel(text(fields, "MessagingBinding.Address") or by or ""),
         text=text(fields, "Body") if kind != "deleted" else None,
         automated="system" if author.kind == "system" else None,
-        raw_reference=message_id,
-        # The message's own id in a higher version takes away that message, not the conversation.
         version=int(kind == "deleted"),
+        raw_reference=drafter.reference("message", message_id),
     )
 
 
@@ -154,7 +161,6 @@ def _message(
         author,
         identities=phone_identities(theirs),
         channel=channel,
-        raw_reference=message_id,
         **words,
     )
 

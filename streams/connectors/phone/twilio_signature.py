@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from streams.connectors.connector_contract import GENUINE, Verdict, WebhookRequest
-from streams.connectors.phone.form_body import form_fields
-from streams.connectors.signatures import any_matches, raw_text
+from streams.connectors.form_body import form_fields
+from streams.connectors.signatures import any_matches, keys_of, raw_text
 
 _PORTS = {"https": 443, "http": 80}
 
@@ -29,9 +29,7 @@ class TwilioSignature:
         Raises:
             ValueError: there is none, or one is empty.
         """
-        self._keys = [raw_text(secret.strip()) for secret in secrets]
-        if not self._keys or not all(self._keys):
-            raise ValueError("an auth token is missing")
+        self._keys = keys_of(secrets, "an auth token")
 
     def sign(self, url: str, body: bytes) -> str:
         """The header that Twilio would write with the first token."""

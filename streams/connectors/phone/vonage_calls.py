@@ -23,12 +23,6 @@ OWN_TELEPHONES = frozenset({"app", "sip", "vbc", "websocket"})
 """Endpoints that only the company's own people (or machines) have."""
 
 
-def vonage_instant(value: Json, *path: str) -> datetime | None:
-    """An instant; the Messages API wrote `2020-01-01 14:00:00 UTC` for years."""
-    written = text(value, *path)
-    return instant(written.strip().removesuffix(" UTC").replace(" +", "+") if written else at(value, *path))
-
-
 def call_event(drafter: Drafter, event: Json) -> Reading:
     """What a webhook or a resource tells; a resource of a call that is over tells the whole of it."""
     leg = required(id_text(event, "uuid") or id_text(event, "call_uuid"), "$.uuid")
@@ -44,7 +38,7 @@ def call_event(drafter: Drafter, event: Json) -> Reading:
     menu = flag(drafter.instance.options.get("menu")) and word(event, "direction") == "inbound"
     if menu and status in TAKEN:
         return [Ignored("in_progress")]
-    return [_step(call, status, vonage_instant(event, "timestamp"))]
+    return [_step(call, status, instant(event, "timestamp"))]
 
 
 def _step(call: PhoneCall, status: str, happened: datetime | None) -> Draft | Refused:

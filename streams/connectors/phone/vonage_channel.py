@@ -18,19 +18,21 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.item_reading import each, whole
+from streams.connectors.form_body import read_form_or_json
 from streams.connectors.payload_reading import (
     Json,
     Malformed,
     at,
     id_text,
+    instant,
+    read_each,
+    read_one,
     required,
     table,
     text,
     word,
 )
-from streams.connectors.phone.form_body import read_form_or_json
-from streams.connectors.phone.vonage_calls import call_event, vonage_instant
+from streams.connectors.phone.vonage_calls import call_event
 from streams.connectors.phone.vonage_jwt import VonageJwt
 from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
 
@@ -56,8 +58,8 @@ class VonageWebhooks:
 
         read = partial(_meaning, Drafter(self._instance, request, "phone"))
         if isinstance(listed, list):
-            return each(listed, read) or [Ignored("nothing_inside")]
-        return whole(payload, read)
+            return read_each(listed, read) or [Ignored("nothing_inside")]
+        return read_one(payload, read)
 
 
 def _meaning(drafter: Drafter, payload: Json) -> Reading:
@@ -78,7 +80,7 @@ def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:
     content = table(payload, "message", "content")
     kind = word(payload, "message_type") or word(content, "type")
     if at(payload, "status") is not None or kind is None:
-        return Ignored("delivery_status")
+        return Ignored("receipt")
     outbound = word(payload, "direction") == "outbound"
     sides = [_side(payload, "from"), _side(payload, "to")]
     theirs, ours = reversed(sides) if outbound else sides
@@ -91,7 +93,7 @@ def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:
         ours=ours[0],
         theirs=required(theirs[0], "$.to" if outbound else "$.from"),
         outbound=outbound,
-        occurred_at=vonage_instant(payload, "timestamp"),
+        occurred_at=instant(payload, "timestamp"),
         text=_text_of(payload, kind) or _text_of(content, kind),
         attachments=(Attachment(name=text(part, "name"), media_type=kind),) if kind in MEDIA else (),
     )
@@ -115,14 +117,14 @@ def _side(payload: Json, side: str) -> tuple[str | None, str | None]:
 def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
     """The SMS API: receipts of delivery have a status, messages that came in have none."""
     if at(payload, "status") is not None or "err-code" in payload:
-        return Ignored("delivery_status")
+        return Ignored("receipt")
     return _drafted(
         drafter,
         required(id_text(payload, "messageId") or id_text(payload, "message-id"), "$.messageId"),
         "sms",
         ours=id_text(payload, "to"),
         theirs=required(id_text(payload, "msisdn"), "$.msisdn"),
-        occurred_at=vonage_instant(payload, "message-timestamp"),
+        occurred_at=instant(payload, "message-timestamp"),
         text=text(payload, "text"),
     )
 
@@ -146,7 +148,6 @@ def _drafted(
         author=Author("agent", us) if outbound else drafter.author("customer", them),
         channel=channel,
         identities=phone_identities(theirs) if numbered else (),
-        raw_reference=message_id,
         **words,
     )
 

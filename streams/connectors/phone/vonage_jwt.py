@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from streams.connectors.connector_contract import Verdict, WebhookRequest
 from streams.connectors.payload_reading import Json, instant, read_json, text
-from streams.connectors.signatures import any_matches, judged_by_time, raw_text
+from streams.connectors.signatures import any_matches, judged_by_time, keys_of, raw_text
 
 ALGORITHM = "HS256"
 
@@ -29,9 +29,7 @@ class VonageJwt:
         Raises:
             ValueError: there is none, or one is empty.
         """
-        self._keys = [raw_text(secret.strip()) for secret in secrets]
-        if not self._keys or not all(self._keys):
-            raise ValueError("a signature secret is missing")
+        self._keys = keys_of(secrets, "a signature secret")
 
     def sign(self, issued_at_seconds: int, body: bytes) -> str:
         """The header that Vonage would write with the first secret."""

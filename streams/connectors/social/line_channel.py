@@ -3,7 +3,7 @@
 Source: LINE Developers, "Messaging API reference: Webhook event objects" (line/line-openapi, webhook.yml). The
 conversation is the user, the group or the room; LINE tells what people send, never what the account itself answers.
 A message has an id of its own, the same when it is delivered again, and what is unsent is told with that id in a
-higher version: it takes away the message and not the conversation. Other events have their `webhookEventId`.
+higher version: it takes away the message and not the conversation. A pressed button has its `webhookEventId`.
 """
 
 from typing import Any
@@ -19,18 +19,18 @@ from streams.connectors.connector_contract import (
 )
 from streams.connectors.drafting import Drafter
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.item_reading import each
 from streams.connectors.payload_reading import (
     Json,
     at,
     id_text,
     instant,
-    number,
+    read_each,
     read_json,
     required,
     table,
     tables,
     text,
+    whole_number,
     word,
 )
 
@@ -50,20 +50,14 @@ WITHOUT_EFFECT = frozenset(
         "botresumed",
         "botsuspended",
         "deactivated",
-        "delivery",
-        "follow",
-        "join",
-        "leave",
-        "memberjoined",
-        "memberleft",
         "membership",
         "module",
         "things",
-        "unfollow",
         "videoplaycomplete",
     }
 )
-"""Events in which nobody says anything: who comes and goes, what is near, what was watched."""
+"""Events in which nobody says anything: what is near, what was watched, who may use the account."""
+COME_AND_GO = frozenset({"follow", "join", "leave", "memberjoined", "memberleft", "unfollow"})
 
 MEDIA = frozenset({"image", "video", "audio", "file", "sticker"})
 
@@ -81,9 +75,9 @@ class LineWebhooks:
             return [payload]
         drafter = Drafter(self._instance, request, "social")
         if at(payload, "events") == []:
-            return [Ignored("connection_test")]
+            return [Ignored("connection")]
         alone = [payload] if text(payload, "type") and isinstance(at(payload, "source"), dict) else []
-        read = each([*tables(payload, "events"), *alone], lambda event: _event(drafter, event))
+        read = read_each([*tables(payload, "events"), *alone], lambda event: _event(drafter, event))
         return read or [Refused("malformed_payload", "Object contains no events - at `$.events`")]
 
 
@@ -91,6 +85,8 @@ def _event(drafter: Drafter, event: Json) -> Reading:
     kind = required(word(event, "type"), "$.type")
     what = SPEAKING.get(kind)
     if what is None:
+        if kind in COME_AND_GO or kind == "delivery":
+            return [Ignored("participant_changed" if kind in COME_AND_GO else "receipt")]
         known = kind in WITHOUT_EFFECT
         return [
             Ignored("without_effect") if known else Refused("not_understood", f"the event {kind[:80]!r} is unknown")
@@ -100,24 +96,20 @@ def _event(drafter: Drafter, event: Json) -> Reading:
     thread = id_text(source, "groupId") or id_text(source, "roomId") or person
     said = table(event, "message")
     message_id = id_text(said, "id") or id_text(event, "unsend", "messageId")
-    if kind != "postback":
-        required(message_id, "$.message.id")
-    own_id = message_id if what in {"message", "deleted"} else None
-    moment = number(event, "timestamp")
-    fallback = f"{kind}:{message_id or person}:{moment:.0f}" if moment is not None else None
-    return [
-        drafter.interaction(
-            required(own_id or id_text(event, "webhookEventId") or fallback, "$.webhookEventId"),
-            what,
-            required(thread, "$.source.userId"),
-            instant(event, "timestamp"),
-            drafter.author("customer", person),
-            identities=_identities(source),
-            raw_reference=message_id,
-            version=1 if what == "deleted" else 0,
-            **_content(said),
+    place, moment = required(thread, "$.source.userId"), instant(event, "timestamp")
+    author, words = drafter.author("customer", person), {"identities": _identities(source)} | _content(said)
+    if kind == "postback":
+        pressed = id_text(event, "webhookEventId") or (
+            f"postback:{person}:{moment.timestamp():.3f}" if moment else None
         )
-    ]
+        return [drafter.interaction(required(pressed, "$.webhookEventId"), what, place, moment, author, **words)]
+    message_id = required(message_id, "$.message.id")
+    if what == "edited":
+        mark = id_text(event, "webhookEventId") or (f"{moment.timestamp():.3f}" if moment else "")
+        return [drafter.edited(message_id, mark, place, moment, author, **words)]
+    if what == "deleted":
+        return [drafter.deleted(message_id, place, moment, author, **words)]
+    return [drafter.interaction(message_id, what, place, moment, author, **words)]
 
 
 def _identities(source: Json) -> tuple[str, ...]:
@@ -134,10 +126,7 @@ def _content(said: Json) -> dict[str, Any]:
         return {"text": ", ".join(part for part in named if part) or None}
     if kind not in MEDIA:
         return {"text": text(said, "text")}
-    size = number(said, "fileSize")
-    attachment = Attachment(
-        name=text(said, "fileName"), media_type=kind, size_bytes=int(size) if size is not None and size >= 0 else None
-    )
+    attachment = Attachment(name=text(said, "fileName"), media_type=kind, size_bytes=whole_number(said, "fileSize"))
     return {"text": text(said, "text"), "attachments": (attachment,)}
 
 

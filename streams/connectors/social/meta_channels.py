@@ -17,8 +17,18 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.item_reading import each
-from streams.connectors.payload_reading import Json, at, id_text, instant, read_json, table, tables, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    at,
+    id_text,
+    instant,
+    read_each,
+    read_json,
+    table,
+    tables,
+    text,
+    word,
+)
 from streams.connectors.social.meta_comments import COMMENTS, MENTIONS, comment
 from streams.connectors.social.meta_messaging import DirectMessage
 from streams.connectors.social.meta_webhooks import meta_verifier, verify_token
@@ -122,7 +132,7 @@ def _entry(drafter: Drafter, entry: Json) -> Reading:
     page, sent_at = id_text(entry, "id"), instant(entry, "time")
     # Of a thread that another app has in hand (`standby`), the customer is still ours.
     items = [*tables(entry, "messaging"), *tables(entry, "standby")]
-    messages = each(items, lambda item: DirectMessage(drafter, item, page, sent_at).read())
+    messages = read_each(items, lambda item: DirectMessage(drafter, item, page, sent_at).read())
 
     def changed(change: Json) -> Reading:
         field = word(change, "field") or ""
@@ -134,7 +144,7 @@ def _entry(drafter: Drafter, entry: Json) -> Reading:
             return [Ignored("other_subject")]
         return [Refused("not_understood", f"the field {field[:80]!r} is not known")]
 
-    return [*messages, *each(tables(entry, "changes"), changed)]
+    return [*messages, *read_each(tables(entry, "changes"), changed)]
 
 
 MESSENGER = ConnectorKind(

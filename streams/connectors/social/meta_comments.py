@@ -18,7 +18,6 @@ KINDS: dict[str, InteractionType] = {
     "add": "message",
     "edit": "edited",
     "edited": "edited",
-    "hide": "deleted",
     "remove": "deleted",
     "delete": "deleted",
 }
@@ -41,7 +40,7 @@ def comment(drafter: Drafter, change: Json, page: str | None, sent_at: datetime 
     verb = word(value, "verb") or "add"
     kind = KINDS.get(verb)
     if kind is None:
-        known = verb in {"unhide", "follow", "unfollow", "block", "unblock", "update", "mute"}
+        known = verb in {"hide", "unhide", "follow", "unfollow", "block", "unblock", "update", "mute"}
         return [
             Ignored("without_effect") if known else Refused("not_understood", f"the verb {verb[:80]!r} is not known")
         ]
@@ -80,16 +79,15 @@ def _event(  # noqa: PLR0917 - what both have in common
     if any(text(value, key) for key in ("photo", "video", "link")):
         said["attachments"] = (Attachment(media_type=word(value, "item")),)
     # A deletion is the same event in a higher version: it takes away the comment, not the conversation.
-    taken_away = kind == "deleted"
     return drafter.interaction(
-        about if kind == "message" or taken_away else f"{about}:{kind}:{happened.timestamp() if happened else '?'}",
+        f"{about}:edited:{happened.timestamp() if happened else ''}" if kind == "edited" else about,
         kind,
         thread,
         happened or sent_at,
         author,
         identities=(f"meta_user:{author.id}",) if author.kind == "customer" and author.id else (),
         inbox=page,
-        raw_reference=about,
-        version=int(taken_away),
+        version=int(kind == "deleted"),
+        raw_reference=drafter.reference("message", about),
         **said,
     )

@@ -31,7 +31,6 @@ WITHOUT_EFFECT = frozenset(
     {
         "account_linking",
         "app_roles",
-        "delivery",
         "game_play",
         "messaging_customer_information",
         "group_feed",
@@ -43,16 +42,15 @@ WITHOUT_EFFECT = frozenset(
         "pre_checkout",
         "checkout_update",
         "payment",
-        "read",
         "referral",
         "request_thread_control",
         "response_feedback",
         "seen",
         "take_thread_control",
-        "typing",
     }
 )
-"""What else Messenger tells: receipts, consents, referrals, and who has the thread."""
+"""What else Messenger tells: consents, referrals, and who has the thread."""
+RECEIPTS = {"delivery": "receipt", "read": "receipt", "typing": "typing"}
 
 
 SCALES = {"csat": 5.0, "nps": 10.0, "ces": 7.0}
@@ -78,7 +76,7 @@ class DirectMessage:
         self._at = instant(item, "timestamp") or sent_at
         app = id_text(said, "app_id")
         by_app = app is not None and app not in INBOXES and not drafter.instance.is_own_id(app)
-        self._automated = "app" if self._echo and by_app else None
+        self._automated = "bot" if self._echo and by_app else None
         if self._echo:
             self._author = Author("bot", app) if by_app else Author("agent", app or self._page)
         else:
@@ -95,10 +93,7 @@ class DirectMessage:
             which = f"{message_id}:edited:{number(edited, 'num_edit') or 0:.0f}"
             return [self._event(which, "edited", message_id, text=text(edited, "text"))]
         if reaction:
-            message_id = required(id_text(reaction, "mid"), "$.reaction.mid")
-            which = f"{message_id}:{word(reaction, 'action') or 'react'}:{self._moment}"
-            emoji = text(reaction, "emoji") or text(reaction, "reaction")
-            return [self._event(which, "reaction", message_id, text=emoji)]
+            return [self._reaction(reaction)]
         if postback:
             message_id = id_text(postback, "mid") or f"postback:{self._person}:{self._moment}"
             said_by_button = text(postback, "title") or text(postback, "payload")
@@ -106,11 +101,21 @@ class DirectMessage:
         asked = [*tables(self._item, "messaging_feedback", "feedback_screens")]
         if asked:
             return [self._rating(*rated) for screen in asked for rated in table(screen, "questions").items()]
-        known = WITHOUT_EFFECT.intersection(self._item)
+        return [self._nothing_said()]
+
+    def _nothing_said(self) -> Ignored | Refused:
+        seen = next((reason for key, reason in RECEIPTS.items() if key in self._item), None)
+        if seen is not None or WITHOUT_EFFECT.intersection(self._item):
+            return Ignored(seen or "without_effect")
         about = sorted(set(self._item) - {"sender", "recipient", "timestamp"})
-        return [
-            Ignored("without_effect") if known else Refused("not_understood", f"none of {about[:9]!r:.200} is known")
-        ]
+        return Refused("not_understood", f"none of {about[:9]!r:.200} is known")
+
+    def _reaction(self, reaction: Json) -> Draft | Ignored:
+        message_id = required(id_text(reaction, "mid"), "$.reaction.mid")
+        if word(reaction, "action") == "unreact":
+            return Ignored("reaction_removed")
+        emoji = text(reaction, "emoji") or text(reaction, "reaction")
+        return self._event(f"{message_id}:reaction:{self._person}:{self._moment}", "reaction", message_id, text=emoji)
 
     def _rating(self, question: str, answer: Json) -> Draft | Ignored:
         """An answer to a feedback template, which is sent after a conversation."""
@@ -165,6 +170,6 @@ class DirectMessage:
             identities=(f"meta_user:{self._person}",),
             automated=self._automated,
             inbox=self._page,
-            raw_reference=message_id,
+            raw_reference=self._drafter.reference("message", message_id),
             **words,
         )

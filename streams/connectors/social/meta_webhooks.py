@@ -5,11 +5,10 @@ whoever sets the webhook up, answers the one GET request that asks whether the a
 and `meta_messaging` read what is inside.
 """
 
-import hashlib
-
 from streams.connectors.connector_contract import Instance, ProviderAnswer, Verdict, WebhookRequest
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
-from streams.connectors.signatures import any_matches, raw_text
+from streams.connectors.shared_secrets import KnownTokens
+from streams.connectors.signatures import raw_text
 
 META_SIGNATURE = HmacScheme(header="x-hub-signature-256", prefix="sha256=")
 
@@ -27,8 +26,7 @@ def verify_token(instance: Instance, request: WebhookRequest, verdict: Verdict) 
     """The challenge back to who knows the verify token (`tokens` of the instance)."""
     if request.method != "GET" or request.query.get("hub.mode") != "subscribe":
         return None
-    presented = hashlib.sha256(raw_text(request.query.get("hub.verify_token", ""))).digest()
-    ours = [hashlib.sha256(raw_text(token.strip())).digest() for token in instance.tokens]
-    if not any_matches(ours, [presented]):
+    shown = [request.query.get("hub.verify_token", "")]
+    if not instance.tokens or not KnownTokens(instance.tokens).know(shown):
         return ProviderAnswer(403)
     return ProviderAnswer(body=raw_text(request.query.get("hub.challenge", "")))

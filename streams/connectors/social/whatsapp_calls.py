@@ -47,7 +47,7 @@ def call_status(thread: Thread, said: Json) -> Reading:
         case "rejected":
             return [call.ended(happened, "customer", source_status=status)]
         case _:
-            return [Ignored("delivery_status")]
+            return [Ignored("receipt")]
 
 
 def _call(thread: Thread, said: Json, number: str | None, *, by_us: bool) -> PhoneCall:

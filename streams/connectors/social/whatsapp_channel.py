@@ -15,8 +15,7 @@ from streams.connectors.connector_contract import (
     WebhookRequest,
 )
 from streams.connectors.drafting import Drafter
-from streams.connectors.item_reading import each
-from streams.connectors.payload_reading import Json, at, id_text, items, read_json, tables, text, word
+from streams.connectors.payload_reading import Json, at, id_text, items, read_each, read_json, tables, text, word
 from streams.connectors.social.meta_webhooks import meta_verifier, verify_token
 from streams.connectors.social.whatsapp_calls import call_status, call_step
 from streams.connectors.social.whatsapp_messages import Thread, message
@@ -63,7 +62,7 @@ class WhatsAppWebhooks:
         changes = list(_changes(payload))
         if not changes:
             return [Refused("malformed_payload", "Object contains no entry with changes - at `$.entry`")]
-        return each(changes, lambda change: _change(drafter, change))
+        return read_each(changes, lambda change: _change(drafter, change))
 
 
 def _changes(payload: Json) -> Iterator[Json]:
@@ -84,10 +83,10 @@ def _change(drafter: Drafter, change: Json) -> Reading:
     if field not in ECHOES | {"messages", "calls"}:
         return [Refused("not_understood", f"the field {field[:80]!r} is not known")]
     thread = Thread(drafter, value)
-    calls = each(tables(value, "calls"), lambda said: call_step(thread, said))
-    echoes = each(tables(value, "message_echoes"), lambda said: message(thread, said, echo=True))
-    messages = each(tables(value, "messages"), lambda said: message(thread, said, echo=field in ECHOES))
-    statuses = each(tables(value, "statuses"), lambda said: _status(thread, said))
+    calls = read_each(tables(value, "calls"), lambda said: call_step(thread, said))
+    echoes = read_each(tables(value, "message_echoes"), lambda said: message(thread, said, echo=True))
+    messages = read_each(tables(value, "messages"), lambda said: message(thread, said, echo=field in ECHOES))
+    statuses = read_each(tables(value, "statuses"), lambda said: _status(thread, said))
     if items(value, "errors") and not (calls or echoes or messages or statuses):
         return [Ignored("provider_error")]
     read = [*calls, *messages, *echoes, *statuses]
@@ -95,7 +94,7 @@ def _change(drafter: Drafter, change: Json) -> Reading:
 
 
 def _status(thread: Thread, said: Json) -> Reading:
-    return call_status(thread, said) if word(said, "type") == "call" else [Ignored("delivery_status")]
+    return call_status(thread, said) if word(said, "type") == "call" else [Ignored("receipt")]
 
 
 WHATSAPP = ConnectorKind(

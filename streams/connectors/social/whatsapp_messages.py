@@ -5,14 +5,17 @@ username may come without a telephone number, under the business-scoped id alone
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from schemas.interaction import Attachment, Author, InteractionType
+from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Reading
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, at, id_text, instant, required, table, tables, text, word
 from streams.connectors.phone_numbers import e164, phone_identities
 
+ABOUT_ANOTHER = {"edit": "original_message_id", "reaction": "message_id", "revoke": "original_message_id"}
+"""Types of messages that are about an earlier one, and the key that names it."""
 MEDIA = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
 
 
@@ -81,7 +84,7 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
     if kind == "system":
         return [_system(thread, said, message_id)]
     if kind == "request_welcome":
-        return [Ignored("chat_opened")]
+        return [Ignored("without_effect")]
     ours = echo or thread.is_ours(sender)
     side = "to" if ours else "from"
     customer = thread.customer(
@@ -92,39 +95,40 @@ def message(thread: Thread, said: Json, *, echo: bool = False) -> Reading:
     by_bot = ours and (word(said, "message_creation_type") or "").endswith("_bot")
     if by_bot:
         author = Author("bot", sender)
-    what, words = _content(said, kind)
-    if what == "deleted":
-        # The message's own id in a higher version takes away that message, not the conversation.
-        message_id = required(words["raw_reference"], "$.revoke.original_message_id")
-    return [
-        thread.drafter.interaction(
-            message_id,
-            what,
-            thread.conversation(id_text(said, "group_id") or who),
-            instant(said, "timestamp"),
-            author,
-            identities=customer.identities,
-            inbox=thread.number,
-            automated="bot" if by_bot else None,
-            **({"raw_reference": message_id} | words),
-        )
-    ]
+    place, moment = thread.conversation(id_text(said, "group_id") or who), instant(said, "timestamp")
+    words = {"identities": customer.identities, "inbox": thread.number, "automated": "bot" if by_bot else None}
+    if kind in ABOUT_ANOTHER:
+        return [_about_another(thread.drafter, said, kind, place, moment, author, words)]
+    return [thread.drafter.interaction(message_id, "message", place, moment, author, **(words | _content(said, kind)))]
 
 
-def _content(said: Json, kind: str) -> tuple[InteractionType, dict[str, Any]]:
-    """What kind of event it is, and what it says."""
-    if kind == "reaction":
-        return "reaction", {
-            "text": text(said, "reaction", "emoji"),
-            "raw_reference": id_text(said, "reaction", "message_id"),
-        }
+def _about_another(  # noqa: PLR0917 - what all three have in common
+    drafter: Drafter,
+    said: Json,
+    kind: str,
+    place: str,
+    moment: datetime | None,
+    author: Author,
+    words: dict[str, Any],
+) -> Draft | Ignored:
+    """A reaction to a message, or what became of it."""
+    about = required(id_text(said, kind, ABOUT_ANOTHER[kind]), f"$.{kind}.{ABOUT_ANOTHER[kind]}")
+    own_id = id_text(said, "id") or ""
+    if kind == "revoke":
+        return drafter.deleted(about, place, moment, author, **words)
     if kind == "edit":
         inside = table(said, "edit", "message")
-        again = _content(inside, word(inside, "type") or "unsupported")[1]
-        return "edited", again | {"raw_reference": id_text(said, "edit", "original_message_id")}
-    if kind == "revoke":
-        return "deleted", {"raw_reference": id_text(said, "revoke", "original_message_id"), "version": 1}
-    return "message", {"text": _text_of(said, kind), "attachments": _attached(said, kind)}
+        again = _content(inside, word(inside, "type") or "unsupported")
+        return drafter.edited(about, own_id, place, moment, author, **(words | again))
+    emoji = text(said, "reaction", "emoji")
+    if emoji is None:
+        return Ignored("reaction_removed")
+    return drafter.reacted(about, own_id, place, moment, author, text=emoji, **words)
+
+
+def _content(said: Json, kind: str) -> dict[str, Any]:
+    """What a message says."""
+    return {"text": _text_of(said, kind), "attachments": _attached(said, kind)}
 
 
 def _text_of(said: Json, kind: str) -> str | None:

@@ -73,7 +73,7 @@ class DelightedResponses:
             return [payload]
         read = partial(_read, drafter=Drafter(self._instance, request, "survey"))
         if isinstance(payload, list):
-            return read_each(payload, read) or [Ignored("empty_list")]
+            return read_each(payload, read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
 
@@ -129,11 +129,10 @@ def _identities(response: Json) -> tuple[str, ...]:
     known = {key.strip().lower().replace(" ", "_"): value for key, value in properties.items()}
     account = next((found for key in ("account_id", "company_id") if (found := id_text(known, key))), None)
     user = next((found for key in ("user_id", "customer_id") if (found := id_text(known, key))), None)
-    address = text(response, "person", "email") or ""
     person = id_text(response, "person", "id") or id_text(response, "person")
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(address) if "@" in address else ()),
+        *identities_of_address(text(response, "person", "email")),
         *([f"user:{user}"] if user else []),
         *([f"delighted_person:{person}"] if person else []),
     )

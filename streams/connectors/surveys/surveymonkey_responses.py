@@ -73,14 +73,14 @@ class SurveyMonkeyResponses:
         if isinstance(payload, Refused):
             return [payload]
         if "subscription_url" in table(payload):
-            return [Ignored("webhook_settings")]
+            return [Ignored("other_subject")]
         event = word(payload, "event_type")
         if event is not None:
             return [_without_content(event)]
         read = partial(self._response, drafter=Drafter(self._instance, request, "survey"))
         listed = at(payload, "data")
         if isinstance(listed, list):
-            return read_each(listed, read) or [Ignored("empty_page")]
+            return read_each(listed, read) or [Ignored("nothing_inside")]
         return read_one(payload, read)
 
     def _response(self, response: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
@@ -151,11 +151,11 @@ def _identities(response: Json) -> tuple[str, ...]:
     variables = {key.lower(): value for key, value in table(response, "custom_variables").items()}
     account = id_text(variables, "account_id") or id_text(variables, "account")
     user = id_text(variables, "user_id") or id_text(response, "custom_value")
-    contact = text(response, "metadata", "contact", "email", "value") or text(variables, "email") or ""
+    contact = text(response, "metadata", "contact", "email", "value") or text(variables, "email")
     recipient = id_text(response, "recipient_id")
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(contact) if "@" in contact else ()),
+        *identities_of_address(contact),
         *([f"user:{user}"] if user else []),
         *([f"surveymonkey_recipient:{recipient}"] if recipient and recipient != "0" else []),
     )

@@ -93,23 +93,23 @@ class TypeformResponses:
         payload = table(payload, "raw_webhook_event") or payload  # as Pipedream hands it on
         event = word(payload, "event_type")
         if event in UNFINISHED:
-            yield Ignored("unfinished_response")
+            yield Ignored("not_yet")
         elif event is not None and event not in COMPLETED:
             yield Refused("not_understood", f"the event type {event[:80]!r} is not known")
         elif "form_response" in table(payload):
             yield from self._response(table(payload, "form_response"), drafter)
         elif isinstance(table(payload).get("items"), list) and "page_count" in payload:
             responses = items(payload, "items")
-            yield from read_each(responses, partial(self._response, drafter=drafter)) or [Ignored("empty_page")]
+            yield from read_each(responses, partial(self._response, drafter=drafter)) or [Ignored("nothing_inside")]
         elif isinstance(table(payload).get("fields"), list) and "answers" not in payload:
-            yield Ignored("form_definition")
+            yield Ignored("other_subject")
         else:
             yield from self._response(table(payload), drafter)
 
     def _response(self, response: Json, drafter: Drafter) -> Iterator[Draft | Ignored]:
         token = required(id_text(response, "token") or id_text(response, "response_id"), "$.form_response.token")
         if word(response, "response_type") in UNFINISHED:
-            yield Ignored("unfinished_response")
+            yield Ignored("not_yet")
             return
         answers = list(tables(response, "answers"))
         people = _identities(table(response, "hidden"), answers)
@@ -213,9 +213,9 @@ def _identities(hidden: dict[str, Json], answers: list[Json]) -> tuple[str, ...]
     typed = next((found for answer in answers if (found := text(answer, "email"))), None)
     return (
         *([f"account:{account}"] if account else []),
-        *(identities_of_address(address) if address else ()),
+        *identities_of_address(address),
         *([f"user:{user}"] if user else []),
-        *([f"unverified_email:{typed.strip().lower()}"] if typed else []),
+        *identities_of_address(typed, vouched_for=False),
     )
 
 

@@ -1,0 +1,95 @@
+"""The words of a customer's message: what is left when addresses, numbers and words that say nothing are gone.
+
+`message_topics` and `topic_surge` count them. Languages that part words by spaces are read word by word; Chinese,
+Japanese and Thai by pairs of characters, which is what search engines do without a dictionary. Endings are cut lightly
+and for English only, so that `crashes`, `crashed` and `crashing` are one word; elsewhere the cut does little harm.
+"""
+
+import re
+from functools import lru_cache
+from html import unescape
+from typing import NamedTuple
+
+from agents.domain.stop_words import STOP_WORDS
+
+MOST_WORDS = 60
+"""Of one message. What a long mail is about stands at its beginning; below follow signatures and quotations."""
+
+_MOST_CHARACTERS = 4_000
+_SHORTEST_STEM = 3
+
+_QUOTED = re.compile(
+    r"\brt @\w+.*|[\"\u201c\u201d]@\w+:.*"  # what somebody else has tweeted
+    r"|^>[^\n]*",  # and mailed
+    re.DOTALL | re.MULTILINE,
+)
+_NOT_WORDS = re.compile(
+    r"(?:https?://|www\.)\S+"  # addresses of pages
+    r"|[\w.+-]+@[\w-]+\.[\w.-]+"  # addresses of people
+    r"|(?<!\w)@\w+"  # handles
+)
+_WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W\d_]+)*")
+_ELIDED = re.compile(r"^(?:[cdjlmnst]|qu|dell|nell|sull|all|un)'(?=\w{2})")
+"""French and Italian articles: `l'application` is `application`."""
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{2,}")
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
+
+
+class Word(NamedTuple):
+    """A word as written, in lower case, and what it is counted by."""
+
+    text: str
+    stem: str
+
+
+def words_of(text: str) -> list[Word]:
+    """The telling words of a message in their order, each stem once, at most `MOST_WORDS`."""
+    plain = text[:_MOST_CHARACTERS]
+    if "&" in plain:
+        plain = unescape(plain)
+    plain = plain.lower().translate(_APOSTROPHES)
+    if "@" in plain or ">" in plain:
+        plain = _QUOTED.sub(" ", plain)
+    if "@" in plain or "http" in plain or "www." in plain:
+        plain = _NOT_WORDS.sub(" ", plain)
+    found: dict[str, Word] = {}
+    for written in _WORD.findall(plain):
+        word = _word(written)
+        if word is not None:
+            found.setdefault(word.stem, word)
+        elif _UNSPACED.search(written):
+            for pair in _pairs(written):
+                found.setdefault(pair, Word(pair, pair))
+    return list(found.values())[:MOST_WORDS]
+
+
+@lru_cache(maxsize=65_536)
+def _word(written: str) -> Word | None:
+    """A word that says something; remembered, because messages share most of theirs."""
+    if len(written) < 2 or written in STOP_WORDS or written.isnumeric() or _UNSPACED.search(written):
+        return None
+    if sum(letter.isdigit() for letter in written) * 2 > len(written):  # a number of an order or a telephone
+        return None
+    bare = _ELIDED.sub("", written).removesuffix("'s")
+    if bare in STOP_WORDS or len(bare) < 2:
+        return None
+    return Word(bare, stem(bare))
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[place : place + 2] for place in range(len(run) - 1)]
+
+
+def stem(word: str) -> str:
+    """A word without the endings that English puts to nouns and verbs. Not always a word: `charge` is `charg`."""
+    bare = word
+    if bare.endswith("ies") and len(bare) > 4:
+        return bare[:-3] + "y"
+    if bare.endswith("s") and not bare.endswith(("ss", "us", "is")) and len(bare) > _SHORTEST_STEM:
+        bare = bare[:-2] if bare.endswith(("sses", "shes", "ches", "xes", "zes")) else bare[:-1]
+    for ending in ("ing", "ed"):
+        rest = bare.removesuffix(ending)
+        if rest != bare and len(rest) >= _SHORTEST_STEM and any(vowel in rest for vowel in "aeiouy"):
+            bare = rest[:-1] if rest[-1] == rest[-2] and rest[-1] not in "lsz" else rest
+            break
+    return bare[:-1] if bare.endswith("e") and len(bare) > _SHORTEST_STEM else bare

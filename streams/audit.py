@@ -1,0 +1,193 @@
+"""The books of a deployment, partition by partition: is everything in the log accounted for, and in ClickHouse?
+
+`careline doctor --audit` shows them. Three books are compared: the log itself (every record that lies before the place
+up to which a partition has been judged), the ledger that the partition keeps in its state (committed in the same
+transaction as its results), and ClickHouse. What retention has removed cannot be recounted; it is told, not guessed.
+
+    applied + duplicate + late + rejected = accepted        for every partition
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from agents.conversation_agent import LEDGER_KEY
+from schemas.account_state import AccountLedger, decode_account_state
+from schemas.codec import ContractViolation, contract_in
+from schemas.control import Control
+from schemas.conversation_state import PartitionLedger
+from schemas.interaction import Interaction
+from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
+from streams.lane.changelog import from_value
+from streams.settings import Settings, split_address
+from streams.sinks.clickhouse_connection import read_target
+from streams.sinks.rows import TABLES
+from streams.sinks.sql_client import SqlError, ask_table
+from streams.topic_reader import TopicReader, topic_reader
+
+FACTS = (SLA_EVENTS, REJECTED)
+"""Topics whose every record becomes a row that stays; of the others only the latest value per key does."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One partition of one book.
+
+    `accepted` are events in the log below the place that was judged, control records apart; `accounted` is what the
+    ledger, or ClickHouse, says of them. `missing` and `surplus` are the difference. `note` says what could not be
+    recounted.
+    """
+
+    book: str
+    partition: int
+    accepted: int
+    accounted: int
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    """Records behind the place that was judged: not yet anybody's."""
+    note: str = ""
+
+    @property
+    def missing(self) -> int:
+        """Events of which nothing is known."""
+        return max(0, self.accepted - self.accounted)
+
+    @property
+    def surplus(self) -> int:
+        """Events that were counted more often than they came."""
+        return max(0, self.accounted - self.accepted)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the book is closed."""
+        return self.missing == self.surplus == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What the log holds of a partition below a place."""
+
+    start: int
+    events: int
+    controls: int
+    waiting: int
+
+
+def audit(settings: Settings) -> Iterator[AuditLine]:
+    """Every partition of every book, told as soon as it is counted. Reads whole topics: it takes a while.
+
+    Raises:
+        KafkaUnavailable, TopicAbsent: the log cannot be read.
+        ChangelogDamaged: a ledger cannot be read.
+    """
+    with topic_reader(settings.kafka_servers) as reader:
+        yield from _of_conversations(reader, settings)
+        yield from _of_accounts(reader, settings)
+        yield from _of_clickhouse(reader, settings)
+
+
+def _of_conversations(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
+    ledgers: dict[int, PartitionLedger] = {}
+    for partition, state in _ledger_states(reader, settings, CONVERSATION_STATE):
+        ledgers[partition] = msgspec.msgpack.decode(state, type=PartitionLedger)
+    spans = _count(reader, settings, INTERACTIONS, {number: book.next_offset for number, book in ledgers.items()})
+    for partition, span in sorted(spans.items()):
+        book = ledgers.get(partition, PartitionLedger())
+        counted = book.applied + book.duplicate + book.late + book.rejected
+        gone = counted + book.controls - span.events - span.controls if span.start > 0 else 0
+        note = f"{gone:,} records before offset {span.start:,} are gone by retention" if gone > 0 else ""
+        yield AuditLine(
+            "interactions",
+            partition,
+            accepted=span.events,
+            accounted=counted if span.start == 0 else counted - max(0, gone),
+            applied=book.applied,
+            duplicate=book.duplicate,
+            late=book.late,
+            rejected=book.rejected,
+            waiting=span.waiting,
+            note=note,
+        )
+
+
+def _of_accounts(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
+    ledgers = {
+        partition: decode_account_state(AccountLedger, state)
+        for partition, state in _ledger_states(reader, settings, ACCOUNT_STATE)
+    }
+    spans = _count(reader, settings, SLA_EVENTS, {})
+    for partition, span in sorted(spans.items()):
+        book = ledgers.get(partition, AccountLedger())
+        counted = book.sla_applied + book.sla_duplicate + book.sla_rejected
+        behind = max(0, span.events - counted)
+        yield AuditLine(
+            "sla-events",
+            partition,
+            accepted=span.events,
+            accounted=counted if span.start == 0 else min(counted, span.events),
+            applied=book.sla_applied,
+            duplicate=book.sla_duplicate,
+            rejected=book.sla_rejected,
+            note="" if span.start == 0 else f"only what lies behind offset {span.start:,} can be recounted",
+            waiting=behind,
+        )
+
+
+def _ledger_states(reader: TopicReader, settings: Settings, topic: TopicSpec) -> Iterator[tuple[int, bytes]]:
+    for partition, record in reader.latest(settings.topic(topic.name), LEDGER_KEY.encode()).items():
+        if record.value is not None:
+            yield partition, from_value(record.value).state
+
+
+def _count(reader: TopicReader, settings: Settings, topic: TopicSpec, until: Mapping[int, int]) -> dict[int, _Span]:
+    """Events and controls of each partition below a place (default: its end)."""
+    name = settings.topic(topic.name)
+    ends = reader.ends(name)
+    starts, events, controls, waiting = (dict.fromkeys(ends, 0) for _ in range(4))
+    seen: set[int] = set()
+    for record in reader.records(name):
+        number = record.partition
+        if number not in seen:
+            seen.add(number)
+            starts[number] = record.offset
+        if record.offset >= until.get(number, ends[number] if not until else 0):
+            waiting[number] += 1
+        elif _is_control(record.headers):
+            controls[number] += 1
+        else:
+            events[number] += 1
+    return {number: _Span(starts[number], events[number], controls[number], waiting[number]) for number in ends}
+
+
+def _is_control(headers: Iterable[tuple[str, bytes]]) -> bool:
+    try:
+        return contract_in(headers, Interaction) is Control
+    except ContractViolation:
+        return False  # an event of an unknown type is one all the same: it ends in the dead letters
+
+
+def _of_clickhouse(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
+    target = read_target(settings.clickhouse_url, settings.data_dir)
+    for topic in FACTS:
+        table = next(each.name for each in TABLES if each.topic is topic)
+        spans = _count(reader, settings, topic, {})
+        try:
+            rows = ask_table(
+                target,
+                split_address(settings.sql_address),
+                f"SELECT topic_partition, uniqExact(topic_offset) FROM {table} "  # noqa: S608 - a name of ours
+                "GROUP BY topic_partition ORDER BY topic_partition",
+            ).rows
+        except SqlError as error:
+            yield AuditLine(f"ClickHouse {table}", -1, 0, 0, note=f"cannot be asked: {error}")
+            continue
+        found = {int(row[0]): int(row[1]) for row in rows}
+        for partition, span in sorted(spans.items()):
+            stored = found.get(partition, 0)
+            note = "" if span.start == 0 else "rows outlive the topic: only a lack can be told"
+            accounted = stored if span.start == 0 else min(stored, span.events)
+            yield AuditLine(f"ClickHouse {table}", partition, accepted=span.events, accounted=accounted, note=note)

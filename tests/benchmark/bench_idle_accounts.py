@@ -1,0 +1,107 @@
+"""How long it takes to judge 100,000 idle accounts again whose values have faded, and how long events wait meanwhile.
+
+`python -m tests.benchmark.bench_idle_accounts`. Every account is due at the same instant, which is the worst that can
+happen; ticks follow each other as the worker writes them, each with as many accounts as one may have. Without Kafka.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter, process_time
+
+from agents.account_agent import AccountAgent
+from agents.domain.health_shelf import to_published
+from agents.domain.instant import HOUR_US, Instant, from_datetime, to_datetime
+from agents.partition_controls import tick
+from schemas.control import Control
+from schemas.signal import Signal, SignalKind
+from schemas.sla_event import Cause, SlaEvent
+from schemas.topics import SIGNALS, SLA_EVENTS
+from streams.health_files.profile_reader import read_profile_file
+from streams.lane.partition_states import PartitionStates
+from streams.policy_files.problem import Problems
+from tests.doubles import ListEffects, record_of
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+PROFILE = Path("examples/health/support.yaml")
+LATER_US = 12 * HOUR_US
+
+
+def accounts_of(count: int) -> tuple[PartitionStates, ListEffects]:
+    """A partition of accounts of which a promise, two answers and a level are known."""
+    states, effects = PartitionStates(), ListEffects()
+    file = read_profile_file(PROFILE, Problems(str(PROFILE)))
+    if file is None:
+        raise RuntimeError(f"{PROFILE} is broken")
+    activated = Control(id="health", kind="health_activated", as_of=START, policy_text=to_published(file))
+    now = from_datetime(START) + HOUR_US
+    AccountAgent(states, effects).process([record_of(SIGNALS, None, activated, offset=0, appended_at=now)], now)
+    for first in range(0, count, 5_000):
+        records = []
+        for number in range(first, min(count, first + 5_000)):
+            account, at = f"account-{number:06d}", START + timedelta(seconds=number % 3600)
+            met = SlaEvent(
+                f"c{number}",
+                "met",
+                f"c{number}",
+                account,
+                at,
+                Cause(0, number),
+                "bench",
+                metric="first_response",
+                instance=1,
+                target_seconds=60.0,
+                due_at=at,
+            )
+            records.append(record_of(SLA_EVENTS, account, met, offset=number, appended_at=now))
+            told: tuple[tuple[SignalKind, str, float], ...] = (
+                ("survey", "csat", 1 + number % 5),
+                ("survey", "nps", number % 11),
+                ("usage", "logins_per_week", 9),
+            )
+            for turn, (kind, name, value) in enumerate(told):
+                offset = 1 + 3 * number + turn
+                signal = Signal(
+                    id=f"s{offset}",
+                    source="bench",
+                    account_id=account,
+                    occurred_at=at,
+                    kind=kind,
+                    name=name,
+                    value=float(value),
+                )
+                records.append(record_of(SIGNALS, account, signal, offset=offset, appended_at=now))
+        AccountAgent(states, effects).process(records, now)
+    if effects.rejected:
+        raise RuntimeError(f"the story is broken: {effects.rejected[0]}")
+    return states, effects
+
+
+def sweep(states: PartitionStates, effects: ListEffects, as_of: Instant, offset: int) -> list[float]:
+    """Ticks until nobody is due any more; how long each took, in seconds."""
+    took = []
+    agent = AccountAgent(states, effects)
+    while (due_at := states.earliest("wall")) is not None and due_at <= as_of:
+        began = perf_counter()
+        agent.process([record_of(SIGNALS, None, tick("wall", as_of), offset=offset, appended_at=as_of)], as_of)
+        took.append(perf_counter() - began)
+        offset += 1
+    return took
+
+
+def main(count: int = 100_000) -> None:
+    """Print what it took."""
+    states, effects = accounts_of(count)
+    as_of = from_datetime(START) + 4 * HOUR_US
+    offset = 10 * count
+    sweep(states, effects, as_of, offset)  # what the activation and the first windows have left to do
+    effects.emitted.clear()
+    as_of += LATER_US
+    cpu = process_time()
+    took = sweep(states, effects, as_of, offset + count)
+    cpu = process_time() - cpu
+    print(f"{count:,} idle accounts at {to_datetime(as_of):%H:%M}: {cpu:.2f} s of processor time, {sum(took):.2f} s")
+    print(f"{len(took)} ticks, the longest {max(took) * 1000:.0f} ms; {len(effects.emitted):,} results")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Words of messages: what counts, in which languages, and what is nobody's own word."""
+
+import pytest
+
+from agents.domain.message_words import MOST_WORDS, stem, words_of
+
+
+def stems(text: str) -> list[str]:
+    return [word.stem for word in words_of(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("The app crashes!", ["app", "crash"], id="English, endings cut"),
+        pytest.param("Die Rechnung für März ist falsch", ["rechnung", "märz", "falsch"], id="German"),
+        pytest.param("Je n'ai pas reçu ma facture", ["reçu", "factur"], id="French"),
+        pytest.param("No puedo descargar la factura", ["descargar", "factura"], id="Spanish"),
+        pytest.param("Оплата картой отклонена", ["оплата", "картой", "отклонена"], id="Russian"),
+        pytest.param("登录失败", ["登录", "录失", "失败"], id="Chinese, by pairs"),
+        pytest.param("@acme see https://acme.example/x?y=1 or a.b@acme.example", [], id="handles and addresses"),
+        pytest.param("order 4711 of 2026-03-02, phone +49 30 1234567", ["order", "phon"], id="numbers"),
+        pytest.param("error E1042 on iPhone15", ["error", "iphone15"], id="codes that are mostly digits are numbers"),
+        pytest.param("#Outage again &amp; again", ["outag"], id="hashtags and entities"),
+        pytest.param("LOL RT @acme: our new fleet is here", ["lol"], id="a retweet is somebody else's"),
+        pytest.param("broken\n> On Monday you wrote:\n> all is well", ["broken"], id="so is what a mail quotes"),
+        pytest.param("crash crashed crashing", ["crash"], id="each once"),
+        pytest.param("", [], id="nothing"),
+        pytest.param("\ud800\x00🙂", [], id="no text at all"),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert stems(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("forms", "expected"),
+    [
+        (("charge", "charges", "charged", "charging"), "charg"),
+        (("crash", "crashes", "crashed", "crashing"), "crash"),
+        (("stop", "stops", "stopped", "stopping"), "stop"),
+        (("reply", "replies"), "reply"),
+        (("process",), "process"),
+        (("status",), "status"),
+    ],
+)
+def test_forms_of_a_word_are_one(forms: tuple[str, ...], expected: str) -> None:
+    assert {stem(form) for form in forms} == {expected}
+
+
+def test_a_long_message_is_read_at_its_beginning() -> None:
+    assert len(words_of(" ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(500)))) == MOST_WORDS
