@@ -193,7 +193,7 @@ def test_parts_sum_to_the_score_and_one_action_of_a_play_is_open(
 @given(st.data(), signals(), st.floats(0, 1))
 def test_until_it_wakes_nobody_looks(data: st.DataObject, lives: list[list[Any]], share: float) -> None:
     states, _ = run([activation(), tick(START), *data.draw(interleaved(lives))])
-    _, wake_at = states.wakes[ACCOUNT]
+    _, wake_at = states.wakes.get(ACCOUNT, ("wall", END + 400 * DAY_US))
     before = states.states[ACCOUNT]
     as_of = state_of(states).as_of
     at = as_of + int(share * max(0, wake_at - 1 - as_of))
