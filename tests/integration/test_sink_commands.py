@@ -65,7 +65,7 @@ def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
     sink = subprocess.Popen([sys.executable, "-c", PROGRAM, "sink"], env=environment, stderr=subprocess.PIPE, text=True)
     try:
         address = line_with(sink, "read-only SQL at").rpartition("http://")[2]
-        line_with(sink, "writing 6 topics")
+        line_with(sink, "writing 7 topics")
         while_running = careline(environment | {"CARELINE_SQL_ADDRESS": address}, "sql", count, "--json")
         second = careline(environment, "sink")
     finally:
