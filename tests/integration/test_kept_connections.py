@@ -13,6 +13,7 @@ import pytest
 from schemas.codec import decode
 from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS
+from streams.connectors.cursor_store import stored_cursors
 from streams.embedded_kafka import EmbeddedKafka
 from tests.fixtures_kafka import make_topics
 from tests.integration.test_connect_to_kafka import records_of
@@ -77,7 +78,13 @@ def test_a_process_that_is_killed_while_it_receives_goes_on_where_kafka_is(
         )
         async with connecting(tmp_path, kafka, topic_prefix) as first, asyncio.timeout(WAIT_SECONDS):
             await asyncio.gather(slack.connected.wait(), discord.connected.wait())
-            telling = asyncio.gather(tell_slack(slack, range(MESSAGES)), tell_discord(discord, range(MESSAGES)))
+            # A session can be resumed once its position is stored.
+            await tell_discord(discord, range(1))
+            while "discord" not in await asyncio.to_thread(  # noqa: ASYNC110 - asks Kafka
+                stored_cursors, kafka.bootstrap, topic_prefix, ["discord"]
+            ):
+                await asyncio.sleep(0.1)
+            telling = asyncio.gather(tell_slack(slack, range(MESSAGES)), tell_discord(discord, range(1, MESSAGES)))
             while len(slack.acknowledged) < MESSAGES // 3:  # noqa: ASYNC110 - asks another process
                 await asyncio.sleep(0.005)
             first.kill()
