@@ -92,8 +92,12 @@ def test_f3_rebalance_with_a_zombie(house: House, seed: int, now: int) -> None:
     figures.recover_seconds = time.monotonic() - began
     zombie.send_signal(signal.SIGCONT)
 
-    assert zombie.wait(timeout=60) == 1, house.log_of(zombie)[-2000:]
-    assert "another worker took over" in house.log_of(zombie)
+    # Frozen for longer than a step may take, it finds its time-out before it finds that it is fenced; either way its
+    # memory is dropped.
+    ends = ("another worker took over", "starting over")
+    wait_until(lambda: any(words in house.log_of(zombie) for words in ends), "the zombie notices")
+    if ends[0] in house.log_of(zombie):
+        assert zombie.wait(timeout=60) == 1
     compare(house, story, figures, now)
     assert_clean(figures)
     assert +counted(house) == {"applied": story.events}
