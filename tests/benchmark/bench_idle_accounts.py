@@ -44,6 +44,9 @@ class Told:
         self.count += 1
         encode(event)
 
+    def forget(self, topic: TopicSpec, key: str) -> None:
+        """Nothing is forgotten here."""
+
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Nobody listens."""
 
