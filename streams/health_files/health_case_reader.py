@@ -16,6 +16,7 @@ from agents.domain.normalisation import Tiers
 from agents.domain.signal_reading import Observation
 from streams.health_files.exact_numbers import millionths_in, score_of, value_of
 from streams.health_files.profile_reader import read_profile_file, read_profile_node
+from streams.policy_files.case_file import cases_in, named_or_inline
 from streams.policy_files.case_reader import as_written
 from streams.policy_files.event_reader import account_of
 from streams.policy_files.fields import (
@@ -29,7 +30,7 @@ from streams.policy_files.fields import (
     word_of,
     words_of,
 )
-from streams.policy_files.located_yaml import Items, Node, Table, Text, parse_yaml, read_file
+from streams.policy_files.located_yaml import Items, Node, Table, Text
 from streams.policy_files.problem import Problems, did_you_mean
 
 _FILE_KEYS = ("profiles", "inline", "tests")
@@ -62,12 +63,7 @@ class HealthCase:
 def read_health_cases(path: Path) -> tuple[list[HealthCase], list[Problems]]:
     """The cases of a test file, and the problems of all files that were read for it. With errors there are no cases."""
     problems = Problems(str(path))
-    reader = _CaseFile(problems, path.parent)
-    text = read_file(path, problems)
-    root = parse_yaml(text, problems) if text is not None else None
-    cases = reader.read(root) if root is not None else []
-    everything = [problems, *reader.others]
-    return ([] if any(found.errors for found in everything) else cases), everything
+    return cases_in(path, _CaseFile(problems, path.parent), problems)
 
 
 class _CaseFile:
@@ -89,24 +85,17 @@ class _CaseFile:
         return [_CaseReader(profiles, self._problems).read(item, number) for number, item in enumerate(items, start=1)]
 
     def _profiles(self, fields: Mapping[str, Node], root: Node) -> HealthFile | None:
-        if ("profiles" in fields) == ("inline" in fields):
-            both = "has both 'profiles' and 'inline'" if fields.get("inline") else "has no 'profiles'"
-            way_out = "name a profile file under `profiles:`, or write one under `inline:`"
-            if isinstance(root, Table):
-                self._problems.error(root.place, f"a file of profile tests {both}", way_out)
-            return None
-        if "inline" in fields:
-            return read_profile_node(fields["inline"], self._problems)
-        word = word_of(fields["profiles"], "profiles", self._problems)
-        if word is None:
-            return None
-        path = self._folder / word.text
-        if not path.is_file():
-            message = f"there is no profile file {word.text!r}"
-            self._problems.error(word.place, message, "the path is relative to this file")
-            return None
-        self.others.append(Problems(str(path)))
-        return read_profile_file(path, self.others[-1])
+        return named_or_inline(
+            "profile",
+            "profiles",
+            fields,
+            root,
+            self._problems,
+            folder=self._folder,
+            others=self.others,
+            read_node=lambda node: read_profile_node(node, self._problems),
+            read_path=read_profile_file,
+        )
 
 
 class _CaseReader:

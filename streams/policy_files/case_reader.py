@@ -15,6 +15,7 @@ from schemas.sla_event import Outcome
 from streams.history.conversation_history import RowOfHistory, interactions_of
 from streams.history.import_mapping import CONVERSATION_FIELDS, VOCABULARIES
 from streams.history.row_events import EventDraft, Standing
+from streams.policy_files.case_file import cases_in, named_or_inline
 from streams.policy_files.clock_columns import COLUMNS, INSTANT_COLUMNS, NUMBER_COLUMNS
 from streams.policy_files.condition_reader import check_priority
 from streams.policy_files.event_reader import account_of, event_of, tags_of
@@ -28,7 +29,7 @@ from streams.policy_files.fields import (
     required,
     word_of,
 )
-from streams.policy_files.located_yaml import Entry, Items, Node, Table, Text, parse_yaml, read_file
+from streams.policy_files.located_yaml import Entry, Items, Node, Table, Text
 from streams.policy_files.policy_reader import read_policy_file, read_policy_node
 from streams.policy_files.problem import Problems
 
@@ -64,12 +65,7 @@ class PolicyCase:
 def read_cases(path: Path) -> tuple[list[PolicyCase], list[Problems]]:
     """The cases of a test file, and the problems of all files that were read for it. With errors there are no cases."""
     problems = Problems(str(path))
-    reader = _CaseFile(problems, path.parent)
-    text = read_file(path, problems)
-    root = parse_yaml(text, problems) if text is not None else None
-    cases = reader.read(root) if root is not None else []
-    everything = [problems, *reader.others]
-    return ([] if any(found.errors for found in everything) else cases), everything
+    return cases_in(path, _CaseFile(problems, path.parent), problems)
 
 
 class _CaseFile:
@@ -92,24 +88,17 @@ class _CaseFile:
         return [self._case(item, number, policies or PolicyFile(version="")) for number, item in found]
 
     def _policies(self, fields: Mapping[str, Node], root: Node) -> PolicyFile | None:
-        if ("policies" in fields) == ("inline" in fields):
-            both = "has both 'policies' and 'inline'" if fields.get("inline") else "has no 'policies'"
-            way_out = "name a policy file under `policies:`, or write one under `inline:`"
-            if isinstance(root, Table):
-                self._problems.error(root.place, f"a file of policy tests {both}", way_out)
-            return None
-        if "inline" in fields:
-            return read_policy_node(fields["inline"], self._problems, self._folder)
-        word = word_of(fields["policies"], "policies", self._problems)
-        if word is None:
-            return None
-        path = self._folder / word.text
-        if not path.is_file():
-            message = f"there is no policy file {word.text!r}"
-            self._problems.error(word.place, message, "the path is relative to this file")
-            return None
-        self.others.append(Problems(str(path)))
-        return read_policy_file(path, self.others[-1])
+        return named_or_inline(
+            "policy",
+            "policies",
+            fields,
+            root,
+            self._problems,
+            folder=self._folder,
+            others=self.others,
+            read_node=lambda node: read_policy_node(node, self._problems, self._folder),
+            read_path=read_policy_file,
+        )
 
     def _case(self, node: Node, number: int, policies: PolicyFile) -> PolicyCase:
         fields = fields_of(node, _CASE_KEYS, f"test {number}", self._problems)

@@ -26,6 +26,7 @@ from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates, Remembered, Wake
 from streams.lane.record_batch import NO_HEADERS
 from tests.benchmark.bench_sweep import Counter, fill, say
+from tests.process_memory import resident_mb
 
 CONVERSATIONS = 1_000_000
 PARTITIONS = 4
@@ -96,12 +97,7 @@ async def _recover(servers: str) -> None:
     keys = sum(len(states) for states, _ in memories.values())
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     gc.collect()
-    say(json.dumps({"keys": keys, "seconds": seconds, "peak_mb": peak_mb, "steady_mb": _resident_mb()}))
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    say(json.dumps({"keys": keys, "seconds": seconds, "peak_mb": peak_mb, "steady_mb": resident_mb()}))
 
 
 if __name__ == "__main__":

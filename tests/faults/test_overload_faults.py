@@ -9,7 +9,6 @@ import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -18,6 +17,7 @@ from schemas.topics import INTERACTIONS
 from tests.faults.fault_story import invent
 from tests.faults.house import House, wait_until
 from tests.faults.verdicts import Figures, everything_in, wait_until_judged
+from tests.process_memory import resident_mb
 from tests.senders.own_words_senders import NEW_SECRET, sign_standard
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -35,12 +35,12 @@ def test_f17_more_webhooks_than_it_can_take(house: House, seed: int) -> None:
     wait_until(lambda: "receiving http" in house.log_of(connect), "connect listens")
     url = next(line for line in house.log_of(connect).splitlines() if line.startswith("receiving")).split()[1]
     wait_until(lambda: _is_ready(url), "Kafka takes records")
-    before = _resident_mb(connect.pid)
+    before = resident_mb(connect.pid)
 
     accepted, answers, waits = asyncio.run(_flood(url))
 
     stored = {str(json.loads(value).get("id")) for _, value in everything_in(house, INTERACTIONS) if value}
-    growth = _resident_mb(connect.pid) - before
+    growth = resident_mb(connect.pid) - before
     waits.sort()
     figures.events, figures.lost = len(accepted), len(set(accepted) - stored)
     figures.notes |= {"answers": dict(answers), "grown by MB": round(growth), "p99 s": waits[len(waits) * 99 // 100]}
@@ -136,10 +136,3 @@ def _is_ready(url: str) -> bool:
             return int(answer.status) == 200
     except OSError:
         return False
-
-
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("the process is gone")

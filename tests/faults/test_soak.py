@@ -3,13 +3,13 @@
 import os
 import random
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.faults.fault_story import invent
 from tests.faults.house import House, SteadyLoad
 from tests.faults.verdicts import Figures, assert_clean, compare, counted, wait_until_judged
+from tests.process_memory import resident_mb
 
 SECONDS = float(os.environ.get("CARELINE_FAULT_SOAK_SECONDS", "0"))
 KILL_EVERY_SECONDS = 60.0
@@ -35,7 +35,7 @@ def test_f27_soak(house: House, seed: int, now: int) -> None:
         began = killed_at = time.monotonic()
         while time.monotonic() - began < SECONDS:
             time.sleep(dice.uniform(1, 3))
-            sizes.append(_resident_mb(lasting.pid))
+            sizes.append(resident_mb(lasting.pid))
             if time.monotonic() - killed_at > KILL_EVERY_SECONDS:
                 killed_at = time.monotonic()
                 mortal.kill()
@@ -50,8 +50,3 @@ def test_f27_soak(house: House, seed: int, now: int) -> None:
     assert +counted(house) == {"applied": story.events}
     assert lasting.poll() is None
     assert sizes[-1] <= MOST_GROWTH_RATIO * third
-
-
-def _resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -69,40 +69,36 @@ def consumer_of(house: House, topic: TopicSpec) -> KafkaConsumer:
     return consumer
 
 
-def everything_in(house: House, topic: TopicSpec) -> list[tuple[bytes | None, bytes | None]]:
-    """Key and value of every committed record up to the end that the topic has now."""
+def committed_records(house: House, topic: TopicSpec) -> Iterator[Any]:
+    """Every committed record up to the end that the topic has now."""
     consumer = consumer_of(house, topic)
-    found: list[tuple[bytes | None, bytes | None]] = []
     try:
         ends = consumer.end_offsets(list(consumer.assignment()))
         until = time.monotonic() + PATIENCE_SECONDS
         while any(consumer.position(place) < end for place, end in ends.items()):
             assert time.monotonic() < until, f"{topic.name} cannot be read to its end"
             for records in consumer.poll(timeout_ms=200).values():
-                found += [(record.key, record.value) for record in records]
+                yield from records
     finally:
         consumer.close()
-    return found
+
+
+def everything_in(house: House, topic: TopicSpec) -> list[tuple[bytes | None, bytes | None]]:
+    """Key and value of every committed record of a topic."""
+    return [(record.key, record.value) for record in committed_records(house, topic)]
 
 
 def ledgers(house: House) -> list[PartitionLedger]:
     """What each partition has counted, as it is committed."""
-    newest = [value for key, value in everything_in(house, CONVERSATION_STATE) if key == LEDGER_KEY.encode() and value]
     found: dict[int, PartitionLedger] = {}
-    consumer = consumer_of(house, CONVERSATION_STATE)
-    try:
-        ends = consumer.end_offsets(list(consumer.assignment()))
-        until = time.monotonic() + PATIENCE_SECONDS
-        while any(consumer.position(place) < end for place, end in ends.items()) and time.monotonic() < until:
-            for place, records in consumer.poll(timeout_ms=200).items():
-                for record in records:
-                    if record.key == LEDGER_KEY.encode() and record.value:
-                        state = from_value(record.value).state
-                        found[place.partition] = msgspec.msgpack.decode(state, type=PartitionLedger)
-    finally:
-        consumer.close()
-    assert bool(newest) == bool(found)
+    for record in committed_records(house, CONVERSATION_STATE):
+        if record.key == LEDGER_KEY.encode() and record.value:
+            found[record.partition] = _ledger_in(record.value)
     return list(found.values())
+
+
+def _ledger_in(value: bytes) -> PartitionLedger:
+    return msgspec.msgpack.decode(from_value(value).state, type=PartitionLedger)
 
 
 def counted(house: House) -> Counter[str]:
@@ -125,7 +121,7 @@ def wait_until_judged(house: House, events: int, patience: float = PATIENCE_SECO
             for place, records in consumer.poll(timeout_ms=200).items():
                 for record in records:
                     if record.key == LEDGER_KEY.encode() and record.value:
-                        state = msgspec.msgpack.decode(from_value(record.value).state, type=PartitionLedger)
+                        state = _ledger_in(record.value)
                         found[place.partition] = state.applied + state.duplicate + state.late + state.rejected
     finally:
         consumer.close()
