@@ -4,7 +4,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for run in runs:
         seconds = run["recover_seconds"]
         terminalreporter.write_line(row.format(**run, recover="-" if seconds is None else f"{seconds:.1f} s"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what each of its processes said last: nobody can ask them afterwards."""
+    report = yield
+    if report.failed and call.when == "call":
+        for name, one in getattr(item, "funcargs", {}).items():
+            if isinstance(one, House):
+                report.sections += [(f"{name}: {log}", told) for log, told in one.last_words()]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import IllegalOperation
 
 from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.outbox import Outbox
@@ -51,9 +52,13 @@ class LaneTransaction:
         The offsets go their way beside the records: they are for the coordinators, the records for the leaders.
         """
         await asyncio.wait_for(self._producer.begin_transaction(), STEP_TIMEOUT_SECONDS)
-        deliveries = [
-            await self._producer.send_batch(batch, topic, partition=partition) for (topic, partition), batch in outbox
-        ]
+        try:
+            deliveries = [
+                await self._producer.send_batch(batch, topic, partition=partition)
+                for (topic, partition), batch in outbox
+            ]
+        except IllegalOperation as error:
+            raise why_it_ended(self._producer, error) from error
         located = self._producer.send_offsets_to_transaction(dict(offsets), self._group)
         async with asyncio.timeout(STEP_TIMEOUT_SECONDS):
             await asyncio.gather(*deliveries, located)
@@ -63,3 +68,15 @@ class LaneTransaction:
     async def close(self) -> None:
         """Let go of the producer."""
         await asyncio.wait_for(self._producer.stop(), STEP_TIMEOUT_SECONDS)
+
+
+def why_it_ended(producer: AIOKafkaProducer, error: BaseException) -> BaseException:
+    """What ended a transaction from behind, or the error itself where nothing did.
+
+    A first answer of the broker may say that this producer is fenced while later batches are still being handed over.
+    aiokafka's sender then takes the producer out of the transaction, keeps the cause with the transaction's waiter, and
+    those batches fail with `IllegalOperation`, which says nothing about the broker.
+    """
+    manager = producer._txn_manager  # noqa: SLF001 - aiokafka tells the cause nowhere else
+    ended = manager.wait_for_transaction_end() if manager is not None else None
+    return (ended.exception() if ended is not None and ended.done() else None) or error

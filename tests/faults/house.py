@@ -118,6 +118,14 @@ class House:
         """What a process said."""
         return self._logs[process.pid].read_text(errors="replace")
 
+    def last_words(self, most: int = 3_000) -> list[tuple[str, str]]:
+        """The end of each process's log, with the log's name and how the process ended."""
+        ended = {process.pid: process.poll() for process in self._processes}
+        return [
+            (f"{path.name} (status {ended[pid]})", path.read_text(errors="replace")[-most:])
+            for pid, path in self._logs.items()
+        ]
+
     def metrics_of(self, process: subprocess.Popen[bytes]) -> str:
         """A scrape; empty while it does not answer."""
         address = re.search(r"http://\S+/metrics", self.log_of(process))

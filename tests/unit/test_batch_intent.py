@@ -108,7 +108,7 @@ def test_joined_batches_are_one_insert_under_the_ranges_of_all() -> None:
     assert {joined.intent_of(member).joined for member in joined.members} == {((0, 0, 4), (1, 7, 8))}
     (group,) = apart[0].groups
     assert sum(len(rows) for _, rows in joined.inserts()) == joined.row_count == 3
-    assert (f"t:0:0-3,1:7-7:epoch1:v2:{group}", apart[0].groups[group]) in [
+    assert (f"t:0:0-3,1:7-7:epoch1:v3:{group}", apart[0].groups[group]) in [
         (token, rows[-1:]) for token, rows in joined.inserts()
     ]
     longer = join([batch_of(1, [7, 8]), batch_of(0, [0, 3])])[0]
