@@ -1,4 +1,7 @@
-"""A worker under measurement: runs until so many interactions are committed, then prints when each batch was."""
+"""A worker under measurement: runs until so many interactions are committed, then prints when each batch was.
+
+With `count` in place of agents it does what `stock_faust` does, and no more.
+"""
 
 import asyncio
 import json
@@ -10,9 +13,12 @@ import time
 import uvloop
 from typing_extensions import override
 
+from schemas.topics import CONVERSATION_STATE, INTERACTIONS
+from streams.lane.lane import LaneKind
 from streams.settings import Settings
 from streams.sinks.recorder import Recorder
 from streams.worker import Worker
+from tests.benchmark.counting_agent import CountingAgent
 
 
 class _Watch(Recorder):
@@ -42,10 +48,21 @@ class _Watch(Recorder):
             self.transactions.append(seconds)
 
 
+class _CountingWorker(Worker):
+    @override
+    def _kinds(self) -> tuple[LaneKind, ...]:
+        return (LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, CountingAgent),)
+
+
 def main(servers: str, prefix: str, agents: str, enough: int) -> None:
     """Work, then print one line of JSON."""
-    watch = _Watch(agents.split(",", maxsplit=1)[0], enough)
-    worker = Worker(Settings(kafka_servers=servers, topic_prefix=prefix), watch, agents=frozenset(agents.split(",")))
+    settings = Settings(kafka_servers=servers, topic_prefix=prefix)
+    if agents == "count":
+        watch = _Watch("conversation", enough)
+        worker: Worker = _CountingWorker(settings, watch)
+    else:
+        watch = _Watch(agents.split(",", maxsplit=1)[0], enough)
+        worker = Worker(settings, watch, agents=frozenset(agents.split(",")))
     watch.worker = worker
     cpu = time.process_time()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
