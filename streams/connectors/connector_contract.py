@@ -24,6 +24,7 @@ of it for one configured `Instance`.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from schemas.interaction import Interaction
@@ -210,6 +211,12 @@ class FetchesKeys(Protocol):
         """Have the key at hand that this request names. Where it cannot be had, `verify` does not believe it."""
 
 
+@cache
+def fetches_keys(verifier: type[Verifier]) -> bool:
+    """Whether a kind of verifier is one of those. Remembered: asking a protocol costs more than a signature."""
+    return issubclass(verifier, FetchesKeys)
+
+
 Handshake = Callable[[Instance, WebhookRequest, Verdict], ProviderAnswer | None]
 """The answer to a provider's challenge; null when the request is none. It decides itself whether the request must be
 genuine for that."""
@@ -244,8 +251,8 @@ class Connector:
 
     async def prepare(self, request: WebhookRequest) -> None:
         """Fetch what `verify` will need. Most need nothing."""
-        if isinstance(self.verifier, FetchesKeys):
-            await self.verifier.fetch_keys(request)
+        if fetches_keys(type(self.verifier)):
+            await self.verifier.fetch_keys(request)  # type: ignore[attr-defined]  # that is what was asked
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """Whether the sender is genuine."""

@@ -1,7 +1,9 @@
 """How fast is the way in? `python -m tests.benchmark.bench_connect [RATE] [SECONDS]`: from a webhook to its 2xx.
 
 `careline connect` runs as its own process on the embedded Kafka; requests leave at fixed times whatever the answers do,
-so a stall is not hidden by a sender that waits (coordinated omission). Prints percentiles in milliseconds.
+so a stall is not hidden by a sender that waits (coordinated omission). Each has a signature of its own, made before the
+run, and goes over one of a few connections that stay open, as a provider's do: the sender shares the machine, where a
+client library would cost more than the server. Afterwards every 2xx is looked for in Kafka.
 """
 
 import asyncio
@@ -10,14 +12,20 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
+from typing_extensions import override
 
+from schemas.topics import INTERACTIONS
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
+from streams.topic_reader import topic_reader
+from tests.process_memory import resident_mb
 from tests.senders.own_words_senders import MESSAGE, NEW_SECRET, sign_standard
 
 START = """
@@ -26,9 +34,11 @@ from streams.settings import Settings, process_environment
 connect_app(obj=Settings.from_environment(process_environment()))
 """
 
-
 WARM_UP_SECONDS = 3
 """At the same rate, sent and not measured: the broker's JVM compiles what it needs in its first seconds."""
+
+CONNECTIONS = 64
+LATE_ANSWERS_SECONDS = 30
 
 
 async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
@@ -44,51 +54,144 @@ async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _load(url: str, rate: int, seconds: float) -> tuple[list[float], Counter[int]]:
-    taken: list[float] = []
-    answers: Counter[int] = Counter()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await until_ready(session, url)
+@dataclass
+class Outcome:
+    """What became of the requests: how long each took from when it was due, and how it was answered."""
 
-        async def one(number: int, due: float) -> None:
-            body = json.dumps(MESSAGE | {"id": f"m-{number}", "conversation": f"c-{number % 5000}"}).encode()
-            async with session.post(f"{url}/in/webhook", data=body, headers=_signed(body)) as answer:
-                await answer.read()
-                answers[answer.status] += 1
-            if due >= measured_from:
-                taken.append(time.perf_counter() - due)
+    measured_from: float = 0.0
+    taken: list[float] = field(default_factory=list)
+    answers: Counter[int] = field(default_factory=Counter)
+    memory_mb: list[float] = field(default_factory=list)
 
-        started = time.perf_counter()
-        measured_from = started + WARM_UP_SECONDS
-        async with asyncio.TaskGroup() as group:
-            for number in range(int(rate * (WARM_UP_SECONDS + seconds))):
-                due = started + number / rate
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                group.create_task(one(number, due))
-    return taken, answers
+    def answered(self, due: float, status: int) -> None:
+        """Count one."""
+        self.answers[status] += 1
+        if due >= self.measured_from:
+            self.taken.append(time.perf_counter() - due)
 
 
-def _signed(body: bytes) -> dict[str, str]:
-    return sign_standard(NEW_SECRET, body, datetime.now(UTC))
+class Connection(asyncio.Protocol):
+    """One request at a time, over a connection that stays open; answers of our server come with a content length."""
+
+    def __init__(self, outcome: Outcome, when_free: Callable[["Connection"], None]) -> None:
+        self._outcome = outcome
+        self._when_free = when_free
+        self._transport: asyncio.Transport | None = None
+        self._due = 0.0
+        self._got = b""
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def send(self, request: bytes, due: float) -> None:
+        """Write a request; `when_free` is called when its answer is whole."""
+        assert self._transport is not None
+        self._due = due
+        self._got = b""
+        self._transport.write(request)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        head, parted, body = self._got.partition(b"\r\n\r\n")
+        if not parted:
+            return
+        length = head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0]
+        if len(body) >= int(length):
+            self._outcome.answered(self._due, int(head[9:12]))
+            self._when_free(self)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
 
 
-def main(rate: int = 500, seconds: float = 20) -> None:
+async def _load(port: int, requests: list[bytes], rate: int, memory_mb: Callable[[], float]) -> Outcome:
+    outcome = Outcome()
+    waiting: deque[tuple[bytes, float]] = deque()
+    free: list[Connection] = []
+    all_answered = asyncio.Event()
+
+    def when_free(connection: Connection) -> None:
+        if waiting:
+            connection.send(*waiting.popleft())
+        else:
+            free.append(connection)
+        if outcome.answers.total() == len(requests):
+            all_answered.set()
+
+    async with aiohttp.ClientSession() as session:
+        await until_ready(session, f"http://127.0.0.1:{port}")
+    loop = asyncio.get_running_loop()
+    for _ in range(CONNECTIONS):
+        _, connection = await loop.create_connection(lambda: Connection(outcome, when_free), "127.0.0.1", port)
+        free.append(connection)
+    everyone = list(free)
+    began = time.perf_counter()
+    outcome.measured_from = began + WARM_UP_SECONDS
+    for number, request in enumerate(requests):
+        due = began + number / rate
+        if due > time.perf_counter():
+            await asyncio.sleep(due - time.perf_counter())
+        if number % rate == 0:
+            outcome.memory_mb.append(memory_mb())
+        if free:
+            free.pop().send(request, due)
+        else:
+            waiting.append((request, due))
+    async with asyncio.timeout(LATE_ANSWERS_SECONDS):
+        await all_answered.wait()
+    for connection in everyone:
+        connection.close()
+    return outcome
+
+
+def _requests(port: int, count: int) -> list[bytes]:
+    now = datetime.now(UTC)
+    made = []
+    for number in range(count):
+        body = json.dumps(MESSAGE | {"id": f"m-{number}", "conversation": f"c-{number % 5000}"}).encode()
+        headers = sign_standard(NEW_SECRET, body, now) | {
+            "Host": f"127.0.0.1:{port}",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        made.append(f"POST /in/webhook HTTP/1.1\r\n{lines}\r\n".encode() + body)
+    return made
+
+
+def _in_kafka(servers: str) -> int:
+    with topic_reader(servers) as reader:
+        return len({dict(record.headers)["ce_id"] for record in reader.records(INTERACTIONS.name)})
+
+
+def main(rate: int = 2_000, seconds: int = 20) -> None:
     """Measure, print, end."""
     port = find_free_port()
-    url = f"http://127.0.0.1:{port}"
+    requests = _requests(port, rate * (WARM_UP_SECONDS + seconds))
     with EmbeddedKafka(KafkaRuntime.from_environment(os.environ, Path.home())) as kafka:
         environment = os.environ | {"CARELINE_WEBHOOK_SECRET": NEW_SECRET, "CARELINE_METRICS_ADDRESS": "127.0.0.1:0"}
         options = ["--listen", f"127.0.0.1:{port}", "--kafka", kafka.bootstrap]
         with subprocess.Popen([sys.executable, "-c", START, *options], env=environment) as process:
             try:
-                taken, answers = asyncio.run(_load(url, rate, seconds))
+                outcome = asyncio.run(_load(port, requests, rate, lambda: resident_mb(process.pid)))
             finally:
                 process.terminate()
-    taken.sort()
+                _, _, usage = os.wait4(process.pid, 0)
+                process.returncode = 0
+        stored = _in_kafka(kafka.bootstrap)
+    taken = sorted(outcome.taken)
     at = {share: 1000 * taken[min(len(taken) - 1, int(share * len(taken)))] for share in (0.5, 0.95, 0.99, 0.999)}
     shown = "  ".join(f"p{100 * share:g} {value:.1f} ms" for share, value in at.items())
     load = f"{rate}/s for {seconds:g} s after {WARM_UP_SECONDS} s of warm-up"
-    print(f"{load}: {dict(answers)}  {shown}  max {1000 * taken[-1]:.1f} ms")
+    print(f"{load}: {dict(outcome.answers)}  {shown}  max {1000 * taken[-1]:.1f} ms")
+    cpu_us = (usage.ru_utime + usage.ru_stime) / len(requests) * 1e6
+    memory = f"{outcome.memory_mb[WARM_UP_SECONDS]:.0f} MB after the warm-up, {outcome.memory_mb[-1]:.0f} MB at the end"
+    print(f"{stored:,} different events in Kafka; {cpu_us:.0f} µs of processor time for each; {memory}")
 
 
 if __name__ == "__main__":
