@@ -49,6 +49,13 @@ class Watch:
             missing = sorted(self.left.keys() - self.taken.keys())
             raise SystemExit(f"{len(missing)} messages have no result, for example {missing[:3]}") from None
 
+    def arrived(self, name: str | None) -> None:
+        """The result of a message is visible."""
+        due = self.left.get(name or "")
+        if name is not None and due is not None and name not in self.taken:
+            self.taken[name] = time.perf_counter() - due
+            self._arrived.set()
+
     async def subscribe(self, servers: str) -> None:
         """Note every `contact` fact as it becomes visible."""
         consumer = AIOKafkaConsumer(
@@ -58,10 +65,8 @@ class Watch:
         try:
             async for record in consumer:
                 event = decode(SlaEvent, record.value)
-                due = self.left.get(event.cause.event_id or "")
-                if event.kind == "contact" and due is not None and event.cause.event_id not in self.taken:
-                    self.taken[str(event.cause.event_id)] = time.perf_counter() - due
-                    self._arrived.set()
+                if event.kind == "contact":
+                    self.arrived(event.cause.event_id)
         finally:
             await consumer.stop()
 
