@@ -12,10 +12,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.domain.conversation import PASSED_ON
 from agents.domain.entries import DEFAULT_WORDS, new_conversation
 from agents.domain.instant import Instant, to_datetime
-from agents.domain.merging import comes_home, handover_of, passed_on, survives
+from agents.domain.merging import course_of, passed_on, told_survivor
 from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import Timeline
@@ -162,36 +161,22 @@ class ConversationAgent:
 
     def _tell_survivor(self, state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> None:
         """What a merged conversation has lived through goes to its survivor, and what is still said in it."""
-        if entry.type == "merged":
-            handover = handover_of(state, entry)
-            self._effects.emit(INTERACTIONS, handover.conversation_id, handover)
-        elif state.merged_into is not None and entry.type in PASSED_ON:
-            self._pass_on(state, interaction)
-
-    def _pass_on(self, state: ConversationState, interaction: Interaction) -> None:
-        forwarded = passed_on(state, interaction)
-        self._effects.emit(INTERACTIONS, forwarded.conversation_id, forwarded)
+        told = told_survivor(state, interaction, entry)
+        if told is not None:
+            self._effects.emit(INTERACTIONS, told.conversation_id, told)
 
     def _is_passed_on(
         self, state: ConversationState, interaction: Interaction, entry: TimelineEntry, record: Record
     ) -> bool:
-        """Whether something that a merged conversation has passed on is no business of this one.
-
-        What comes home in a circle was heard here before, except a handover of others, which went through.
-        """
+        """Whether something that a merged conversation has passed on is no business of this one."""
         self._timeline.state = state
-        is_merged = state.merged_into is not None
-        if comes_home(state, interaction):
-            if is_merged and not survives(state, interaction):
-                self._pass_on(state, interaction)
-                return True
-            if is_merged:
-                self._survive(state, entry, record)
-            return entry.type != "handover" or interaction.via[0] == state.id
-        if is_merged and entry.type == "handover":
-            self._pass_on(state, interaction)
-            return True
-        return False
+        course = course_of(state, interaction)
+        if course.goes_on:
+            forwarded = passed_on(state, interaction)
+            self._effects.emit(INTERACTIONS, forwarded.conversation_id, forwarded)
+        if course.survives:
+            self._survive(state, entry, record)
+        return not course.is_taken
 
     def _survive(self, state: ConversationState, entry: TimelineEntry, record: Record) -> None:
         """A circle of merges comes home: the merge of the one that survives is undone."""

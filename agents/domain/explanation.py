@@ -6,6 +6,7 @@ this while working: the events are folded again, by the same code, and whatever 
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from agents.domain.condition_reasons import KeyFinding, why_not
 from agents.domain.conversation import Conversation
 from agents.domain.entries import entry_of, new_conversation
 from agents.domain.instant import Instant
+from agents.domain.merged_lives import merged_lives
 from agents.domain.narration import runs_until, view_of
 from agents.domain.policy_book import CompiledPolicy, PolicyBook
 from agents.domain.timeline import beginning_of, decode_state, encode_state
@@ -210,6 +212,21 @@ def explain_interactions(book: PolicyBook, interactions: Sequence[Interaction], 
     retelling.take(map(entry_of, first.values()))
     retelling.advance(now)
     return retelling.explanation()
+
+
+def explain_together(
+    book: PolicyBook, conversation: str, told: Sequence[tuple[str, Sequence[Interaction]]], now: Instant
+) -> Explanation | None:
+    """The same for one conversation of those that `agents.domain.verdict.judge_together` judges.
+
+    Raises:
+        CalendarNeverOpens: a calendar has not enough open time left.
+    """
+    if len(told) == 1:
+        return explain_interactions(book, told[0][1], now)
+    lives = merged_lives(book, chain.from_iterable(interactions for _, interactions in told))
+    life = lives.get(conversation)
+    return explain_state(book, life, now) if life is not None else None
 
 
 def explain_state(book: PolicyBook, state: ConversationState, now: Instant | None) -> Explanation:

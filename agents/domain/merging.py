@@ -8,6 +8,8 @@ A chain (A into B, B into C) passes on what comes for A twice. A circle (A into 
 comes home: one of its conversations survives, the last by its id, and its merge is undone.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from agents.domain.conversation import PASSED_ON
@@ -15,6 +17,42 @@ from agents.domain.instant import to_datetime
 from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
 from schemas.timeline_entry import TimelineEntry
+
+
+class Course(NamedTuple):
+    """What becomes of a record that a merged conversation has passed on, in the conversation that it comes to."""
+
+    goes_on: bool = False
+    """It is passed on once more."""
+    survives: bool = False
+    """It has closed a circle whose survivor is this conversation: first its merge is undone."""
+    is_taken: bool = False
+    """It is something new to this conversation."""
+
+
+def course_of(state: ConversationState, interaction: Interaction) -> Course:
+    """What becomes of what was passed on.
+
+    What comes home in a circle was heard here before, except a handover of others, which went through.
+    """
+    is_merged = state.merged_into is not None
+    is_handover = interaction.type == "handover"
+    if comes_home(state, interaction):
+        if is_merged and not survives(state, interaction):
+            return Course(goes_on=True)
+        return Course(survives=is_merged, is_taken=is_handover and interaction.via[0] != state.id)
+    if is_merged and is_handover:
+        return Course(goes_on=True)
+    return Course(is_taken=True)
+
+
+def told_survivor(state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> Interaction | None:
+    """What a survivor is told of something that was taken here; null where it is none of its business."""
+    if entry.type == "merged":
+        return handover_of(state, entry)
+    if state.merged_into is not None and entry.type in PASSED_ON:
+        return passed_on(state, interaction)
+    return None
 
 
 def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:

@@ -4,14 +4,17 @@
 same fold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 
 from agents.domain.conversation import Conversation
 from agents.domain.entries import entry_of, new_conversation
 from agents.domain.instant import Instant
+from agents.domain.merged_lives import merged_lives
 from agents.domain.narration import Silence, view_of
 from agents.domain.policy_book import PolicyBook
+from agents.domain.timeline import beginning_of
 from schemas.clock_view import ClockView
 from schemas.interaction import Interaction
 from schemas.sla_event import Cause
@@ -42,5 +45,36 @@ def judge_conversation(book: PolicyBook, interactions: Sequence[Interaction], no
         if interaction.id not in known:
             known.add(interaction.id)
             conversation.apply(entry_of(interaction))
+    return _views(conversation, book, now)
+
+
+def judge_together(
+    book: PolicyBook, conversations: Sequence[tuple[str, Sequence[Interaction]]], now: Instant
+) -> Iterator[tuple[str, list[ClockView]]]:
+    """The same for conversations that are merged into each other, each with what the others have handed over to it.
+
+    Args:
+        book: the policies in force.
+        conversations: their ids, and the events of each as `judge_conversation` wants them. One alone is merged into
+            no other; a survivor may be without events.
+        now: the clocks run on to here.
+
+    Yields:
+        Each conversation with its clocks.
+    """
+    if len(conversations) == 1:
+        ((name, interactions),) = conversations
+        yield name, judge_conversation(book, interactions, now)
+        return
+    lives = merged_lives(book, chain.from_iterable(interactions for _, interactions in conversations))
+    for name, life in lives.items():
+        conversation = Conversation(beginning_of(life), book, Silence(book))
+        for entry in life.entries:
+            conversation.apply(entry)
+        yield name, _views(conversation, book, now)
+
+
+def _views(conversation: Conversation, book: PolicyBook, now: Instant) -> list[ClockView]:
     conversation.advance(now)
+    state = conversation.state
     return [view_of(state, clock, book, state.advanced_to, Cause(0, 0)) for clock in state.clocks]

@@ -88,26 +88,28 @@ def _judge(
 ) -> "tuple[PolicyDifference, int, list[str]]":
     """Every conversation under both policies; those that a calendar cannot judge are told and left out."""
     from agents.domain.calendar import CalendarNeverOpens
-    from agents.domain.verdict import judge_conversation
+    from agents.domain.verdict import judge_together
     from streams.cli.history_progress import counting
     from streams.history.policy_difference import PolicyDifference
 
     found = PolicyDifference()
     troubles: list[str] = []
-    events = 0
+    conversations = events = 0
     with counting("judging twice", len(history)) as progress:
-        for place, (conversation, interactions) in enumerate(history.conversations(_SOURCE)):
-            events += len(interactions)
+        for place, told in enumerate(history.told_together(_SOURCE)):
+            conversations += len(told)
+            events += sum(len(interactions) for _, interactions in told)
             verdicts = []
             for path, book in books:
                 try:
-                    verdicts.append(judge_conversation(book, interactions, now))
+                    verdicts.append(dict(judge_together(book, told, now)))
                 except CalendarNeverOpens as error:
-                    troubles.append(f"{path}: error: conversation {conversation!r} cannot be judged: {error}")
+                    troubles.append(f"{path}: error: conversation {told[0][0]!r} cannot be judged: {error}")
             if len(verdicts) == len(books):
-                found.add(conversation, *verdicts)
+                for conversation in verdicts[0]:
+                    found.add(conversation, *(verdict[conversation] for verdict in verdicts))
             if progress is not None and place % _CONVERSATIONS_BETWEEN_REPORTS == 0:
-                progress(place)
+                progress(conversations)
     return found, events, troubles
 
 

@@ -85,7 +85,7 @@ def _of_files(
     conversation: str, files: Sequence[Path], policies: Path | None, mapping: Path | None, now: str | None
 ) -> "Explanation":
     from agents.domain.calendar import CalendarNeverOpens
-    from agents.domain.explanation import explain_interactions
+    from agents.domain.explanation import explain_together
     from agents.domain.instant import from_datetime
     from streams.cli.history_files import instant_of, load_history, load_mapping
     from streams.cli.policy_books import load_books
@@ -97,12 +97,12 @@ def _of_files(
     (book,), mistakes = load_books([policies])
     history = load_history(load_mapping(mapping, mistakes), files, strict=False)
     known: list[str] = []
-    for name, interactions in history.conversations(_SOURCE):
-        known.append(name)
-        if name != conversation:
+    for told in history.told_together(_SOURCE):
+        known += [name for name, _ in told]
+        if conversation not in known[-len(told) :]:
             continue
         try:
-            explanation = explain_interactions(book, interactions, end)
+            explanation = explain_together(book, conversation, told, end)
         except CalendarNeverOpens as error:
             raise stop(f"{policies}: error: {error}", WRONG_USE) from None
         if explanation is not None:

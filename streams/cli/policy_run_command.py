@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from schemas.policy import PolicyFile
     from streams.history.conversations import History
     from streams.history.history_summary import ChunkVerdict, VerdictSummary
-    from streams.history.judging import Gathered
+    from streams.history.judging import Together
     from streams.policy_files.problem import Problem
 
 FAILED = 1
@@ -155,7 +155,7 @@ class _Verdicts:
         total, summary = ChunkVerdict(), VerdictSummary()
         jobs = min(self._jobs, history.counts.used // ROWS_WORTH_A_PROCESS)
         with self._judging(jobs) as judging, counting("judging", len(history)) as progress:
-            for verdict in judging(chunks_of(history.gathered())):
+            for verdict in judging(chunks_of(history.together())):
                 out.write(verdict.lines)
                 summary.add(verdict)
                 total.conversations += verdict.conversations
@@ -166,7 +166,7 @@ class _Verdicts:
         return total, summary
 
     @contextmanager
-    def _judging(self, jobs: int) -> "Iterator[Callable[[Iterable[list[Gathered]]], Iterator[ChunkVerdict]]]":
+    def _judging(self, jobs: int) -> "Iterator[Callable[[Iterable[list[Together]]], Iterator[ChunkVerdict]]]":
         from agents.domain.policy_book import PolicyBook
         from streams.history.judging import Judge
         from streams.history.judging_processes import judging_processes

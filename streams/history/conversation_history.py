@@ -64,9 +64,11 @@ class HistoryTeller:
 
         Args:
             conversation: its id.
-            rows: all of its rows, at least one, in file order. Exact repetitions may be among them: they yield equal
-                ids, so each counts once.
+            rows: all of its rows in file order. Exact repetitions may be among them: they yield equal ids, so each
+                counts once.
         """
+        if not rows:
+            return []
         ordered = sorted(rows, key=_by_time) if len(rows) > 1 else rows
         first = ordered[0].standing
         place = f"\0{conversation}\0".encode()

@@ -15,11 +15,15 @@ from pathlib import Path
 from schemas.interaction import Interaction
 from streams.history.conversation_history import HistoryTeller
 from streams.history.import_mapping import ImportMapping
+from streams.history.merge_groups import merge_groups
 from streams.history.rejected_rows import RejectedRows
 from streams.history.row_events import RowOfHistory
 from streams.history.row_files import RowBatch, UnreadableFile, open_history
 from streams.history.row_reader import Refusal, RowReader, RowsByConversation
 from streams.history.row_source import RowSource
+
+Gathered = tuple[str, list[RowOfHistory]]
+"""A conversation and its rows, in file order."""
 
 Progress = Callable[[int, int], None]
 """Told now and then: bytes read so far and rows so far, over all files."""
@@ -45,22 +49,45 @@ class History:
     def __init__(self) -> None:
         self.counts = HistoryCounts()
         self.rows: RowsByConversation = {}
+        self.may_merge = False
+        """Whether the mapping knows of merges: only then is there a reason to look for them."""
 
     def __len__(self) -> int:
         """How many conversations there are."""
         return len(self.rows)
 
-    def gathered(self) -> Iterator[tuple[str, list[RowOfHistory]]]:
+    def gathered(self) -> Iterator[Gathered]:
         """Every conversation with its rows in file order; the one that began first comes first."""
         beginnings = sorted((min([row.at for row in rows]), conversation) for conversation, rows in self.rows.items())
         for _at, conversation in beginnings:
             yield conversation, self.rows[conversation]
+
+    def together(self) -> Iterator[tuple[Gathered, ...]]:
+        """The same with those that are merged into each other at once, where the first of them stands.
+
+        A survivor without a row of its own is among them.
+        """
+        groups = merge_groups(self.rows) if self.may_merge else {}
+        done: set[str] = set()
+        for conversation, rows in self.gathered():
+            if conversation not in groups:
+                yield ((conversation, rows),)
+            elif conversation not in done:
+                done |= groups[conversation]
+                others = sorted(groups[conversation] - {conversation})
+                yield ((conversation, rows), *((other, self.rows.get(other, [])) for other in others))
 
     def conversations(self, source: str, clock: str = "wall") -> Iterator[tuple[str, list[Interaction]]]:
         """Every conversation with its events in order; the one that began first comes first."""
         teller = HistoryTeller(source, clock)
         for conversation, rows in self.gathered():
             yield conversation, teller.interactions(conversation, rows)
+
+    def told_together(self, source: str) -> Iterator[list[tuple[str, list[Interaction]]]]:
+        """Every conversation with its events in order; those that are merged into each other at once."""
+        teller = HistoryTeller(source)
+        for group in self.together():
+            yield [(conversation, teller.interactions(conversation, rows)) for conversation, rows in group]
 
 
 def read_history(
@@ -74,6 +101,7 @@ def read_history(
         StrictStop: `strict`, and a row cannot be used.
     """
     history = History()
+    history.may_merge = any(entry.type in {"merged", None} for entry in mapping.events)
     finished = 0
     for path in paths:
         with RejectedRows(path, strict=strict) as rejections, open_history(path) as (members, position):

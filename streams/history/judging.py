@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator
 from agents.domain.calendar import CalendarNeverOpens
 from agents.domain.instant import Instant
 from agents.domain.policy_book import PolicyBook
-from agents.domain.verdict import judge_conversation
+from agents.domain.verdict import judge_together
+from schemas.clock_view import ClockView
 from streams.history.clock_lines import clock_line
 from streams.history.conversation_history import HistoryTeller
+from streams.history.conversations import Gathered
 from streams.history.history_summary import ChunkVerdict
-from streams.history.row_events import RowOfHistory
 
-Gathered = tuple[str, list[RowOfHistory]]
-"""A conversation and its rows, in file order."""
+Together = tuple[Gathered, ...]
+"""One conversation, or all that are merged into each other."""
 
 _SOURCE = "file"
 _ROWS_AT_ONCE = 2_000
@@ -31,36 +32,41 @@ class Judge:
         self._book = book
         self._now = now
 
-    def verdict(self, chunk: Iterable[Gathered]) -> ChunkVerdict:
+    def verdict(self, chunk: Iterable[Together]) -> ChunkVerdict:
         """Every clock of every conversation of a chunk, in the order given."""
         verdict = ChunkVerdict()
         teller = HistoryTeller(_SOURCE)
         lines: list[bytes] = []
-        for conversation, rows in chunk:
-            interactions = teller.interactions(conversation, rows)
-            verdict.conversations += 1
-            verdict.events += len(interactions)
+        for group in chunk:
+            told = [(conversation, teller.interactions(conversation, rows)) for conversation, rows in group]
+            for _, interactions in told:
+                verdict.conversations += bool(interactions)
+                verdict.events += len(interactions)
             try:
-                views = judge_conversation(self._book, interactions, self._now)
+                for _, views in judge_together(self._book, told, self._now):
+                    _add(verdict, lines, views)
             except CalendarNeverOpens as error:
-                verdict.troubles.append(f"conversation {conversation!r} cannot be judged: {error}")
-                continue
-            for view in views:
-                lines.append(clock_line(view))
-                verdict.outcomes[view.metric, view.outcome] += 1
-                if view.satisfied_at is not None and view.elapsed_seconds is not None:
-                    verdict.elapsed_seconds.setdefault(view.metric, array("d")).append(view.elapsed_seconds)
+                verdict.troubles.append(f"conversation {told[0][0]!r} cannot be judged: {error}")
         verdict.lines = b"".join(lines)
         return verdict
 
 
-def chunks_of(conversations: Iterable[Gathered], rows_at_once: int = _ROWS_AT_ONCE) -> Iterator[list[Gathered]]:
+def _add(verdict: ChunkVerdict, lines: list[bytes], views: Iterable[ClockView]) -> None:
+    for view in views:
+        lines.append(clock_line(view))
+        verdict.outcomes[view.metric, view.outcome] += 1
+        if view.satisfied_at is not None and view.elapsed_seconds is not None:
+            verdict.elapsed_seconds.setdefault(view.metric, array("d")).append(view.elapsed_seconds)
+
+
+def chunks_of(conversations: Iterable[Together], rows_at_once: int = _ROWS_AT_ONCE) -> Iterator[list[Together]]:
     """The same conversations in the same order, some thousand rows together."""
-    chunk: list[Gathered] = []
+    chunk: list[Together] = []
     rows_in_chunk = 0
-    for gathered in conversations:
-        chunk.append(gathered)
-        rows_in_chunk += len(gathered[1])
+    for group in conversations:
+        chunk.append(group)
+        for _, rows in group:
+            rows_in_chunk += len(rows)
         if rows_in_chunk >= rows_at_once:
             yield chunk
             chunk, rows_in_chunk = [], 0

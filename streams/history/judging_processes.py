@@ -23,7 +23,7 @@ from agents.domain.instant import Instant
 from agents.domain.policy_book import PolicyBook
 from schemas.policy import PolicyFile
 from streams.history.history_summary import ChunkVerdict
-from streams.history.judging import Gathered, Judge
+from streams.history.judging import Judge, Together
 
 _CHUNKS_AHEAD = 8
 """Verdicts per process that may wait for a slower one before them."""
@@ -120,7 +120,7 @@ class Judges:
         self._workers = workers
         self.pids = [pid for worker in workers if (pid := worker.process.pid) is not None]
 
-    def verdicts(self, chunks: Iterable[list[Gathered]]) -> Iterator[ChunkVerdict]:
+    def verdicts(self, chunks: Iterable[list[Together]]) -> Iterator[ChunkVerdict]:
         """The verdicts on chunks, in their order.
 
         Raises:

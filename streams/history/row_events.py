@@ -19,6 +19,7 @@ RowReason = Literal[
     "unknown_word",
     "missing_value",
     "repeated_id",
+    "merged_into_itself",
 ]
 
 

@@ -46,6 +46,7 @@ class RowReader:
         self._rows = 0
         """Rows since planning began anew."""
         self._may_change_account = any(entry.type in {"account_changed", None} for entry in mapping.events)
+        self._may_merge = any(entry.type in {"merged", None} for entry in mapping.events)
 
     def read(self, rows: Sequence[Any], into: RowsByConversation, refuse: Refusal) -> tuple[int, int]:
         """Gather what rows say. A row is used whole or not at all.
@@ -67,6 +68,8 @@ class RowReader:
                     refuse(place, UnusableRow("no_conversation", "the row does not say which conversation it is of"))
                     continue
                 at, events = found
+                if self._may_merge:
+                    _refuse_merged_into_itself(conversation, events)
                 row = RowOfHistory(at, standings.get(standing_key(values)) or standing_of(values), events)
             except UnusableRow as error:
                 refuse(place, error)
@@ -226,6 +229,12 @@ def _described(row: RowOfHistory) -> RowOfHistory:
         for draft in row.drafts
     )
     return RowOfHistory(row.at, new, drafts) if drafts != row.drafts else row
+
+
+def _refuse_merged_into_itself(conversation: str, events: tuple[EventDraft, ...] | EventBody) -> None:
+    bodies = (events,) if isinstance(events, EventBody) else [draft.body for draft in events]
+    if any(body.into == conversation for body in bodies):
+        raise UnusableRow("merged_into_itself", f"into: {conversation!r} is the conversation itself")
 
 
 def _refuse_repeated_ids(drafts: Sequence[EventDraft]) -> None:

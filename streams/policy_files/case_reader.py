@@ -110,6 +110,10 @@ class _CaseFile:
         drafts = [event_of(event, self._metrics, self._problems) for event in events]
         standing = self._standing(fields)
         conversation = standing.pop("id", None) or name
+        for event, draft in zip(events, drafts, strict=True):
+            if draft is not None and draft.body.into == conversation:
+                message = f"{name}: a conversation cannot be merged into itself"
+                self._problems.error(event.place, message, "`into` names the surviving conversation, another one")
         happened = [draft for draft in drafts if draft is not None]
         expected = items_of(fields["expect"], "expect", self._problems) if "expect" in fields else ()
         return PolicyCase(

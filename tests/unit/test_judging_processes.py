@@ -19,7 +19,7 @@ from schemas.clock_view import ClockView
 from schemas.policy import PolicyFile
 from schemas.sla_event import Cause
 from streams.history.clock_lines import clock_line
-from streams.history.judging import Gathered, Judge, chunks_of
+from streams.history.judging import Judge, Together, chunks_of
 from streams.history.judging_processes import Judges, JudgingStopped, judging_processes
 from streams.history.row_events import EventBody, RowOfHistory, Standing
 from streams.policy_files.clock_columns import columns_of
@@ -50,17 +50,15 @@ def policies(tmp_path: Path) -> PolicyFile:
     return found
 
 
-def gathered(count: int) -> Iterator[Gathered]:
+def gathered(count: int) -> Iterator[Together]:
     ask, answer = EventBody(type="message", author="customer"), EventBody(type="message", author="agent")
     for number in range(count):
         at = START + timedelta(minutes=number)
-        yield (
-            f"case {number}",
-            [
-                RowOfHistory(at, Standing(account="acme"), ask),
-                RowOfHistory(at + timedelta(minutes=number % 120), Standing(account="acme"), answer),
-            ],
-        )
+        rows = [
+            RowOfHistory(at, Standing(account="acme"), ask),
+            RowOfHistory(at + timedelta(minutes=number % 120), Standing(account="acme"), answer),
+        ]
+        yield ((f"case {number}", rows),)
 
 
 @pytest.mark.parametrize("method", [None, "spawn"])

@@ -1,13 +1,22 @@
 """Conversations that become one: each lives in a partition of its own, and what one writes for another is carried."""
 
-import pytest
+from collections.abc import Sequence
+from datetime import timedelta
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.domain.clock import is_running
+from agents.domain.instant import optional_datetime
+from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import decode_state
+from agents.domain.verdict import judge_together
 from agents.partition_controls import tick
 from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS
-from tests.conversation_stories import Desk, event, instant, log, policy, target
+from tests.conversation_stories import MONDAY, Desk, event, instant, log, policy, target
 
 TARGETS = (target("first_resolution", "8:00"), target("total_resolution", "8:00"))
 
@@ -140,3 +149,53 @@ def test_merges_do_not_depend_on_batches() -> None:
         singly.take_records([each])
     assert at_once.effects.on(INTERACTIONS) == singly.effects.on(INTERACTIONS)
     assert at_once.states.states["a"] == singly.states.states["a"]
+
+
+NAMES = ("a", "b", "c", "d")
+END = instant("tue 12:00")
+
+
+@st.composite
+def merging_stories(draw: st.DrawFn) -> list[Interaction]:
+    """Some conversations in which things are said, held and closed, and that are merged in chains, circles and anew."""
+    told = []
+    for minute in sorted(draw(st.lists(st.integers(540, 1080), min_size=2, max_size=14, unique=True))):
+        name = draw(st.sampled_from(NAMES))
+        what, value = draw(
+            st.sampled_from(
+                [
+                    ("customer", None),
+                    ("agent", None),
+                    ("status", "on_hold"),
+                    ("status", "closed"),
+                    *(("merged", other) for other in NAMES if other != name),
+                ]
+            )
+        )
+        account = {"account_id": f"account {name}"} if what == "customer" else {}
+        told.append(event(MONDAY + timedelta(minutes=minute), what, value, conversation_id=name, **account))
+    return told
+
+
+@given(merging_stories())
+def test_a_file_of_merged_conversations_is_judged_as_they_were_live(story: Sequence[Interaction]) -> None:
+    live = Partitions(*NAMES)
+    for each in story:
+        live.take(each.conversation_id, each)
+    told = [(name, [each for each in story if each.conversation_id == name]) for name in NAMES]
+    judged = dict(judge_together(PolicyBook.of(policy(TARGETS)), told, END))
+    for name in NAMES:
+        if name not in live.desks[name].states.states:
+            assert name not in judged
+            continue
+        live.desks[name].until(END)
+        lived = live.state(name).clocks
+        assert [(view.metric, view.instance, view.outcome, view.paused) for view in judged[name]] == [
+            (clock.metric, clock.instance, clock.outcome, clock.paused_since is not None and is_running(clock))
+            for clock in lived
+        ]
+        assert [(view.started_at, view.due_at, view.satisfied_at, view.breached_at) for view in judged[name]] == [
+            tuple(map(optional_datetime, (clock.started_at, clock.due_at, clock.satisfied_at, clock.breached_at)))
+            for clock in lived
+        ]
+        assert {view.account_id for view in judged[name]} <= {live.state(name).account_id}

@@ -12,6 +12,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from streams.cli.import_command import import_history
+from streams.cli.policy_diff_command import diff
+from streams.cli.policy_explain_command import explain
 from streams.cli.policy_run_command import policy_run
 from streams.policy_files.clock_columns import COLUMNS
 
@@ -43,6 +45,8 @@ id,who,what,at
 app = typer.Typer()
 app.command("run")(policy_run)
 app.command("import")(import_history)
+app.command("explain")(explain)
+app.command("diff")(diff)
 
 
 @pytest.fixture
@@ -54,8 +58,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(policies: Path, mapping: Path, *arguments: str | Path) -> Result:
-    command = ["run", "--policies", policies, "--mapping", mapping, *arguments]
-    return CliRunner().invoke(app, [str(argument) for argument in command])
+    return invoke("run", "--policies", policies, "--mapping", mapping, *arguments)
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def clocks(result: Result) -> list[dict[str, Any]]:
@@ -119,6 +126,65 @@ def test_import_without_kafka_says_so_and_a_dry_run_needs_none(folder: Path) -> 
     assert (summary["conversations"], summary["events"], summary["rejected"]) == (3, 4, {"unreadable_time": 1})
     assert summary["now"] == "2026-01-01T00:00:00Z"
     assert CliRunner().invoke(app, [*command, "--now", "tomorrow"]).exit_code == 2
+
+
+MERGES = """\
+format: csv
+conversation: "{id}"
+account: "{who}"
+events:
+  - {when: {what: ask}, at: "{at}", from: customer}
+  - {when: {what: answer}, at: "{at}", from: agent}
+  - {when: {what: merge}, at: "{at}", type: merged, into: "{into}"}
+"""
+MERGED_ROWS = """\
+id,who,what,at,into
+1,acme,ask,2025-03-02T10:00:00Z,
+1,acme,merge,2025-03-02T10:05:00Z,2
+2,acme,ask,2025-03-02T10:04:00Z,
+2,acme,merge,2025-03-02T10:20:00Z,elsewhere
+1,acme,answer,2025-03-02T10:30:00Z,
+9,beta,ask,2025-03-02T10:02:00Z,
+8,beta,merge,2025-03-02T10:02:00Z,8
+"""
+
+
+@pytest.fixture
+def merged(folder: Path) -> Path:
+    (folder / "m.yaml").write_text(MERGES)
+    (folder / "h.csv").write_text(MERGED_ROWS)
+    return folder
+
+
+def test_a_merged_conversation_is_handed_over_along_a_chain_to_a_survivor_without_rows(merged: Path) -> None:
+    result = run(merged / "p.yaml", merged / "m.yaml", "--now", "2025-03-02T12:30:00Z", merged / "h.csv")
+    assert [
+        (clock["conversation"], clock["account"], clock["outcome"], clock["elapsed_seconds"])
+        for clock in clocks(result)
+    ] == [
+        ("1", "acme", "merged", 300),
+        ("2", "acme", "merged", 1200),
+        ("elsewhere", "acme", "met", 1800),
+        ("9", "beta", "breached", 8880),
+    ]
+    assert "rejected, merged_into_itself: 1" in result.stderr
+    assert "3 conversations, 6 events" in result.stderr
+
+
+def test_a_survivor_is_explained_and_compared_with_what_was_handed_over_to_it(merged: Path) -> None:
+    shared: list[str | Path] = ["--mapping", merged / "m.yaml", "--now", "2025-03-02T12:30:00Z"]
+    explained = invoke("explain", "elsewhere", merged / "h.csv", "--policies", merged / "p.yaml", *shared, "--json")
+    assert explained.exit_code == 0, explained.output
+    (clock,) = json.loads(explained.stdout)["clocks"]
+    assert (clock["started_at"], clock["outcome"]) == ("2025-03-02T10:00:00Z", "met")
+    assert clock["ended_by"]["event"].startswith("2:1:")  # the answer, by the way that it came
+
+    (merged / "stricter.yaml").write_text(POLICY.replace("1h", "20m"))
+    policies = [merged / "p.yaml", merged / "stricter.yaml"]
+    compared = invoke("diff", *policies, *shared, "--events", merged / "h.csv", "--json")
+    assert compared.exit_code == 0, compared.output
+    changed = {each["conversation"]: each["new_outcome"] for each in json.loads(compared.stdout)["changed"]}
+    assert changed == {"elsewhere": "satisfied_late"}
 
 
 def real(name: str) -> tuple[list[dict[str, Any]], Path]:

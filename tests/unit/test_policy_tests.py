@@ -163,6 +163,13 @@ tests:
 
 
 WRONG = [
+    (
+        CASE.replace("EXPECTED", "{metric: first_response}").replace("message, from: agent", "merged, into: c-1"),
+        8,
+        9,
+        "merged into itself",
+        "another one",
+    ),
     (CASE.replace("expect:", "expects:"), 11, 5, "unknown key 'expects'", "did you mean 'expect'?"),
     (CASE.replace("EXPECTED", "{metric: first_respons}"), 12, 18, "metric cannot be 'first_respons'", "first_response"),
     (
