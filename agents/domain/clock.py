@@ -5,7 +5,7 @@ Everything is a function of a `ClockState` and the `Promise` that it runs under;
 its pauses.
 """
 
-from agents.domain.calendar import Calendar
+from agents.domain.calendar import Calendar, CalendarNeverOpens
 from agents.domain.instant import SECOND_US, Instant
 from agents.domain.policy_book import CompiledPolicy, Promise, Terms
 from schemas.conversation_state import ClockState, FinishedCycle
@@ -15,6 +15,10 @@ UNCOUNTED = frozenset({"cancelled", "merged", "retracted"})
 """Endings that are no outcome. A breach of before stays counted, unless it is retracted."""
 
 
+CALENDAR_RUNS_OUT = "calendar runs out"
+"""Why a clock with a target is never due: from its start on its calendar is not open for so long."""
+
+
 def set_target(clock: ClockState, duration: Duration | None) -> None:
     """Take over a target; without one the clock runs but is never due."""
     clock.target_us = None if duration is None or duration.seconds is None else duration.seconds * SECOND_US
@@ -22,8 +26,9 @@ def set_target(clock: ClockState, duration: Duration | None) -> None:
 
 
 def schedule(clock: ClockState, terms: Terms) -> None:
-    """Work out `due_at` and the next warning from the start, the target and the pauses so far. Null while paused.
+    """Work out `due_at` and the next warning from the start, the target and the pauses so far.
 
+    Null while paused, and where the calendar is not open for so long any more: such a clock is never due.
     A breach stays where it was; a deadline set by hand is not moved by pauses.
     """
     if clock.breached_at is not None:
@@ -39,12 +44,22 @@ def schedule(clock: ClockState, terms: Terms) -> None:
 def _deadline(clock: ClockState, promise: Promise) -> Instant | None:
     start = clock.started_at if clock.base_at is None else clock.base_at
     paused_us = clock.paused_us - clock.base_paused_us
-    if clock.target_us is not None:
-        return promise.calendar.after(start, clock.target_us + paused_us, promise.edge)
-    if clock.business_days is not None:
-        due = promise.calendar.after_business_days(start, clock.business_days)
-        return promise.calendar.after(due, paused_us, promise.edge) if paused_us else due
+    try:
+        if clock.target_us is not None:
+            return promise.calendar.after(start, clock.target_us + paused_us, promise.edge)
+        if clock.business_days is not None:
+            due = promise.calendar.after_business_days(start, clock.business_days)
+            return promise.calendar.after(due, paused_us, promise.edge) if paused_us else due
+    except CalendarNeverOpens:
+        pass
     return None
+
+
+def never_due(clock: ClockState) -> str | None:
+    """Why a clock will not be due although it has a target; null for every other."""
+    if clock.due_at is not None or clock.paused_since is not None:
+        return None
+    return None if clock.target_us is None and clock.business_days is None else CALENDAR_RUNS_OUT
 
 
 def _schedule_warning(clock: ClockState, calendar: Calendar, policy: CompiledPolicy) -> None:
@@ -85,7 +100,10 @@ def _used_at(thresholds: tuple[WarningThreshold, ...], allowed_us: int) -> list[
 
 def _warning_instant(clock: ClockState, calendar: Calendar, used_at: int, due_at: Instant) -> Instant:
     start = clock.started_at if clock.base_at is None else clock.base_at
-    return min(calendar.after(start, used_at + _moved_by_us(clock)), due_at)
+    try:
+        return min(calendar.after(start, used_at + _moved_by_us(clock)), due_at)
+    except CalendarNeverOpens:  # a due date set by hand, beyond the last open hour
+        return due_at
 
 
 def _moved_by_us(clock: ClockState) -> int:

@@ -268,7 +268,8 @@ class ClockMoves:
             clock.paused_since = at
         if finished is not None and not clock.set_by_hand and clock.due_at is not None and clock.due_at < at:
             clock.due_at = at  # nothing was left when it was resolved
-        self.narrator.clock(state, clock, "activated", at if finished is not None else clock.started_at)
+        why = clocks.never_due(clock) if clock.due_at is None else None
+        self.narrator.clock(state, clock, "activated", at if finished is not None else clock.started_at, why)
         if clock.paused_since is not None:
             self.narrator.clock(state, clock, "paused", at, state.status)
         if clock.set_by_hand or finished is not None or mode is not None:

@@ -12,7 +12,7 @@ from operator import attrgetter
 from msgspec import Struct
 from typing_extensions import override
 
-from agents.domain.clock import is_running, used_us
+from agents.domain.clock import is_running, never_due, used_us
 from agents.domain.clock_diary import ClockDiary, Move, moved_by_pauses_us
 from agents.domain.clock_intervals import Interval, intervals_of
 from agents.domain.condition_reasons import KeyFinding, why_not
@@ -64,6 +64,8 @@ class ExplainedClock(Struct, frozen=True):
     """As the policy writes it; null without one, and for a deadline set by hand."""
     target_of_priority: str | None
     """The priority whose target it is; null where one target is for every priority."""
+    never_due: str | None
+    """Why it has a target and no deadline; null for every other clock."""
     counts_from: Instant
     """Where the target counts from: the start, or the instant of a change that moved it (`forward`)."""
     moved_by_pauses_us: int | None
@@ -176,6 +178,7 @@ class _Retelling:
             calendar=calendar.name,
             target=None if target is None else target.text,
             target_of_priority=clock.priority if target is not None and clock.priority in promise.by_priority else None,
+            never_due=never_due(clock),
             counts_from=clock.started_at if clock.base_at is None else clock.base_at,
             moved_by_pauses_us=_moved_by(clock, moves),
             elapsed_us=elapsed_us,
@@ -197,11 +200,7 @@ _ENDS = frozenset({"met", "satisfied_late", "cancelled", "merged", "retracted"})
 
 
 def explain_interactions(book: PolicyBook, interactions: Sequence[Interaction], now: Instant) -> Explanation | None:
-    """Why `agents.domain.verdict.judge_conversation` says what it says of the same arguments; null without events.
-
-    Raises:
-        CalendarNeverOpens: a calendar has not enough open time left.
-    """
+    """Why `agents.domain.verdict.judge_conversation` says what it says of the same arguments; null without events."""
     if not interactions:
         return None
     ordered = sorted(interactions, key=_time_of)
@@ -217,11 +216,7 @@ def explain_interactions(book: PolicyBook, interactions: Sequence[Interaction], 
 def explain_together(
     book: PolicyBook, conversation: str, told: Sequence[tuple[str, Sequence[Interaction]]], now: Instant
 ) -> Explanation | None:
-    """The same for one conversation of those that `agents.domain.verdict.judge_together` judges.
-
-    Raises:
-        CalendarNeverOpens: a calendar has not enough open time left.
-    """
+    """The same for one conversation of those that `agents.domain.verdict.judge_together` judges."""
     if len(told) == 1:
         return explain_interactions(book, told[0][1], now)
     lives = merged_lives(book, chain.from_iterable(interactions for _, interactions in told))
@@ -236,9 +231,6 @@ def explain_state(book: PolicyBook, state: ConversationState, now: Instant | Non
         book: the policies that its partition has activated, in their order.
         state: the conversation as the worker remembers it; it is left as it is.
         now: how far the clocks run on; null for no further than the worker has let them.
-
-    Raises:
-        CalendarNeverOpens: a calendar has not enough open time left.
     """
     is_stub = state.base is None and state.horizon_at is not None
     # Of what is long finished nothing is kept but how it stands: that is where it begins again.

@@ -64,6 +64,7 @@ def _clock(explained: ExplainedClock) -> Json:
         "calendar": explained.calendar,
         "target": explained.target,
         "target_of_priority": explained.target_of_priority,
+        "never_due": explained.never_due,
         "set_by_hand": clock.set_by_hand,
         "counts_from": _instant(explained.counts_from),
         "moved_by_pauses_seconds": None

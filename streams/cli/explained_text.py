@@ -104,6 +104,8 @@ def _facts(explained: ExplainedClock) -> Iterator[str]:
         moved = f", moved by {_long(explained.moved_by_pauses_us)} of pauses" if explained.moved_by_pauses_us else ""
         counted = "" if clock.set_by_hand else f": counted from {_when(explained.counts_from)}{moved}"
         yield f"due {_when(clock.due_at)}{counted}"
+    elif explained.never_due is not None:
+        yield f"never due: {explained.calendar} is not open for so long any more (it can still be met or cancelled)"
     elif explained.view.paused:
         yield "due when it runs again: while it is paused its deadline moves along"
     ended = explained.ended_by

@@ -96,8 +96,6 @@ def _show_results(console: Console, results: Sequence["CaseResult"], failed: int
     for result in results:
         mark = "[green]pass[/green]" if result.passed else "[red]FAIL[/red]"
         console.print(f"{mark} {escape(result.case.file)}: {escape(result.case.name)}", soft_wrap=True)
-        if result.trouble is not None:
-            console.print(f"     cannot be computed: {escape(result.trouble)}", soft_wrap=True)
         for line in _differences(result):
             console.print(escape(line), soft_wrap=True)
     console.print(f"{len(results) - failed} passed, {failed} failed")

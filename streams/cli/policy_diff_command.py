@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.admin_options import say, say_table
-from streams.cli.history_files import WRONG_FILE, instant_of, load_history, load_mapping, tell, tell_rows
+from streams.cli.history_files import instant_of, load_history, load_mapping, tell_rows
 from streams.cli.policy_run_command import MappingOption, NowOption, StrictOption
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 DIFFERENT = 1
 _SOURCE = "file"
 _CONVERSATIONS_BETWEEN_REPORTS = 256
-_MOST_TROUBLES = 5
 _MOST_ROWS = 20
 
 
@@ -66,51 +65,35 @@ def diff(
     end = instant_of(now, "--now")
     books, mistakes = load_books([old, new])
     history = load_history(load_mapping(mapping, mistakes), events, strict=strict)
-    found, count, troubles = _judge(history, list(zip((old, new), books, strict=True)), from_datetime(end))
+    found, count = _judge(history, books, from_datetime(end))
     tell_rows(history, len(history), count)
     if as_json:
         names = {"old": str(old), "new": str(new)}
         print(json.dumps(_as_json(found, names, end), ensure_ascii=False, indent=2))
     else:
         _say(found, None if everything else _MOST_ROWS)
-    for trouble in troubles[:_MOST_TROUBLES]:
-        tell(trouble)
-    if len(troubles) > _MOST_TROUBLES:
-        tell(f"and {len(troubles) - _MOST_TROUBLES} conversations more")
-    if troubles:
-        raise typer.Exit(WRONG_FILE)
     if exit_code and found.differs:
         raise typer.Exit(DIFFERENT)
 
 
-def _judge(
-    history: "History", books: "Sequence[tuple[Path, PolicyBook]]", now: int
-) -> "tuple[PolicyDifference, int, list[str]]":
-    """Every conversation under both policies; those that a calendar cannot judge are told and left out."""
-    from agents.domain.calendar import CalendarNeverOpens
+def _judge(history: "History", books: "Sequence[PolicyBook]", now: int) -> "tuple[PolicyDifference, int]":
+    """Every conversation under both policies."""
     from agents.domain.verdict import judge_together
     from streams.cli.history_progress import counting
     from streams.history.policy_difference import PolicyDifference
 
     found = PolicyDifference()
-    troubles: list[str] = []
     conversations = events = 0
     with counting("judging twice", len(history)) as progress:
         for place, told in enumerate(history.told_together(_SOURCE)):
             conversations += len(told)
             events += sum(len(interactions) for _, interactions in told)
-            verdicts = []
-            for path, book in books:
-                try:
-                    verdicts.append(dict(judge_together(book, told, now)))
-                except CalendarNeverOpens as error:
-                    troubles.append(f"{path}: error: conversation {told[0][0]!r} cannot be judged: {error}")
-            if len(verdicts) == len(books):
-                for conversation in verdicts[0]:
-                    found.add(conversation, *(verdict[conversation] for verdict in verdicts))
+            before, after = (dict(judge_together(book, told, now)) for book in books)
+            for conversation, views in before.items():
+                found.add(conversation, views, after[conversation])
             if progress is not None and place % _CONVERSATIONS_BETWEEN_REPORTS == 0:
                 progress(conversations)
-    return found, events, troubles
+    return found, events
 
 
 # for people

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.admin_options import FAILED, WRONG_USE, KafkaOption, settings_of, stop
+from streams.cli.admin_options import FAILED, KafkaOption, settings_of, stop
 
 if TYPE_CHECKING:
     from agents.domain.explanation import Explanation
@@ -84,7 +84,6 @@ def explain(
 def _of_files(
     conversation: str, files: Sequence[Path], policies: Path | None, mapping: Path | None, now: str | None
 ) -> "Explanation":
-    from agents.domain.calendar import CalendarNeverOpens
     from agents.domain.explanation import explain_together
     from agents.domain.instant import from_datetime
     from streams.cli.history_files import instant_of, load_history, load_mapping
@@ -101,10 +100,7 @@ def _of_files(
         known += [name for name, _ in told]
         if conversation not in known[-len(told) :]:
             continue
-        try:
-            explanation = explain_together(book, conversation, told, end)
-        except CalendarNeverOpens as error:
-            raise stop(f"{policies}: error: {error}", WRONG_USE) from None
+        explanation = explain_together(book, conversation, told, end)
         if explanation is not None:
             return explanation
     hint = did_you_mean(
@@ -114,7 +110,6 @@ def _of_files(
 
 
 def _of_worker(context: typer.Context, conversation: str, now: str | None, kafka: str | None) -> "Explanation":
-    from agents.domain.calendar import CalendarNeverOpens
     from agents.domain.explanation import explain_state
     from agents.domain.instant import from_datetime
     from streams.cli.history_files import instant_of
@@ -139,7 +134,4 @@ def _of_worker(context: typer.Context, conversation: str, now: str | None, kafka
         until = from_datetime(datetime.now(UTC))
         if state.next_change_at is not None:
             until = min(until, state.next_change_at)  # what follows is the worker's to decide, at its next tick
-    try:
-        return explain_state(found.book, state, until)
-    except CalendarNeverOpens as error:
-        raise stop(f"careline policy explain: {error}", FAILED) from None
+    return explain_state(found.book, state, until)

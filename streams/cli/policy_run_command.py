@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from streams.cli.history_files import WRONG_FILE, instant_of, load_history, load_mapping, tell, tell_rows
+from streams.cli.history_files import instant_of, load_history, load_mapping, tell, tell_rows
 
 if TYPE_CHECKING:
     from schemas.policy import PolicyFile
@@ -26,7 +26,6 @@ FAILED = 1
 """Exit status when the files are right and something else was not."""
 ROWS_WORTH_A_PROCESS = 10_000
 """Judging fewer rows takes no longer than starting a process for them."""
-_MOST_TROUBLES = 5
 
 PoliciesOption = Annotated[Path, typer.Option("--policies", metavar="POLICIES.yaml", help="The policies that judge.")]
 MappingOption = Annotated[Path, typer.Option("--mapping", metavar="MAPPING.yaml", help="How rows become events.")]
@@ -101,18 +100,6 @@ def policy_run(
     tell_rows(history, len(history), total.events)
     for line in summary.lines():
         tell(line)
-    _end_if_troubled(policies, total.troubles)
-
-
-def _end_if_troubled(policies: Path, troubles: Sequence[str]) -> None:
-    """A calendar that ran dry is a mistake of the policies: the other conversations have been judged all the same."""
-    if not troubles:
-        return
-    for trouble in troubles[:_MOST_TROUBLES]:
-        tell(f"{policies}: error: {trouble}")
-    if len(troubles) > _MOST_TROUBLES:
-        tell(f"and {len(troubles) - _MOST_TROUBLES} conversations more")
-    raise typer.Exit(WRONG_FILE)
 
 
 def _policies(path: Path) -> "tuple[PolicyFile, Sequence[Problem]]":
@@ -142,7 +129,7 @@ class _Verdicts:
         """Print every clock.
 
         Returns:
-            How many events there were and what was troublesome, and the summary.
+            How many conversations and events there were, and the summary.
 
         Raises:
             JudgingStopped: a process that judged has ended before its time.
@@ -160,7 +147,6 @@ class _Verdicts:
                 summary.add(verdict)
                 total.conversations += verdict.conversations
                 total.events += verdict.events
-                total.troubles += verdict.troubles
                 if progress is not None:
                     progress(total.conversations)
         return total, summary

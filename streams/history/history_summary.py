@@ -40,8 +40,6 @@ class ChunkVerdict:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     elapsed_seconds: dict[str, "array[float]"] = field(default_factory=dict)
     """By metric, of the clocks that were satisfied."""
-    troubles: list[str] = field(default_factory=list)
-    """Conversations that cannot be judged, in words."""
 
 
 class VerdictSummary:

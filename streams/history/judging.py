@@ -7,11 +7,9 @@ processes of `streams.history.judging_processes`.
 from array import array
 from collections.abc import Iterable, Iterator
 
-from agents.domain.calendar import CalendarNeverOpens
 from agents.domain.instant import Instant
 from agents.domain.policy_book import PolicyBook
 from agents.domain.verdict import judge_together
-from schemas.clock_view import ClockView
 from streams.history.clock_lines import clock_line
 from streams.history.conversation_history import HistoryTeller
 from streams.history.conversations import Gathered
@@ -42,21 +40,14 @@ class Judge:
             for _, interactions in told:
                 verdict.conversations += bool(interactions)
                 verdict.events += len(interactions)
-            try:
-                for _, views in judge_together(self._book, told, self._now):
-                    _add(verdict, lines, views)
-            except CalendarNeverOpens as error:
-                verdict.troubles.append(f"conversation {told[0][0]!r} cannot be judged: {error}")
+            for _, views in judge_together(self._book, told, self._now):
+                for view in views:
+                    lines.append(clock_line(view))
+                    verdict.outcomes[view.metric, view.outcome] += 1
+                    if view.satisfied_at is not None and view.elapsed_seconds is not None:
+                        verdict.elapsed_seconds.setdefault(view.metric, array("d")).append(view.elapsed_seconds)
         verdict.lines = b"".join(lines)
         return verdict
-
-
-def _add(verdict: ChunkVerdict, lines: list[bytes], views: Iterable[ClockView]) -> None:
-    for view in views:
-        lines.append(clock_line(view))
-        verdict.outcomes[view.metric, view.outcome] += 1
-        if view.satisfied_at is not None and view.elapsed_seconds is not None:
-            verdict.elapsed_seconds.setdefault(view.metric, array("d")).append(view.elapsed_seconds)
 
 
 def chunks_of(conversations: Iterable[Together], rows_at_once: int = _ROWS_AT_ONCE) -> Iterator[list[Together]]:

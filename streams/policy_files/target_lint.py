@@ -98,7 +98,9 @@ def _out_of_reach(path: Path, target: MetricTarget, calendar: Calendar, start: I
             message = f"a target of {duration.text} can never be met"
             yield Doubt(here, message, "allow some time, or leave the target out")
         elif calendar.name != ALWAYS.name and not _has_time(calendar, duration, start):
-            message = f"calendar {calendar.name!r} is not open long enough for {duration.text}"
+            message = (
+                f"calendar {calendar.name!r} is not open long enough for {duration.text}: such a clock is never due"
+            )
             yield Doubt(here, message, "give it regular hours, or another calendar to this target")
 
 

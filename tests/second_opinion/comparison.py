@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from agents.domain.calendar import CalendarNeverOpens, compile_calendars
+from agents.domain.calendar import compile_calendars
 from agents.domain.policy_book import PolicyBook
 from agents.domain.verdict import judge_conversation
 from schemas.clock_view import ClockView
@@ -97,12 +97,7 @@ def _questions(case: Case) -> Iterator[tuple[str, object, object]]:
     if second is NoAnswer:
         yield "clock", None, NoAnswer
         return
-    try:
-        product = _product_clock(case, specs)
-    except CalendarNeverOpens as never:
-        # The calendar ends before the target: the second opinion must not know a deadline either.
-        product, second = (None, NoAnswer) if second.due_at is None else (never, second)
-    yield "clock", product, second
+    yield "clock", _product_clock(case, specs), second
 
 
 def _or_none(ask: Any) -> Any:

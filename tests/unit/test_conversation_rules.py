@@ -1,11 +1,13 @@
 """What happens to the clocks of a conversation, as a table: the rules of `docs/sla.md`, one row each."""
 
+from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from schemas.policy import Condition
-from tests.conversation_stories import Desk, event, policy, target
+from schemas.policy import CalendarSpec, Condition, PolicyFile, WallInterval
+from tests.conversation_stories import Desk, event, policy, target, warn_at
 
 Story = list[tuple[Any, ...]]
 WAITING = "waiting_on_customer"
@@ -288,3 +290,47 @@ def test_nothing_is_left_when_a_clock_stops_on_its_deadline() -> None:
     promise = target("first_response", "2:00", pause_when=Condition({"status": ("on_hold",)}))
     story = [("16:00", "customer"), ("18:00", "status", "on_hold"), ("20:00", "status", "open"), ("20:00", "agent")]
     assert only("first_response", judged(story, "22:00", promise)) == ["1 met due 20:00 used 2:00"]
+
+
+FAIR = CalendarSpec(
+    name="office", exceptions={date(2026, 3, 2): (WallInterval(9 * 3600, 12 * 3600),), date(2026, 3, 3): ()}
+)
+"""Open on Monday morning, and never again."""
+
+
+def fair(metric: str, allowed: str, **more: Any) -> PolicyFile:
+    return replace(
+        policy([target("first_response", None), target(metric, allowed)], **more), calendars={"office": FAIR}
+    )
+
+
+@pytest.mark.parametrize("allowed", ["4:00", "3 days"])
+def test_a_target_that_its_calendar_has_no_time_for_is_met_or_cancelled_and_never_due(allowed: str) -> None:
+    promised = fair("first_resolution", allowed, warn_at=warn_at("75%", "30m"))
+    desk = Desk(promised).take(event("10:00", "customer"), event("10:30", "status", "on_hold"))
+    desk.take(event("11:00", "status", "open")).until("sat 09:00").take(event("sat 10:00", "status", "resolved"))
+    assert desk.effects.rejected == []
+    assert desk.story("first_resolution") == [
+        "10:00 activated (calendar runs out)",
+        "10:30 paused (on_hold)",
+        "11:00 resumed (open)",
+        "sat 10:00 met",
+    ]
+    assert "first_resolution/1 met used 1:30" in desk.clocks()
+
+
+def test_a_pause_can_make_a_deadline_fall_behind_the_last_opening() -> None:
+    desk = Desk(fair("first_resolution", "1:30"))
+    desk.take(event("10:00", "customer"), event("10:30", "status", "on_hold"), event("11:45", "status", "open"))
+    assert desk.clocks()[0] == "first_resolution/1 open used 0:30"
+    desk.until("sat 09:00").take(event("sat 10:00", "status", "spam"))
+    assert desk.clocks()[0] == "first_resolution/1 cancelled used 0:45"
+    assert desk.effects.rejected == []
+
+
+def test_a_due_date_by_hand_behind_the_last_opening_warns_at_its_end() -> None:
+    desk = Desk(fair("first_resolution", "1:00", warn_at=warn_at("50%")))
+    desk.take(event("tue 09:00", "customer"), event("tue 09:30", "due_set", ("first_resolution", "tue 18:00")))
+    desk.until("wed 09:00")
+    assert desk.effects.rejected == []
+    assert desk.story("first_resolution")[-1] == "tue 18:00 breached"

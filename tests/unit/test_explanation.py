@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from agents.domain.explanation import ExplainedClock, Explanation, explain_interactions, explain_state
 from agents.domain.instant import HOUR_US, to_datetime
@@ -277,3 +278,13 @@ def test_what_moved_a_clock_outside_its_events_is_not_passed_over() -> None:
     state.clocks[0].due_at = instant("tue 17:00")
     (otherwise,) = explain_state(PolicyBook.of(policy()), state, None).stored_otherwise
     assert otherwise == state.clocks[0]
+
+
+def test_a_clock_that_its_calendar_has_no_time_for_says_why_it_is_never_due() -> None:
+    fair = CalendarSpec(name="office", exceptions={MONDAY.date(): (WallInterval(9 * 3600, 12 * 3600),)})
+    promised = replace(policy(), calendars={"office": fair})
+    found = explained(promised, event("09:30", "customer"), event("11:00", "agent"), now="sat 00:00")
+    late, resolution = clock(found, "first_response"), clock(found, "first_resolution")
+    assert (late.never_due, late.view.outcome) == ("calendar runs out", "met")
+    assert (resolution.never_due, resolution.view.outcome) == ("calendar runs out", "open")
+    assert resolution.elapsed_us == 2.5 * HOUR_US == sum(each.counted_us for each in resolution.intervals)

@@ -214,7 +214,7 @@ def test_entries_with_and_without_conditions_on_several_columns(tmp_path: Path) 
     assert "7 rows: 5 used, 1 without an event, 1 rejected" in result.stderr
 
 
-def test_a_calendar_that_runs_dry_ends_in_words(tmp_path: Path) -> None:
+def test_under_a_calendar_that_runs_dry_a_clock_is_never_due(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(
         "version: 1\ncalendars: {c: {time_zone: UTC, weekly: {}, exceptions: {2026-03-02: [09:00-17:00]}}}\n"
         "policies:\n  - {id: gold, when: {tier: gold}, targets: {first_response: 1h}}\n"
@@ -228,7 +228,10 @@ def test_a_calendar_that_runs_dry_ends_in_words(tmp_path: Path) -> None:
     mapping = tmp_path / "m.yaml"
     files: list[str | Path] = ["--policies", tmp_path / "p.yaml", "--mapping", mapping, tmp_path / "h.csv"]
     result = call("run", "--now", "2026-03-03T00:00:00Z", *files)
-    assert result.exit_code == 2
-    assert "conversation '1' cannot be judged: calendar 'c'" in result.stderr
-    assert [json.loads(line)["conversation"] for line in result.stdout.splitlines()] == ["2"]
+    assert result.exit_code == 0, result.stderr
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(clock["conversation"], clock["outcome"], clock["due_at"]) for clock in found] == [
+        ("1", "open", None),
+        ("2", "breached", "2026-03-02T11:00:00Z"),
+    ]
     assert call("run", "--now", "2500-01-01T00:00:00Z", *files).exit_code == 2
