@@ -48,14 +48,20 @@ class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
     agent: str | None = None
     flags: tuple[str, ...] = ()
     """What looks like playing with the clock (`agents.domain.clock_gaming`): shown beside the outcome."""
+    pauses: tuple[tuple[int, int], ...] = ()
+    """The latest finished pauses while it runs, from and to: under other hours they take off other open time."""
 
 
-class FinishedCycle(Struct, array_like=True, gc=False):
+class FinishedCycle(Struct, array_like=True, omit_defaults=True, gc=False):
     """How a clock stood when it was satisfied, so that a reopened conversation can continue it."""
 
     started_at: int
     paused_us: int
     satisfied_at: int
+    pauses: tuple[tuple[int, int], ...] = ()
+    """As of the clock; the one that ran when it was satisfied ends there."""
+    unlisted_us: int | None = None
+    """How much of `paused_us` is in none of them; null where none is known."""
 
 
 class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):

@@ -5,11 +5,21 @@ Everything is a function of a `ClockState` and the `Promise` that it runs under;
 its pauses.
 """
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from agents.domain.calendar import Calendar, CalendarNeverOpens
 from agents.domain.instant import SECOND_US, Instant
 from agents.domain.policy_book import CompiledPolicy, Promise, Terms
 from schemas.conversation_state import ClockState, FinishedCycle
 from schemas.policy import Duration, WarningThreshold
+
+REMEMBERED_PAUSES = 64
+"""Pauses of a running clock that are known one by one, so that a change of its hours can measure them anew.
+
+Those before them keep the measure of the hours that they had when they were followed by so many.
+"""
 
 UNCOUNTED = frozenset({"cancelled", "merged", "retracted"})
 """Endings that are no outcome. A breach of before stays counted, unless it is retracted."""
@@ -191,14 +201,53 @@ def resume(clock: ClockState, terms: Terms, at: Instant) -> None:
 def go_on(clock: ClockState, calendar: Calendar, finished: FinishedCycle, at: Instant) -> None:
     """Continue what a resolution had ended: the time used before counts, the time in between is a pause."""
     clock.started_at = finished.started_at
-    clock.paused_us = finished.paused_us + calendar.open_between(finished.satisfied_at, at)
+    if finished.unlisted_us is None:
+        clock.paused_us = finished.paused_us
+    else:
+        clock.paused_us = finished.unlisted_us + open_in(finished.pauses, calendar)
+    clock.pauses = finished.pauses
+    add_pause(clock, calendar, finished.satisfied_at, at)
 
 
 def settle_pause(clock: ClockState, terms: Terms, at: Instant) -> None:
-    """Count the pause so far, under the calendar that it ran under; a clock that is paused stays so."""
+    """Count the pause so far; a clock that is paused stays so."""
     if clock.paused_since is not None:
-        clock.paused_us += terms.promise.calendar.open_between(clock.paused_since, at)
+        add_pause(clock, terms.promise.calendar, clock.paused_since, at)
         clock.paused_since = at
+
+
+def add_pause(clock: ClockState, calendar: Calendar, begins: Instant, ends: Instant) -> None:
+    """Take a stretch of time off what the clock uses."""
+    if ends <= begins:
+        return
+    clock.paused_us += calendar.open_between(begins, ends)
+    pauses = clock.pauses
+    if pauses and pauses[-1][1] == begins:
+        begins, pauses = pauses[-1][0], pauses[:-1]
+    clock.pauses = (*pauses[1 - REMEMBERED_PAUSES :], (begins, ends))
+
+
+def open_in(pauses: Iterable[tuple[Instant, Instant]], calendar: Calendar) -> int:
+    """The open time inside pauses by the hours of a calendar."""
+    return sum(calendar.open_between(begins, ends) for begins, ends in pauses)
+
+
+def measure_pauses(clock: ClockState, before: Calendar, now: Calendar) -> None:
+    """The clock runs by other hours from now on: its pauses count by them too, like the time that it has used."""
+    if now is before:
+        return
+    clock.paused_us += open_in(clock.pauses, now) - open_in(clock.pauses, before)
+    if clock.base_at is not None:
+        until = clock.base_at
+        cut = [(begins, min(ends, until)) for begins, ends in clock.pauses]  # nothing is open in one that begins later
+        clock.base_paused_us += open_in(cut, now) - open_in(cut, before)
+
+
+def finished_cycle(clock: ClockState, calendar: Calendar, at: Instant) -> FinishedCycle:
+    """How the clock stands when it is satisfied, for the clock that continues it."""
+    unlisted_us, since = clock.paused_us - open_in(clock.pauses, calendar), clock.paused_since
+    pauses = clock.pauses if since is None or since >= at else (*clock.pauses, (since, at))
+    return FinishedCycle(clock.started_at, unlisted_us + open_in(pauses, calendar), at, pauses, unlisted_us)
 
 
 def is_late(clock: ClockState, terms: Terms, at: Instant) -> bool:
@@ -235,6 +284,11 @@ def has_standing(clock: ClockState) -> bool:
     if clock.outcome in UNCOUNTED:
         return clock.breached_at is not None and clock.outcome != "retracted"
     return True
+
+
+def is_as_told(clock: ClockState, other: ClockState) -> bool:
+    """Whether nothing that is said of a clock differs: its pauses one by one, which older states lack, are not."""
+    return clock == other or replace(clock, pauses=other.pauses) == other
 
 
 def stage(clock: ClockState) -> str:

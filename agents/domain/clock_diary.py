@@ -1,10 +1,11 @@
 """What moved each clock, and when each was paused, written down while events are folded again.
 
 `agents.domain.explanation` folds; clocks tell their moves to this narrator. Pauses are read off the clocks themselves,
-before and after each event, so that they are what the arithmetic of `agents.domain.clock` takes off.
+before and after each event, so that they are what the arithmetic of `agents.domain.clock` takes off; like there, a
+change of hours measures anew those that the clock remembers by themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -12,14 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 from typing_extensions import override
 
-from agents.domain.clock import is_running
+from agents.domain.calendar import Calendar
+from agents.domain.clock import is_running, open_in
 from agents.domain.clock_intervals import PauseSpan
 from agents.domain.condition_reasons import why_paused
 from agents.domain.instant import Instant
 from agents.domain.narration import Before, Silence, runs_until
 from agents.domain.natural_start import paused_spans
 from agents.domain.policy_book import PolicyBook, Promise
-from schemas.conversation_state import ClockState, ConversationState
+from schemas.conversation_state import ClockState, ConversationState, FinishedCycle
 from schemas.sla_event import ClockEventKind
 from schemas.timeline_entry import TimelineEntry
 
@@ -74,8 +76,7 @@ class ClockDiary(Silence):
             _name(clock): self._folded(clock) for clock in beginning.clocks
         }
         self._cycles: dict[str, list[PauseSpan]] = {
-            metric: self._folded_pauses(metric, finished.started_at, finished.satisfied_at, finished.paused_us)
-            for metric, finished in beginning.finished.items()
+            metric: self._folded_cycle(metric, finished) for metric, finished in beginning.finished.items()
         }
         """By metric: the pauses of the cycle that a reopening would continue."""
 
@@ -98,6 +99,7 @@ class ClockDiary(Silence):
             stand = before.get(_name(clock))
             if stand is not None or is_running(clock):
                 self._follow(clock, stand, entry)
+                self._measure(clock)
         self._entry = None
 
     # pauses
@@ -136,6 +138,7 @@ class ClockDiary(Silence):
         spans = [replace(span) for span in self._cycles.get(clock.metric, ())]
         if spans and spans[-1].end is None:
             spans[-1].end = finished.satisfied_at
+        _measure_by(promise.calendar, spans, finished.pauses)
         spans.append(PauseSpan("reopened", finished.satisfied_at, at, promise.calendar))
         self._spans[_name(clock)] = spans
 
@@ -144,19 +147,23 @@ class ClockDiary(Silence):
         until = runs_until(clock, self._state.advanced_to)
         if clock.paused_since is not None:
             until = min(until, clock.paused_since)
-        spans = self._folded_pauses(clock.metric, clock.started_at, until, clock.paused_us)
+        calendar = self._promise(clock).calendar
+        unlisted_us = clock.paused_us - open_in(clock.pauses, calendar)
+        spans = _folded_pauses(calendar, clock.started_at, until, clock.pauses, unlisted_us)
         if clock.paused_since is not None:
             promise = self._promise(clock)
             because = why_paused(promise.pause_when, self._state, None) if is_running(clock) else ()
             spans.append(PauseSpan("paused", clock.paused_since, None, promise.calendar, because))
         return spans
 
-    def _folded_pauses(self, metric: str, start: Instant, end: Instant, paused_us: int) -> list[PauseSpan]:
-        """A stretch of which only the sum of the pauses is known; without pauses there is nothing to say."""
-        if paused_us == 0:
-            return []
-        calendar = self._book.terms[None, None, metric].promise.calendar  # not asked: the sum stands for it
-        return [PauseSpan("folded", start, end, calendar, open_us=paused_us)]
+    def _folded_cycle(self, metric: str, finished: FinishedCycle) -> list[PauseSpan]:
+        calendar = self._book.terms[None, None, metric].promise.calendar  # the clock that continues it has another one
+        unlisted_us = finished.paused_us if finished.unlisted_us is None else finished.unlisted_us
+        return _folded_pauses(calendar, finished.started_at, finished.satisfied_at, finished.pauses, unlisted_us)
+
+    def _measure(self, clock: ClockState) -> None:
+        """Measure what the clock remembers by the hours that it runs by."""
+        _measure_by(self._promise(clock).calendar, self.spans(clock), clock.pauses)
 
     def _promise(self, clock: ClockState) -> Promise:
         return self._book.terms[clock.policy_version, clock.policy, clock.metric].promise
@@ -176,7 +183,9 @@ class ClockDiary(Silence):
         """A move that an event brought about."""
         if kind == "activated":
             self._go_on(clock, at)
-        elif kind in {"met", "satisfied_late"}:
+        elif not is_running(clock):
+            self._measure(clock)  # it forgets its pauses now
+        if kind in {"met", "satisfied_late"}:
             self._cycles[clock.metric] = self._spans.setdefault(_name(clock), [])
         self._note(clock, kind, at, reason)
 
@@ -220,6 +229,22 @@ class ClockDiary(Silence):
                 priority=clock.priority,
             )
         )
+
+
+def _folded_pauses(
+    calendar: Calendar, start: Instant, end: Instant, pauses: Sequence[tuple[Instant, Instant]], unlisted_us: int
+) -> list[PauseSpan]:
+    """What is known of pauses before the horizon: the latest one by one, of those before them only the sum."""
+    spans = [PauseSpan("paused", begins, ends, calendar) for begins, ends in pauses]
+    if unlisted_us:
+        spans.insert(0, PauseSpan("folded", start, pauses[0][0] if pauses else end, calendar, open_us=unlisted_us))
+    return spans
+
+
+def _measure_by(calendar: Calendar, spans: Iterable[PauseSpan], pauses: Sequence[tuple[Instant, Instant]]) -> None:
+    for span in spans:
+        if span.end is None or (pauses and span.end > pauses[0][0]):
+            span.calendar = calendar
 
 
 def moved_by_pauses_us(clock: ClockState) -> int:

@@ -25,7 +25,7 @@ class PauseSpan(Struct):
     end: Instant | None
     """Null while it lasts."""
     calendar: Calendar
-    """The hours by which the pause was measured: those of the policy that was in force in it."""
+    """The hours by which the pause is measured: those of its clock, as long as that remembers it by itself."""
     because: tuple[KeyFinding, ...] = ()
     event_id: str | None = None
     open_us: int | None = None
@@ -40,7 +40,7 @@ class Interval(Struct, frozen=True):
     """A stretch of a clock's life, half-open.
 
     `running` counts all of its time, `closed` (outside hours) none. A pause (`paused`, `reopened`, `folded`) counts the
-    open time in it less the open time that it takes off: nothing, unless the calendar was another one at that time.
+    open time in it less the open time that it takes off: nothing, unless its hours are not those of the clock any more.
     """
 
     kind: IntervalKind
@@ -96,7 +96,7 @@ def _at_work(calendar: Calendar, start: Instant, end: Instant) -> Iterator[Inter
 
 
 def _pause(calendar: Calendar, span: PauseSpan, start: Instant, end: Instant) -> Interval:
-    # A pause that lasts takes off by the hours of now: they decide when it ends, or change, and settle it then.
+    # A pause that lasts takes off by the hours of now: they decide when it ends, or change.
     takes_off_us = calendar.open_between(start, end) if span.end is None else span.takes_off_us(end)
     counted_us = calendar.open_between(start, end) - takes_off_us
     return Interval(span.kind, start, end, counted_us, takes_off_us, span.calendar.name, span.because, span.event_id)

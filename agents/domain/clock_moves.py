@@ -12,10 +12,10 @@ from agents.domain import clock_gaming as gaming
 from agents.domain.clock_rules import BUILT_IN, Trigger, never
 from agents.domain.instant import Instant
 from agents.domain.narration import Before, Narrator
-from agents.domain.natural_start import DISCOUNTED, natural_start, paused_us
+from agents.domain.natural_start import DISCOUNTED, natural_start, paused_spans
 from agents.domain.occurrences import CALL_ENDED, GIVEN_BACK, NO_REPLY_NEEDED, TEAM_LEFT, Occurrences
-from agents.domain.policy_book import CompiledPolicy, PolicyBook, PolicyVersion, Promise, Terms
-from schemas.conversation_state import ClockState, ConversationState, FinishedCycle
+from agents.domain.policy_book import CompiledPolicy, PolicyBook, PolicyVersion, Terms
+from schemas.conversation_state import ClockState, ConversationState
 from schemas.timeline_entry import TimelineEntry
 
 Ending = Literal["cancelled", "merged", "retracted"]
@@ -144,14 +144,17 @@ class ClockMoves:
         if same or mode == "keep":
             return
         before = (clock.due_at, clock.target_us, clock.business_days, clock.policy)
-        clocks.settle_pause(clock, self._terms(clock), at)
+        ran_under = self._terms(clock)
+        clocks.settle_pause(clock, ran_under, at)
         if mode in {"forward", "reset"}:
             clock.base_at, clock.base_paused_us = at, clock.paused_us
         if mode == "reset":
             clock.started_at, clock.paused_us, clock.base_paused_us, clock.base_at = at, 0, 0, None
+            clock.pauses = ()
         clock.policy, clock.policy_version, clock.priority = policy.id, policy.version, state.priority
         clocks.set_target(clock, promise.duration(state.priority))
         terms = self._terms(clock)
+        clocks.measure_pauses(clock, ran_under.promise.calendar, terms.promise.calendar)
         clocks.schedule(clock, terms)
         if before != (clock.due_at, clock.target_us, clock.business_days, clock.policy):
             self.narrator.clock(state, clock, "retargeted", at, mode)
@@ -258,7 +261,8 @@ class ClockMoves:
         if finished is not None:
             clocks.go_on(clock, promise.calendar, finished, at)
         elif mode is not None:
-            clock.paused_us = paused_us(state, promise, clock.started_at, at)
+            for begins, ends, _ in paused_spans(state, promise, clock.started_at, at):
+                clocks.add_pause(clock, promise.calendar, begins, ends)
             if mode == "forward":
                 clock.base_at, clock.base_paused_us = at, clock.paused_us
         pauses = promise.pauses
@@ -322,7 +326,7 @@ class ClockMoves:
         clock.satisfied_at = at
         clock.next_warning_at = None
         if promise.rule.continues:
-            self.state.finished[clock.metric] = _finished(clock, promise, at)
+            self.state.finished[clock.metric] = clocks.finished_cycle(clock, promise.calendar, at)
         entry = self._entry
         if entry.facts is not None:
             if entry.author == "agent":
@@ -330,6 +334,7 @@ class ClockMoves:
             if gaming.is_holding_reply(entry):
                 gaming.mark(clock, gaming.HOLDING_REPLY)
         self.narrator.clock(self.state, clock, outcome, at)
+        clock.pauses = ()  # what is decided runs by no other hours any more
 
     def _end(self, clock: ClockState, outcome: Ending, at: Instant, reason: str) -> None:
         before = Before(clock.outcome, clocks.counted_at(clock) if outcome == "retracted" else None)
@@ -341,6 +346,7 @@ class ClockMoves:
         clock.reason = reason
         clock.next_warning_at = None
         self.narrator.clock(self.state, clock, outcome, at, reason, before)
+        clock.pauses = ()
 
     def _leave_the_ratio(self, at: Instant, reason: str) -> None:
         """Spam and deleted conversations promise nothing: what was published about them is taken back."""
@@ -352,10 +358,3 @@ class ClockMoves:
 
     def _terms(self, clock: ClockState) -> Terms:
         return self.book.terms[clock.policy_version, clock.policy, clock.metric]
-
-
-def _finished(clock: ClockState, promise: Promise, at: Instant) -> FinishedCycle:
-    paused_us = clock.paused_us
-    if clock.paused_since is not None:
-        paused_us += promise.calendar.open_between(clock.paused_since, at)
-    return FinishedCycle(clock.started_at, paused_us, at)

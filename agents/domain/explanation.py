@@ -12,7 +12,7 @@ from operator import attrgetter
 from msgspec import Struct
 from typing_extensions import override
 
-from agents.domain.clock import is_running, never_due, used_us
+from agents.domain.clock import is_as_told, is_running, never_due, used_us
 from agents.domain.clock_diary import ClockDiary, Move, moved_by_pauses_us
 from agents.domain.clock_intervals import Interval, intervals_of
 from agents.domain.condition_reasons import KeyFinding, why_not
@@ -237,8 +237,8 @@ def explain_state(book: PolicyBook, state: ConversationState, now: Instant | Non
     retelling = _Retelling(decode_state(encode_state(state)) if is_stub else beginning_of(state), book)
     retelling.take(() if is_stub else sorted(state.entries, key=_at_of))
     retelling.advance(state.advanced_to)
-    told = list(retelling.state.clocks)
-    otherwise = [clock for clock in state.clocks if clock not in told]
+    told = retelling.state.clocks
+    otherwise = [clock for clock in state.clocks if not any(is_as_told(clock, other) for other in told)]
     if now is not None:
         retelling.advance(now)
     return retelling.explanation(state.horizon_at, otherwise)

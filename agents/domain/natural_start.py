@@ -41,20 +41,14 @@ def natural_start(state: ConversationState, rule: ClockRule, *, continues: bool)
     return began
 
 
-def paused_us(state: ConversationState, promise: Promise, since: Instant, until: Instant) -> int:
-    """The open time between two instants in which a clock of this promise would have been paused.
+def paused_spans(
+    state: ConversationState, promise: Promise, since: Instant, until: Instant
+) -> Iterator[tuple[Instant, Instant, str]]:
+    """When a clock of this promise would have been paused between two instants, each time with the status then.
 
     Statuses are remembered; of everything else that a pause may ask the present answer counts. What was resolved is
     free for a clock that continues over it.
     """
-    spans = paused_spans(state, promise, since, until)
-    return sum(promise.calendar.open_between(begins, ends) for begins, ends, _ in spans)
-
-
-def paused_spans(
-    state: ConversationState, promise: Promise, since: Instant, until: Instant
-) -> Iterator[tuple[Instant, Instant, str]]:
-    """Those pauses one by one, each with its status."""
     changes = state.statuses
     for (begins, status), following in zip(changes, [*(at for at, _ in changes[1:]), until], strict=False):
         ends = min(following, until)

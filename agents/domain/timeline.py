@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from agents.domain.clock import has_standing, is_running
+from agents.domain.clock import has_standing, is_as_told, is_running
 from agents.domain.conversation import CHANGES_ATTRIBUTES, FINISHED, Conversation
 from agents.domain.entries import new_conversation, use_default_words
 from agents.domain.instant import DAY_US, Instant
@@ -331,12 +331,12 @@ def _tell_changes(old: ConversationState, new: ConversationState, narrator: Narr
         return
     before = {(clock.metric, clock.instance): clock for clock in old.clocks}
     pairs = [(before.pop((clock.metric, clock.instance), None), clock) for clock in new.clocks]
-    if before or any(previous != clock for previous, clock in pairs):
+    if before or any(previous is None or not is_as_told(previous, clock) for previous, clock in pairs):
         new.revisions = old.revisions + 1
     for previous, clock in pairs:
         if previous is None:
             narrator.stated_again(new, clock, "late event")
-        elif previous != clock:
+        elif not is_as_told(previous, clock):
             narrator.revised(new, clock, previous, at)
     for gone in before.values():
         _take_back(old, gone, narrator, at)

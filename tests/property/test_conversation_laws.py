@@ -303,8 +303,44 @@ def test_pausing_never_makes_a_deadline_earlier(begin: int, minutes: list[int], 
         assert due_at is None or (unpaused is not None and due_at >= unpaused)
 
 
+@given(
+    st.integers(0, MINUTES_IN_WEEK // 2),
+    st.lists(st.integers(0, MINUTES_IN_WEEK), min_size=2, max_size=6, unique=True),
+    st.integers(1, MINUTES_IN_WEEK),
+    st.permutations(("office", "always")),
+)
+def test_a_change_to_other_hours_is_as_if_they_had_applied_from_the_start(
+    begin: int, minutes: list[int], later: int, hours: list[str]
+) -> None:
+    """Also in the middle of a pause: what it took off by the hours of before, it takes off by those of now."""
+    change = begin + later
+    (calm,) = policy([target("first_resolution", "16:00")], calendar=hours[0]).policies
+    urgent = msgspec.structs.replace(calm, id="urgent", when=Condition({"priority": ("urgent",)}), calendar=hours[1])
+    promised = msgspec.structs.replace(policy(), policies=(urgent, calm))
+    asked = event(MONDAY + timedelta(minutes=begin), "customer", id="first")
+    changed = Desk(promised).take(asked)
+    ever = Desk(promised).take(msgspec.structs.replace(asked, priority="urgent"))
+    for number, minute in enumerate(sorted({change, *minutes} - set(range(begin + 1)))):
+        what, value = ("priority", "urgent") if minute == change else ("status", STATUSES[1 + 3 * (number % 2)])
+        each = event(MONDAY + timedelta(minutes=minute), what, value, id=f"e{minute}")
+        for desk in (changed, ever):
+            desk.until(from_datetime(each.occurred_at))
+        if minute <= change and "breached" in {resolution_of(desk).outcome for desk in (changed, ever)}:
+            return  # what has broken is not promised otherwise any more
+        changed.take(each)
+        ever.take(each)
+    done = event(MONDAY + timedelta(minutes=2 * MINUTES_IN_WEEK), "status", "resolved")
+    seen, known = (resolution_of(desk.take(done)) for desk in (changed, ever))
+    assert (seen.outcome, seen.due_at) == (known.outcome, known.due_at)
+    assert seen.elapsed_seconds == known.elapsed_seconds
+
+
+def resolution_of(desk: Desk) -> ClockView:
+    return next(view for view in desk.views if view.metric == "first_resolution")
+
+
 def due_of(desk: Desk) -> datetime | None:
-    return next(view.due_at for view in desk.views if view.metric == "first_resolution")
+    return resolution_of(desk).due_at
 
 
 def is_open(minute: int) -> bool:

@@ -147,6 +147,8 @@ def assert_kinds(intervals: tuple[Interval, ...]) -> None:
             assert interval.counted_us == interval.open_us == interval.wall_us
         elif interval.kind == "closed":
             assert interval.counted_us == interval.open_us == 0
+        elif interval.kind != "folded":
+            assert interval.counted_us == 0  # a pause is measured by the hours of its clock, whichever it began under
     for before, after in pairwise(intervals):
         assert before.kind != after.kind or before.kind == "paused"  # pauses for different reasons may touch
 

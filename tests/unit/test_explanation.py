@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from agents.domain.clock import REMEMBERED_PAUSES
 from agents.domain.explanation import ExplainedClock, Explanation, explain_interactions, explain_state
 from agents.domain.instant import HOUR_US, to_datetime
 from agents.domain.policy_book import PolicyBook
@@ -108,8 +109,8 @@ def test_which_key_kept_an_earlier_policy_from_matching() -> None:
     assert [key.key for over in chat.decisions[0].passed_over for key in over.because] == ["not.channel"]
 
 
-def test_a_pause_under_other_hours_says_what_it_counts_and_why() -> None:
-    """The engine measures a pause by the hours in force in it; under the hours of now some of it was open."""
+def test_a_pause_counts_by_the_hours_that_the_clock_runs_by_now() -> None:
+    """As if the new policy had applied from the beginning: a pause that was begun under other hours too."""
     events = (
         event("16:00", "customer", id="asked", tags=("vip",)),
         event("17:00", "status", "on_hold"),
@@ -117,20 +118,65 @@ def test_a_pause_under_other_hours_says_what_it_counts_and_why() -> None:
         event("21:00", "status", "open"),
     )
     one = clock(explained(two_policies(), *events, now="22:00"), "first_resolution")
-    # Of the first pause 17:00-18:00 was open by the office; by the hours of the night 18:00-20:00 is.
+    # Of 17:00 to 21:00 the office is open for an hour and the night for three: these move the deadline.
     assert spent(one) == [
         "16:00-17:00 closed 0",
-        "17:00-20:00 paused 1",
+        "17:00-20:00 paused 0",
         "20:00-21:00 paused 0",
         "21:00-22:00 running 1",
     ]
-    assert [each.calendar for each in one.intervals[1:3]] == ["office", "night"]
-    assert one.elapsed_us == 2 * HOUR_US
-    # At 18:00 nothing was open by the hours of the night yet, and the pause takes an hour off it.
+    assert [(each.calendar, each.open_us / HOUR_US) for each in one.intervals[1:3]] == [("night", 2), ("night", 1)]
+    assert (one.elapsed_us, one.moved_by_pauses_us) == (HOUR_US, 3 * HOUR_US)
+    assert named(to_datetime(one.clock.due_at or 0)) == "23:00"
     early = explained(two_policies(), *events[:2], event("18:00", "priority", "urgent"), now="18:00")
     one = clock(early, "first_resolution")
-    assert spent(one) == ["16:00-17:00 closed 0", "17:00-18:00 paused -1"]
-    assert (one.elapsed_us, one.not_below_zero_us) == (0, HOUR_US)
+    assert (spent(one), one.elapsed_us) == (["16:00-17:00 closed 0", "17:00-18:00 paused 0"], 0)
+
+
+def test_a_change_of_hours_measures_what_a_reopening_continues() -> None:
+    """Paused by office hours, resolved, moved to the night while it was resolved, and reopened there."""
+    promised = two_policies()
+    (night, gold) = (
+        replace(each, targets={"total_resolution": target("total_resolution", "8:00")}) for each in promised.policies
+    )
+    found = explained(
+        replace(promised, policies=(night, gold)),
+        event("16:00", "customer", tags=("vip",)),
+        event("17:00", "status", "on_hold"),
+        event("20:00", "status", "open"),
+        event("21:00", "status", "resolved"),
+        event("22:00", "priority", "urgent"),
+        event("23:00", "customer"),
+        now="tue 00:00",
+    )
+    one = clock(found, "total_resolution", 2)
+    assert [each.removeprefix("16:00-17:00 closed 0") for each in spent(one)][1:] == [
+        "17:00-20:00 paused 0",
+        "20:00-21:00 running 1",
+        "21:00-23:00 reopened 0",
+        "23:00-tue 00:00 running 1",
+    ]
+    assert (one.elapsed_us, one.moved_by_pauses_us) == (2 * HOUR_US, 4 * HOUR_US)
+
+
+def test_of_very_many_pauses_the_latest_are_measured_anew() -> None:
+    """Those before keep the hours that they had, and say what they count by those of now."""
+    (gold,) = policy([target("total_resolution", "60:00"), target("first_resolution", "60:00")]).policies
+    always = replace(gold, id="always", when=Condition({"priority": ("urgent",)}), calendar="always")
+    events = [event("09:00", "customer")]
+    starts = [MONDAY + timedelta(hours=10 + number) for number in range(REMEMBERED_PAUSES + 6)]
+    for at in starts:
+        events += [event(at, "status", "on_hold"), event(at + timedelta(minutes=30), "status", "open")]
+    end = starts[-1] + timedelta(hours=1)
+    events += [event(end, "priority", "urgent"), event(end + timedelta(hours=1), "status", "resolved")]
+    events.append(event(end + timedelta(hours=2), "status", "open"))
+    found = explained(replace(policy(), policies=(always, gold)), *events, now="sat 00:00")
+    for one in (clock(found, "first_resolution"), clock(found, "total_resolution", 2)):
+        paused = [each for each in one.intervals if each.kind == "paused"]
+        assert len(paused) == REMEMBERED_PAUSES + 6
+        assert {each.calendar for each in paused[-REMEMBERED_PAUSES:]} == {"always"}
+        assert {each.calendar for each in paused[:4]} == {"office"}
+        assert one.elapsed_us == sum(each.counted_us for each in one.intervals)
 
 
 @pytest.mark.parametrize(
@@ -255,21 +301,24 @@ def test_warnings_due_dates_set_by_hand_and_who_satisfied_it() -> None:
     assert (one.ended_by.author, one.ended_by.author_id) == ("agent", "a1")
 
 
-def test_what_is_folded_away_is_said_to_be() -> None:
-    """Of a clock that was paused before the horizon only the sum of its pauses is known."""
-    desk = Desk(policy())
+def test_of_what_is_folded_away_the_pauses_of_a_running_clock_are_known() -> None:
+    """Of one that was satisfied only the sum of its pauses is."""
+    desk = Desk(policy([target("total_resolution", "8:00")]))
     desk.take(event("09:00", "customer"), event("09:30", "status", "on_hold"), event("10:30", "status", "open"))
+    desk.take(event("10:45", "status", "resolved"), event("10:50", "customer"))
     notes = (event(MONDAY + timedelta(hours=11, minutes=n), "note", id=f"n{n}") for n in range(MAX_ENTRIES))
     state = decode_state(desk.take(*notes).states.states["c1"])
-    book = PolicyBook.of(policy())
-    one = clock(explain_state(book, state, instant("15:00")), "first_resolution")
     assert state.horizon_at is not None
-    horizon = named(to_datetime(state.horizon_at))
-    folded = next(each for each in one.intervals if each.kind == "folded")
-    assert (named(to_datetime(folded.start)), named(to_datetime(folded.end))) == ("09:00", horizon)
-    assert folded.open_us == HOUR_US
-    assert one.elapsed_us == 4 * HOUR_US
-    assert one.ended_by is None
+    found = explain_state(PolicyBook.of(policy()), state, instant("15:00"))
+    one, other = clock(found, "first_resolution"), clock(found, "total_resolution", 2)
+    assert spent(one) == ["09:00-10:45 folded 0.75"]
+    assert spent(other)[:4] == [
+        "09:00-09:30 running 0.5",
+        "09:30-10:30 paused 0",
+        "10:30-10:45 running 0.25",
+        "10:45-10:50 paused 0",
+    ]
+    assert other.ended_by is None
 
 
 def test_what_moved_a_clock_outside_its_events_is_not_passed_over() -> None:
