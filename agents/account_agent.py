@@ -6,20 +6,20 @@ topics have the results next. Within a batch every account is read once and writ
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-from msgspec import Struct
+from msgspec.structs import replace
 
+from agents.account_check import event_in
 from agents.care_rollups import CareRollups
 from agents.domain.account import WALL, Account, News
 from agents.domain.health_profile import HealthProfile
 from agents.domain.impossible import ImpossibleEventError
-from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
+from agents.domain.instant import Instant, from_datetime
 from agents.domain.scoring import Scorer
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
 from agents.forgetting import forgotten_accounts, is_forgotten, keep_forgotten
 from agents.health_activation import MOST_AT_A_TICK, HealthActivation
-from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import
+from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import, keep_released
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
 from schemas.account_state import (
     AccountLedger,
@@ -36,11 +36,6 @@ from schemas.sla_event import SlaEvent
 from schemas.topics import SLA_EVENTS
 
 LEDGER_KEY = LEDGER_PREFIX + "ledger"
-
-SKEW_US = 5 * MINUTE_US
-"""How far a clock of somebody else's may run ahead of ours before an event counts as coming from the future."""
-
-Contract = TypeVar("Contract", SlaEvent, Signal)
 
 
 class _OpenAccount:
@@ -105,7 +100,7 @@ class AccountAgent:
             if found is Control:
                 self._take_control(record)
                 return
-            event, at = _read(record, SlaEvent, found)
+            event, at = event_in(record, SlaEvent, found)
         except ContractViolation as violation:
             ledger.sla_rejected += 1
             self._effects.reject(record, violation.reason, violation.detail)
@@ -144,7 +139,7 @@ class AccountAgent:
             if is_repeated:
                 ledger.duplicate += 1
                 return
-            signal, at = _read(record, Signal, found)
+            signal, at = event_in(record, Signal, found)
         except ContractViolation as violation:
             ledger.rejected += 1
             self._effects.reject(record, violation.reason, violation.detail)
@@ -156,6 +151,7 @@ class AccountAgent:
         if ledger.forgotten and is_forgotten(ledger.forgotten, signal.account_id, signal.clock, at):
             ledger.late += 1
             return
+        signal = self._lives_on(signal)
         opened = self._opened(signal.account_id, signal.clock)
         try:
             verdict = opened.account.take_signal(signal, at)
@@ -173,6 +169,10 @@ class AccountAgent:
             case "late":
                 ledger.late += 1
 
+    def _lives_on(self, signal: Signal) -> Signal:
+        """Signals of an import go their own way to the accounts, and may come when everything was handed over."""
+        return replace(signal, clock=WALL) if signal.clock in self._ledger.released else signal
+
     def _take_control(self, record: Record) -> None:
         try:
             control = decode(Control, record.value)
@@ -189,12 +189,14 @@ class AccountAgent:
             return
         if not self._is_heeded(control):
             return
+        ledger = self._ledger
         if control.kind == "tick":
             self._settle()
             # A worker whose clock runs fast moves nobody's time: the broker saw the tick at `appended_at`.
             self._tick(record, control, min(as_of, record.appended_at) if control.clock == WALL else as_of)
         elif control.kind == "clock_released":
             self._settle()
+            keep_released(ledger.released, control.clock)
             self._release(record, control.clock)
         elif control.kind == "health_activated":
             self._settle()
@@ -312,10 +314,11 @@ class AccountAgent:
             return
         for record in opened.taken:
             if _is_sla_event(record):
-                event, at = _read(record, SlaEvent, SlaEvent)
+                event, at = event_in(record, SlaEvent, SlaEvent)
                 self._opened(account_id, event.clock).account.take_event(event, at)
             else:
-                signal, at = _read(record, Signal, Signal)
+                signal, at = event_in(record, Signal, Signal)
+                signal = self._lives_on(signal)
                 self._opened(account_id, signal.clock).account.take_signal(signal, at)
         self._open[account_id].taken = opened.taken
 
@@ -364,34 +367,6 @@ class AccountAgent:
 
 def _is_sla_event(record: Record) -> bool:
     return record.topic.name == SLA_EVENTS.name
-
-
-def _read(record: Record, contract: type[Contract], found: type[Struct]) -> tuple[Contract, Instant]:
-    """The event in a record and when it happened, if it is what the topic promises under the key that it must have.
-
-    `found` is the contract that its headers announce.
-
-    Raises:
-        ContractViolation: with the reason why not.
-    """
-    if found is not contract:
-        raise ContractViolation("unknown_type", f"{record.topic.name} carries no {found.__name__}")
-    event = decode(contract, record.value)
-    account_id = event.account_id
-    if record.key is None:
-        raise ContractViolation("missing_key", f"the key must be the account {account_id!r}")
-    if record.key != account_id.encode():
-        raise ContractViolation("key_mismatch", f"key {record.key[:80]!r}, account_id {account_id[:80]!r}")
-    if not account_id or account_id.startswith(LEDGER_PREFIX):
-        raise ContractViolation("contract_violation", f"{account_id[:80]!r} names no account - at `$.account_id`")
-    try:
-        at = from_datetime(event.occurred_at)
-    except (ValueError, OverflowError) as error:
-        raise ContractViolation("impossible_time", f"{error} - at `$.occurred_at`") from None
-    if event.clock == WALL and at > record.appended_at + SKEW_US:
-        ahead = f"{event.occurred_at.isoformat()} lies after {to_datetime(record.appended_at).isoformat()}"
-        raise ContractViolation("from_the_future", f"{ahead}, when it was received - at `$.occurred_at`")
-    return event, at
 
 
 def _blame(error: Exception) -> tuple[RejectionReason, str]:

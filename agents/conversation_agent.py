@@ -107,6 +107,8 @@ class ConversationAgent:
         state = self._conversations.get(key)
         if state is None:
             state = new_conversation(interaction)
+            if interaction.via and interaction.clock in self.ledger.released:
+                state.clock = WALL  # handed over into a partition where its import had ended already
         elif interaction.via:
             if self._is_passed_on(state, interaction, entry, record):
                 self._count("applied", interaction)

@@ -18,6 +18,7 @@ from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import Timeline, shrink
 from agents.domain.traces import clocks_left_behind, clocks_shown
 from agents.forgetting import forgotten_accounts, keep_forgotten
+from agents.import_clock import keep_released
 from agents.interaction_check import WALL
 from agents.open_conversations import OpenConversations, time_of_source
 from agents.ports import Record
@@ -146,6 +147,7 @@ class PartitionControls:
             for each in filter(is_running, state.clocks):
                 self._narrator.shown(state, each, state.advanced_to)
         self._ledger.anchors.pop(clock, None)
+        keep_released(self._ledger.released, clock)
 
     # policies
 

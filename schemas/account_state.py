@@ -190,6 +190,8 @@ class AccountLedger(Struct, array_like=True):
     """Every profile file that was put in force."""
     sweep: str | None = None
     """After a new profile: the account up to which all have been judged by it; null when all have."""
+    released: list[str] = field(default_factory=list)
+    """Clocks of imports that have come to their end; the latest of them."""
 
     @property
     def accepted(self) -> int:

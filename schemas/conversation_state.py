@@ -172,3 +172,5 @@ class PartitionLedger(Struct, array_like=True, omit_defaults=True):
     """Accounts that turned out to be others: what is still stamped with the old id belongs to the new one."""
     forgotten: dict[str, int] = field(default_factory=dict)
     """Until when accounts are forgotten, by a digest of their id (`agents.forgetting`)."""
+    released: list[str] = field(default_factory=list)
+    """Clocks of imports that have come to their end; the latest of them."""

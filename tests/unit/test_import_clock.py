@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import DAY_US, HOUR_US, Instant, to_datetime
+from agents.import_clock import UPON_RELEASE
 from schemas.account_state import AccountState, decode_account_state
 from schemas.adherence import AdherenceReport
 from schemas.clock_view import ClockView
@@ -16,7 +17,7 @@ from schemas.control import Control
 from schemas.interaction import Author, Interaction
 from schemas.policy import to_published
 from schemas.topics import ADHERENCE, CLOCKS, HEALTH, INTERACTIONS, SLA_EVENTS
-from tests.account_stories import ACCOUNT, END, START, log, sla_event, tick
+from tests.account_stories import ACCOUNT, END, START, csat, log, sla_event, tick
 from tests.doubles import DictStates, ListEffects, record_of
 from tests.work_processes import simple_policy
 
@@ -153,3 +154,31 @@ def test_promises_that_run_when_the_story_ends_run_on_the_wall(batch: int) -> No
     before = len(conversations.effects.emitted)
     conversations.take(*story)
     assert len(conversations.effects.emitted) == before, "importing again changes nothing"
+
+
+def test_a_rating_that_comes_after_the_release_counts_on_the_wall() -> None:
+    accounts = Accounts()
+    ending = [relayed(control, at) for control in (tick(STORY_ENDS, CLOCK), release()) for at in range(PARTITIONS)]
+    accounts.take(*ending, csat(2, NOON, clock=CLOCK))
+    assert accounts.state().clock == "wall"
+    assert len(accounts.effects.on(HEALTH)) == 1
+    assert not accounts.states.due(CLOCK, UPON_RELEASE + 1)
+    accounts.take(csat(2, NOON, clock=CLOCK), tick(END))
+    assert {getattr(event, "clock", None) for _, _, event in accounts.effects.emitted} == {"wall"}
+    ledger = AccountAgent(accounts.states, accounts.effects).ledger
+    assert (ledger.applied, ledger.duplicate) == (1, 1)
+
+
+def test_a_survivor_that_hears_of_its_merge_after_the_release_lives_on_the_wall() -> None:
+    conversations, survivors = Conversations(), Conversations()
+    ending: list[Interaction | Control] = [tick(STORY_ENDS, CLOCK), release()]
+    merged = replace(asked("merged", NOON + 1), type="merged", into="survivor", author=Author())
+    conversations.take(asked("merged", NOON), merged, *ending)
+    survivors.take(*ending)
+    handed_over = [each for each in conversations.effects.on(INTERACTIONS) if isinstance(each, Interaction)]
+    assert [each.clock for each in handed_over] == [CLOCK]
+    survivors.take(*handed_over, tick(END))
+    assert survivors.clocks() == {
+        "survivor/first_response/1": ("breached", "wall"),
+        "survivor/first_resolution/1": ("breached", "wall"),
+    }

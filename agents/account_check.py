@@ -1,0 +1,45 @@
+"""What a record for the accounts must be besides fitting its contract, before `agents.account_agent` takes it in."""
+
+from typing import TypeVar
+
+from msgspec import Struct
+
+from agents.domain.account import WALL
+from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
+from agents.ports import LEDGER_PREFIX, Record
+from schemas.codec import ContractViolation, decode
+from schemas.signal import Signal
+from schemas.sla_event import SlaEvent
+
+SKEW_US = 5 * MINUTE_US
+"""How far a clock of somebody else's may run ahead of ours before an event counts as coming from the future."""
+
+Contract = TypeVar("Contract", SlaEvent, Signal)
+
+
+def event_in(record: Record, contract: type[Contract], found: type[Struct]) -> tuple[Contract, Instant]:
+    """The event in a record and when it happened, if it is what the topic promises under the key that it must have.
+
+    `found` is the contract that its headers announce.
+
+    Raises:
+        ContractViolation: with the reason why not.
+    """
+    if found is not contract:
+        raise ContractViolation("unknown_type", f"{record.topic.name} carries no {found.__name__}")
+    event = decode(contract, record.value)
+    account_id = event.account_id
+    if record.key is None:
+        raise ContractViolation("missing_key", f"the key must be the account {account_id!r}")
+    if record.key != account_id.encode():
+        raise ContractViolation("key_mismatch", f"key {record.key[:80]!r}, account_id {account_id[:80]!r}")
+    if not account_id or account_id.startswith(LEDGER_PREFIX):
+        raise ContractViolation("contract_violation", f"{account_id[:80]!r} names no account - at `$.account_id`")
+    try:
+        at = from_datetime(event.occurred_at)
+    except (ValueError, OverflowError) as error:
+        raise ContractViolation("impossible_time", f"{error} - at `$.occurred_at`") from None
+    if event.clock == WALL and at > record.appended_at + SKEW_US:
+        ahead = f"{event.occurred_at.isoformat()} lies after {to_datetime(record.appended_at).isoformat()}"
+        raise ContractViolation("from_the_future", f"{ahead}, when it was received - at `$.occurred_at`")
+    return event, at
