@@ -14,6 +14,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from streams.policy_files.problem import Place, Problems
+from streams.policy_files.yaml_mistakes import told_plainly
 
 MAX_FILE_BYTES = 4 << 20
 """Ten thousand policies fit; anything larger is some other file."""
@@ -114,33 +115,18 @@ def parse_yaml(text: str, problems: Problems) -> Node | None:
         return _Converter(problems).convert(root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        said = " ".join(part for part in (error.context, error.problem) if part)
-        problems.error(_place(mark), f"is not YAML: {said}", _hint_for(said))
+        said, way_out = told_plainly(error)
+        problems.error(_place(mark), f"is not YAML: {said}", way_out)
     except ReaderError as error:
         message = f"is not YAML: the character U+{_code(error):04X} is not allowed"
         problems.error(
             _place_of(text, _code(error)), message, "remove it, or write it as an escape within double quotes"
         )
-    except YAMLError as error:
-        problems.error(Place(1, 1), f"is not YAML: {str(error).splitlines()[0]}", "check the syntax")
+    except (YAMLError, AssertionError):  # the latter for a version of YAML that does not exist
+        problems.error(Place(1, 1), "is not YAML: the % line at the top cannot be read", "remove it")
     except RecursionError:
         problems.error(_deepest(text), "is nested too deeply", "a policy needs no more than a dozen levels")
     return None
-
-
-def _hint_for(said: str) -> str:
-    """The usual cause behind a parser's complaint."""
-    if r"'\t'" in said:
-        return "indent with spaces, not with tabs"
-    if "another document" in said:
-        return "keep one document per file, so remove the second `---`"
-    if "alias" in said:
-        return "an alias *name needs an anchor &name before it; a text that begins with * needs quotes"
-    if "quoted scalar" in said:
-        return "close the quotes"
-    if "flow" in said:
-        return "check commas and closing brackets"
-    return "check the indentation; texts with : # { [ * & ! | > % @ need quotes"
 
 
 def _code(error: ReaderError) -> int:
