@@ -183,17 +183,21 @@ def migrate(
     """
     target = _target(_settings(clickhouse_url=clickhouse))
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-    from streams.sinks.clickhouse_connection import ClickHouseUnavailableError, open_clickhouse
+    from streams.sinks.clickhouse_connection import ClickHouseUnavailableError, has_data, open_clickhouse
     from streams.sinks.migrations_runner import (
         MigrationError,
         apply_migrations,
         migration_status,
         migrations_folder,
+        pending_status,
         read_migrations,
     )
 
     try:
         migrations = read_migrations(migrations_folder())
+        if status and not has_data(target):
+            _show_migrations(pending_status(migrations), set(), as_json=as_json)
+            return
         with open_clickhouse(target, create_database=not status) as client:
             applied = {migration.label for migration in apply_migrations(client, migrations)} if not status else set()
             statuses = migration_status(client, migrations)

@@ -95,6 +95,12 @@ def _unreadable() -> str:
     )
 
 
+def has_data(target: ClickHouseTarget) -> bool:
+    """Whether there can be anything to look at: opening an embedded engine where none is would make one."""
+    folder = target.folder
+    return folder is None or (folder.is_dir() and any(folder.iterdir()))
+
+
 def open_clickhouse(target: ClickHouseTarget, *, create_database: bool = False) -> Client:
     """A client whose instants are aware. `create_database` makes the database where it is missing.
 

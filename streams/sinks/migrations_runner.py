@@ -119,6 +119,11 @@ def migration_status(client: Client, migrations: list[Migration]) -> list[Migrat
     ]
 
 
+def pending_status(migrations: list[Migration]) -> list[MigrationStatus]:
+    """How migrations stand where there is no database yet."""
+    return [MigrationStatus(migration.label, "pending", None) for migration in migrations]
+
+
 def apply_migrations(
     client: Client, migrations: list[Migration], pause: Callable[[float], None] = time.sleep
 ) -> list[Migration]:

@@ -82,7 +82,10 @@ def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
     assert json.loads(after.stdout) == [{"n": 1}], after.stderr
 
 
-def test_migrate_tells_what_it_does_and_does_it_once(environment: dict[str, str]) -> None:
+def test_migrate_tells_what_it_does_and_does_it_once(environment: dict[str, str], tmp_path: Path) -> None:
+    before = careline(environment, "migrate", "--status", "--json")
+    assert {row["state"] for row in json.loads(before.stdout)} == {"pending"}, before.stderr
+    assert list(tmp_path.iterdir()) == [], "looking makes nothing"
     first = careline(environment, "migrate")
     assert "0001_results                   applied  now" in first.stdout, first.stderr
     again = careline(environment, "migrate", "--status", "--json")
