@@ -146,21 +146,28 @@ def _directory(settings: Settings) -> "Lookup":
 
     Raises:
         KafkaUnavailable: no broker answers.
-        ImportFailed: there is no topic of accounts.
+        ImportFailed: there are no topics.
     """
     from streams.connectors.accounts_directory import AccountsDirectory
     from streams.connectors.accounts_follower import AccountsFollower
     from streams.history.history_sender import ImportFailed
-    from streams.kafka_admin import wait_for_kafka
+    from streams.kafka_admin import describe_topics, wait_for_kafka
 
+    way_out = "create the topics with `careline topics create`"
     wait_for_kafka(settings.kafka_servers, timeout=_CONNECT_SECONDS)
+    plans = describe_topics(
+        settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
+    )
+    missing = [each.plan.name for each in plans if each.missing]
+    if missing:
+        raise ImportFailed(f"Kafka at {settings.kafka_servers} has no topic {', '.join(missing)}", way_out)
     directory = AccountsDirectory()
     follower = AccountsFollower(settings.kafka_servers, directory, settings.topic_prefix)
     follower.start()
     try:
         if not follower.wait_until_loaded(_DIRECTORY_SECONDS):
             topic = settings.topic(ACCOUNTS.name)
-            raise ImportFailed(f"the topic {topic} cannot be read", "create the topics with `careline topics create`")
+            raise ImportFailed(f"the topic {topic} cannot be read", "look into the log of the broker")
     finally:
         follower.close()
 
