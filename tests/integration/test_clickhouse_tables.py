@@ -234,6 +234,14 @@ def test_open_clocks_are_judged_by_the_time_on_their_own_clock(
     assert clickhouse.query(sql).result_rows == expected
 
 
+def test_views_show_what_looks_like_playing_with_the_clock(clickhouse: Client, decided: Callable[..., None]) -> None:
+    decided(1, "met", flags=("holding_reply",))
+    decided(2, "open", satisfied_at=None, flags=("paused_after_reply", "reassigned_back"))
+    assert clickhouse.query("SELECT flags FROM outcomes").result_rows == [(["holding_reply"],)]
+    shown = clickhouse.query("SELECT flags, stage FROM open_clocks").result_rows
+    assert shown[0][0] == ["paused_after_reply", "reassigned_back"]
+
+
 def test_the_latest_report_is_laid_out_flat(clickhouse: Client, project_root: Path) -> None:
     """What an older report said of a scope that has ended since is gone with it."""
     (table,) = [each for each in TABLES if each.name == "adherence"]
