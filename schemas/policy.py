@@ -127,7 +127,6 @@ class MetricTarget(Struct, frozen=True, kw_only=True):
     by_priority: dict[str, Duration] = field(default_factory=dict)
     calendar: str | None = None
     pause_when: Condition | None = None
-    pauses_by_default: bool = True
     reopen: Literal["continue", "new_cycle"] = "continue"
 
 

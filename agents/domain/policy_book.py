@@ -54,7 +54,6 @@ class CompiledPolicy:
 
     id: str
     version: str
-    calendar: Calendar
     when: Condition
     matches: Predicate
     """`when` as a function."""
@@ -221,8 +220,12 @@ def _rule_without_policy(metric: str) -> ClockRule:
 
 
 def _compile(policy: Policy, policy_file: PolicyFile, calendars: Mapping[str, Calendar]) -> CompiledPolicy:
+    by_default = calendars[policy.calendar]  # which there must be, also where every target has its own
     promises = {
-        metric: _promise(policy, target, policy_file.clocks, calendars) for metric, target in policy.targets.items()
+        metric: _promise(
+            policy, target, policy_file.clocks, calendars[target.calendar] if target.calendar else by_default
+        )
+        for metric, target in policy.targets.items()
     }
     starts = NOTHING
     for promise in promises.values():
@@ -231,7 +234,6 @@ def _compile(policy: Policy, policy_file: PolicyFile, calendars: Mapping[str, Ca
     return CompiledPolicy(
         id=policy.id,
         version=policy_file.version,
-        calendar=calendars[policy.calendar],
         when=policy.when,
         matches=state_predicate(policy.when),
         promises=promises,
@@ -246,13 +248,13 @@ def _compile(policy: Policy, policy_file: PolicyFile, calendars: Mapping[str, Ca
 
 
 def _promise(
-    policy: Policy, target: MetricTarget, declared: Mapping[str, DeclaredClock], calendars: Mapping[str, Calendar]
+    policy: Policy, target: MetricTarget, declared: Mapping[str, DeclaredClock], calendar: Calendar
 ) -> Promise:
     rule = rule_of(target.metric, declared)
     pause_when, pauses = _pauses(target, rule, declared.get(target.metric))
     return Promise(
         rule=rule,
-        calendar=calendars[target.calendar or policy.calendar],
+        calendar=calendar,
         edge=policy.edge,
         target=target.target,
         by_priority=target.by_priority,

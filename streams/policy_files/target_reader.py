@@ -69,7 +69,6 @@ class TargetReader:
             by_priority=by_priority,
             calendar=self.calendar(fields["calendar"]) if "calendar" in fields else None,
             pause_when=condition_of(pause_when, PAUSE_KEYS, "pause_when", self._problems) if pause_when else None,
-            pauses_by_default=pause_when is None,
             reopen="new_cycle" if reopen == "new_cycle" else "continue",
         )
 

@@ -179,7 +179,7 @@ def policy_file(case: Case, specs: dict[str, CalendarSpec]) -> PolicyFile:
         else Duration(seconds=seconds, text=f"{seconds}s")
     )
     held = Condition({"status": tuple(sorted(case.story.held_by))}) if case.story.held_by else Condition()
-    target = MetricTarget(metric=case.story.metric, target=duration, pause_when=held, pauses_by_default=False)
+    target = MetricTarget(metric=case.story.metric, target=duration, pause_when=held)
     policy = Policy(id="p", calendar="c", edge=case.edge, targets={case.story.metric: target})  # type: ignore[arg-type]
     return PolicyFile(version="1", calendars=specs, policies=(policy,))
 

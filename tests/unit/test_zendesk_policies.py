@@ -79,7 +79,6 @@ def test_every_metric(zendesk: str, ours: str, pauses_by_default: bool, business
         "low": 172_800,
     }
     assert (promised.calendar or policy.calendar) == ("office" if business else "always")
-    assert promised.pauses_by_default == pauses_by_default
     assert promised.pause_when == (None if pauses_by_default else Condition())
 
 
