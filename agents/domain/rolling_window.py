@@ -22,7 +22,7 @@ HOURS_OF_WEEK = 7 * 24
 HOURS_OF_30_DAYS = 30 * 24
 HOURS_OF_LONGEST_MONTH = 31 * 24
 MOST_DAYS = 92
-"""Of an objective: a quarter. One over more days is counted over the last 92."""
+"""Of an objective: a quarter. `careline policy check` refuses more; published before it did, it counts the last 92."""
 
 LENGTH_US: dict[WindowName, int] = {"1h": HOUR_US, "24h": DAY_US, "7d": 7 * DAY_US, "30d": 30 * DAY_US}
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from agents.domain.rolling_window import MOST_DAYS
 from schemas.policy import ALWAYS, CONDITION_KEYS, METRICS, Condition, Objective, Policy, PolicyFile
 from streams.policy_files.calendar_reader import CalendarReader
 from streams.policy_files.clock_reader import clocks_of
@@ -162,6 +163,9 @@ class _PolicyReader:
         days, rest = divmod(seconds_of(over, "over", Problems("")) or 0, SECONDS_OF["d"])
         if rest or not days:
             self._problems.error(over.place, f"over: {over.text!r} is not a number of days", "write 30d or month")
+        elif days > MOST_DAYS:
+            message = f"over: outcomes are kept for {MOST_DAYS} days, and {over.text!r} is longer"
+            self._problems.error(over.place, message, f"write at most {MOST_DAYS}d, a quarter, or month")
         return None if ratio is None else Objective(ratio, days)
 
     def _tell_of_unreached(

@@ -106,6 +106,7 @@ def found(text: str) -> list[tuple[int | None, int | None, str, str | None]]:
         (policy("warn_at: [120%]"), 4, 15, "'120%' of the target is impossible", None),
         (policy("warn_at: [soon]"), 4, 15, "'soon' is not a duration", None),
         (policy("objective: {ratio: 95, over: 30d}"), 4, 24, "a ratio of 95 is impossible", "0.95"),
+        (policy("objective: {ratio: 0.95, over: 93d}"), 4, 36, "kept for 92 days, and '93d' is longer", "at most 92d"),
         (policy("objective: {ratio: 0.95}"), 4, 16, "has no 'over'", None),
         (policy("objective: {ratio: 0.95, over: 36h}"), 4, 36, "not a number of days", "30d or month"),
         (HEAD + "policies: [{targets: {first_response: 1h}}]", 2, 12, "policy 1 has no 'id'", None),
