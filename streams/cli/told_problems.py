@@ -1,6 +1,6 @@
 """How the commands that check files tell what is wrong: for people on a console, for programs as JSON.
 
-Used by `policy_commands` and `health_commands`.
+Used by `checked_files`, and wherever else files are read that people write.
 """
 
 import json
