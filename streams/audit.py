@@ -26,9 +26,6 @@ from streams.sinks.rows import TABLES
 from streams.sinks.sql_client import SqlError, ask_table
 from streams.topic_reader import TopicReader, topic_reader
 
-FACTS = (SLA_EVENTS, REJECTED)
-"""Topics whose every record becomes a row that stays; of the others only the latest value per key does."""
-
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
@@ -86,8 +83,11 @@ def audit(settings: Settings) -> Iterator[AuditLine]:
     """
     with topic_reader(settings.kafka_servers) as reader:
         yield from _of_conversations(reader, settings)
-        yield from _of_accounts(reader, settings)
-        yield from _of_clickhouse(reader, settings)
+        ledgers = _account_ledgers(reader, settings)  # before the log is counted, which goes on meanwhile
+        sla_events = _count(reader, settings, SLA_EVENTS, {})
+        yield from _of_accounts(ledgers, sla_events)
+        yield from _of_clickhouse(settings, SLA_EVENTS, sla_events)
+        yield from _of_clickhouse(settings, REJECTED, _count(reader, settings, REJECTED, {}))
 
 
 def _of_conversations(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
@@ -114,12 +114,12 @@ def _of_conversations(reader: TopicReader, settings: Settings) -> Iterator[Audit
         )
 
 
-def _of_accounts(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
-    ledgers = {
-        partition: decode_account_state(AccountLedger, state)
-        for partition, state in _ledger_states(reader, settings, ACCOUNT_STATE)
-    }
-    spans = _count(reader, settings, SLA_EVENTS, {})
+def _account_ledgers(reader: TopicReader, settings: Settings) -> dict[int, AccountLedger]:
+    states = _ledger_states(reader, settings, ACCOUNT_STATE)
+    return {partition: decode_account_state(AccountLedger, state) for partition, state in states}
+
+
+def _of_accounts(ledgers: Mapping[int, AccountLedger], spans: Mapping[int, _Span]) -> Iterator[AuditLine]:
     for partition, span in sorted(spans.items()):
         book = ledgers.get(partition, AccountLedger())
         counted = book.sla_applied + book.sla_duplicate + book.sla_rejected
@@ -170,24 +170,22 @@ def _is_control(headers: Iterable[tuple[str, bytes]]) -> bool:
         return False  # an event of an unknown type is one all the same: it ends in the dead letters
 
 
-def _of_clickhouse(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
-    target = read_target(settings.clickhouse_url, settings.data_dir)
-    for topic in FACTS:
-        table = next(each.name for each in TABLES if each.topic is topic)
-        spans = _count(reader, settings, topic, {})
-        try:
-            rows = ask_table(
-                target,
-                split_address(settings.sql_address),
-                f"SELECT topic_partition, uniqExact(topic_offset) FROM {table} "  # noqa: S608 - a name of ours
-                "GROUP BY topic_partition ORDER BY topic_partition",
-            ).rows
-        except SqlError as error:
-            yield AuditLine(f"ClickHouse {table}", -1, 0, 0, note=f"cannot be asked: {error}")
-            continue
-        found = {int(row[0]): int(row[1]) for row in rows}
-        for partition, span in sorted(spans.items()):
-            stored = found.get(partition, 0)
-            note = "" if span.start == 0 else "rows outlive the topic: only a lack can be told"
-            accounted = stored if span.start == 0 else min(stored, span.events)
-            yield AuditLine(f"ClickHouse {table}", partition, accepted=span.events, accounted=accounted, note=note)
+def _of_clickhouse(settings: Settings, topic: TopicSpec, spans: Mapping[int, _Span]) -> Iterator[AuditLine]:
+    """A topic whose every record becomes a row that stays; of others only the latest value per key does."""
+    table = next(each.name for each in TABLES if each.topic is topic)
+    try:
+        rows = ask_table(
+            read_target(settings.clickhouse_url, settings.data_dir),
+            split_address(settings.sql_address),
+            f"SELECT topic_partition, uniqExact(topic_offset) FROM {table} "  # noqa: S608 - a name of ours
+            "GROUP BY topic_partition ORDER BY topic_partition",
+        ).rows
+    except SqlError as error:
+        yield AuditLine(f"ClickHouse {table}", -1, 0, 0, note=f"cannot be asked: {error}")
+        return
+    found = {int(row[0]): int(row[1]) for row in rows}
+    for partition, span in sorted(spans.items()):
+        stored = found.get(partition, 0)
+        note = "" if span.start == 0 else "rows outlive the topic: only a lack can be told"
+        accounted = stored if span.start == 0 else min(stored, span.events)
+        yield AuditLine(f"ClickHouse {table}", partition, accepted=span.events, accounted=accounted, note=note)
