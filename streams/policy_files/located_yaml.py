@@ -4,12 +4,14 @@ Scalars stay what was written: whoever reads them knows which kind is meant, so 
 `2026-03` are text and times need no quotes (YAML 1.2, without its guessing). A key that occurs twice is an error.
 """
 
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -108,7 +110,11 @@ def parse_yaml(text: str, problems: Problems) -> Node | None:
     """The tree of a text, or null with what is wrong among the problems. An empty text is an error too."""
     parser = YAML(typ="safe", pure=True)
     try:
-        root = parser.compose(text)
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always", ReusedAnchorWarning)
+            root = parser.compose(text)
+        for doubt in doubts:
+            _tell_of_reused_anchor(str(doubt.message), problems)
         if root is None:
             problems.error(Place(1, 1), "the file is empty", "is it the right file?")
             return None
@@ -127,6 +133,14 @@ def parse_yaml(text: str, problems: Problems) -> Node | None:
     except RecursionError:
         problems.error(_deepest(text), "is nested too deeply", "a policy needs no more than a dozen levels")
     return None
+
+
+def _tell_of_reused_anchor(said: str, problems: Problems) -> None:
+    """An alias means the anchor before it, which is easily another one than was meant."""
+    found = re.search(r"duplicate anchor '(.+)'.*second occurrence.*?line (\d+), column (\d+)", said, re.DOTALL)
+    if found is not None:
+        place = Place(int(found[2]), int(found[3]))
+        problems.warning(place, f"the anchor &{found[1]} is set a second time", "give it another name")
 
 
 def _code(error: ReaderError) -> int:

@@ -32,6 +32,14 @@ def found(text: str) -> list[tuple[int | None, int | None, str, str | None]]:
     return [(problem.line, problem.column, problem.message, problem.suggestion) for problem in problems.errors]
 
 
+def test_an_anchor_that_is_set_twice_is_a_doubt_with_its_place() -> None:
+    problems = Problems("p.yaml")
+    text = policy("when: {tier: &t gold, segment: &t retail, team: *t}")
+    assert read_policy_text(text, problems) is not None
+    (doubt,) = [each for each in problems.warnings if "anchor" in each.message]
+    assert (doubt.line, doubt.column, doubt.message) == (4, 36, "the anchor &t is set a second time")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column", "message", "suggestion"),
     [
