@@ -13,6 +13,7 @@ from schemas.clock_view import ClockView
 from schemas.codec import ContractViolation, decode
 from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, INTERACTIONS, REJECTED, SIGNALS, SLA_EVENTS
 from streams.connectors.accounts_directory import AccountsDirectory, provisional, tidy
+from streams.kafka_connection import KafkaConnection
 from streams.sinks.clickhouse_connection import ClickHouseTarget
 from streams.sinks.forgotten_rows import counting_statement
 from streams.sinks.sql_client import ask_table
@@ -61,7 +62,7 @@ def names_of(account_id: str, known: Mapping[str, AccountProfile]) -> tuple[str,
     return tuple(dict.fromkeys([account_id, *(each for each in provisionals if each and each not in known)]))
 
 
-def found_in_kafka(servers: str, topic_prefix: str, names: Sequence[str]) -> dict[str, int]:
+def found_in_kafka(kafka: KafkaConnection, topic_prefix: str, names: Sequence[str]) -> dict[str, int]:
     """How much the topics of latest values hold of these accounts.
 
     Raises:
@@ -70,7 +71,7 @@ def found_in_kafka(servers: str, topic_prefix: str, names: Sequence[str]) -> dic
     """
     latest: dict[str, ClockView] = {}
     reports: set[str] = set()
-    with topic_reader(servers) as reader:
+    with topic_reader(kafka) as reader:
         for record in reader.records(topic_prefix + CLOCKS.name):
             key = (record.key or b"").decode("utf-8", "replace")
             latest.pop(key, None)

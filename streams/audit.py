@@ -81,7 +81,7 @@ def audit(settings: Settings) -> Iterator[AuditLine]:
         KafkaUnavailable, TopicAbsent: the log cannot be read.
         ChangelogDamaged: a ledger cannot be read.
     """
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         yield from _of_conversations(reader, settings)
         ledgers = _account_ledgers(reader, settings)  # before the log is counted, which goes on meanwhile
         sla_events = _count(reader, settings, SLA_EVENTS, {})

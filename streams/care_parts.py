@@ -33,7 +33,7 @@ def read_parts(settings: Settings, clock: str) -> list[Rollup]:
         KafkaUnavailable: no broker answers.
     """
     newest: dict[bytes | None, Rollup] = {}
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         for record in reader.records(settings.topic(ROLLUPS.name)):
             try:
                 part = decode(Rollup, record.value)

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from schemas.codec import ContractViolation, decode
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, TOPICS
-from streams.kafka_admin import KafkaUnavailable
+from streams.kafka_admin import failed
 from streams.settings import Settings
 from streams.topic_reader import topic_reader
 from streams.topic_settings import MAX_BATCH_BYTES
@@ -40,7 +40,7 @@ def read_rejections(settings: Settings) -> Iterator[Rejection]:
         KafkaUnavailable: no broker answers.
     """
     seen: set[str] = set()
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         for record in reader.records(settings.topic(REJECTED.name)):
             try:
                 rejection = decode(Rejection, record.value)
@@ -102,7 +102,7 @@ def redrive(settings: Settings, rejections: Iterable[Rejection]) -> Redriven:
 def _send(settings: Settings, rejections: list[Rejection]) -> None:
     try:
         producer = KafkaProducer(
-            bootstrap_servers=settings.kafka_servers.split(","),
+            **settings.kafka.for_kafka_python(),
             client_id="careline-redrive",
             acks="all",
             enable_idempotence=True,
@@ -113,7 +113,7 @@ def _send(settings: Settings, rejections: list[Rejection]) -> None:
             allow_auto_create_topics=False,
         )
     except (KafkaError, OSError) as error:
-        raise KafkaUnavailable(settings.kafka_servers, str(error)) from None
+        raise failed(settings.kafka, error) from None
     try:
         sent = [
             producer.send(
@@ -129,7 +129,7 @@ def _send(settings: Settings, rejections: list[Rejection]) -> None:
         for each in sent:
             each.get(timeout=_ACKNOWLEDGED_WITHIN_SECONDS)
     except (KafkaError, AssertionError) as error:
-        raise KafkaUnavailable(settings.kafka_servers, str(error)) from None
+        raise failed(settings.kafka, error) from None
     finally:
         producer.close(timeout=5)
 

@@ -20,6 +20,7 @@ from schemas.conversation_state import PartitionLedger
 from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TOPICS
 from streams.file_publisher import in_force
 from streams.kafka_admin import KafkaUnavailable, describe_topics, wait_for_kafka
+from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.lane.changelog import ChangelogDamaged, from_value
 from streams.partition_counts import TopicsMissing
 from streams.policy_publisher import published_policies
@@ -52,6 +53,8 @@ class Finding:
     verdict: Verdict
     detail: str
     advice: str = ""
+    refused: bool = False
+    """Whether Kafka answered and did not let us: the end of the program is another one then."""
 
 
 def examine(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Finding]:
@@ -74,24 +77,38 @@ def _guarded(
     name = check.__name__.removeprefix("_check_")
     try:
         return check(settings, now())
+    except KafkaRefused as refusal:
+        return _refused(name, refusal)
     except (TopicAbsent, TopicsMissing) as error:
         return Finding(name, "fail", str(error), "run `careline topics create`")
     except (KafkaUnavailable, KafkaError, OSError) as error:
-        return Finding(name, "fail", str(error), "look into the log of the broker")
+        refused = refusal_in(error, settings.kafka)
+        return _refused(name, refused) if refused else Finding(name, "fail", str(error), "look into the broker's log")
+
+
+def _refused(check: str, refusal: KafkaRefused) -> Finding:
+    return Finding(check, "fail", f"refuses: {refusal.reason}", refusal.way_out, refused=True)
 
 
 def _check_kafka(settings: Settings) -> Finding:
     try:
-        wait_for_kafka(settings.kafka_servers, timeout=_CONNECT_SECONDS)
+        wait_for_kafka(settings.kafka, timeout=_CONNECT_SECONDS)
+    except KafkaRefused as refusal:
+        return _refused("kafka", refusal)
     except KafkaUnavailable as error:
         return Finding("kafka", "fail", f"does not answer at {error.servers}: {error.cause}", error.way_out)
-    return Finding("kafka", "ok", f"answers at {settings.kafka_servers}")
+    security = settings.kafka.security
+    told = f"answers at {settings.kafka} by {security.protocol}"
+    if security.uses_sasl:
+        told += f", {security.mechanism} as {security.user}"
+    if security.protocol == "SASL_PLAINTEXT" and security.mechanism == "PLAIN":
+        advice = "set CARELINE_KAFKA_SECURITY_PROTOCOL=SASL_SSL: whoever sees the network sees the password now"
+        return Finding("kafka", "warn", told, advice)
+    return Finding("kafka", "ok", told)
 
 
 def _check_topics(settings: Settings, _now: datetime) -> Finding:
-    states = describe_topics(
-        settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
-    )
+    states = describe_topics(settings.kafka, settings.topic_prefix, settings.partitions, settings.replication_factor)
     missing = [state.plan.name for state in states if state.missing]
     if missing:
         told = ", ".join(missing) if len(missing) < len(TOPICS) else "all of them"
@@ -123,7 +140,7 @@ def _check_policies(settings: Settings, now: datetime) -> Finding:
 def _check_workers(settings: Settings, _now: datetime) -> Finding:
     group = settings.topic(settings.group)
     topic = settings.topic(INTERACTIONS.name)
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         ends = reader.ends(topic)
     members, committed = _group(settings, group)
     behind = {number: end - committed.get((topic, number), 0) for number, end in ends.items()}
@@ -139,7 +156,7 @@ def _check_workers(settings: Settings, _now: datetime) -> Finding:
 
 def _group(settings: Settings, group: str) -> tuple[int, dict[tuple[str, int], int]]:
     """How many members a group has, and the offsets that it has committed by topic and partition."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_servers.split(","), client_id="careline-doctor")
+    admin = KafkaAdminClient(**settings.kafka.for_kafka_python(), client_id="careline-doctor")
     try:
         for _ in range(_COORDINATOR_ATTEMPTS):
             try:
@@ -158,7 +175,7 @@ def _group(settings: Settings, group: str) -> tuple[int, dict[tuple[str, int], i
 
 def _check_ledgers(settings: Settings, _now: datetime) -> Finding:
     """Every offset below `next_offset` must have been applied, known already, late, rejected, or a control record."""
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         ledgers = _ledgers(reader, settings)
     if ledgers is None:
         return Finding("ledgers", "fail", "cannot be read", "upgrade: a worker of a later release wrote them")

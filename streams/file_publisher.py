@@ -30,7 +30,7 @@ from schemas.control import Control, ControlKind
 from schemas.published_policy import PublishedPolicy
 from schemas.topics import POLICIES, TopicSpec
 from streams.control_broadcast import broadcast
-from streams.kafka_admin import KafkaUnavailable
+from streams.kafka_admin import KafkaUnavailable, failed
 from streams.partition_counts import TopicsMissing
 from streams.policy_files.problem import Problem
 from streams.settings import Settings
@@ -134,7 +134,7 @@ def publish_offer(settings: Settings, kind: FileKind, offer: Offer, now: Callabl
             problem = Problem(str(offer.path), None, None, "is larger than Kafka's topics allow")
             raise PolicyRefused([problem]) from None
         except KafkaError as error:
-            raise KafkaUnavailable(settings.kafka_servers, str(error)) from error
+            raise failed(settings.kafka, error) from error
     raise KafkaUnavailable(settings.kafka_servers, f"others publish a {kind.word} all the time")
 
 
@@ -147,7 +147,7 @@ def published_files(settings: Settings, kind: FileKind) -> dict[str, PublishedPo
     """
     found: dict[str, PublishedPolicy] = {}
     try:
-        with topic_reader(settings.kafka_servers) as reader:
+        with topic_reader(settings.kafka) as reader:
             for record in reader.records(settings.topic(POLICIES.name)):
                 if record.value is not None and (record.key or b"").startswith(f"{kind.prefix}/".encode()):
                     policy = decode(PublishedPolicy, record.value)
@@ -250,7 +250,7 @@ def _announce(settings: Settings, kind: FileKind, policy: PublishedPolicy) -> No
 
 def _connection(settings: Settings) -> dict[str, object]:
     return {
-        "bootstrap_servers": settings.kafka_servers.split(","),
+        **settings.kafka.for_kafka_python(),
         "client_id": "careline-policies",
         "acks": "all",
         "enable_idempotence": True,

@@ -4,7 +4,6 @@
 topics are never changed: more partitions would send known keys elsewhere, and other settings may be on purpose.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from schemas.topics import TOPICS
+from streams.kafka_connection import KafkaConnection
+from streams.kafka_knock import knock
+from streams.kafka_refusal import refusal_in, topics_refused
 from streams.topic_settings import TopicPlan, plan_topics
 
 CONNECT_SECONDS = 10.0
@@ -22,8 +30,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.2
 ATTEMPT_SECONDS = 3.0  # while waiting, an address that swallows packets must not hold up the next attempt for long
 
-ClientOptions = Mapping[str, object]
-"""Further options of kafka-python's clients, such as `security_protocol` and `sasl_mechanism`."""
+
+_NOT_AUTHORIZED = frozenset({TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno})
 
 
 class KafkaUnavailable(Exception):  # noqa: N818 - the condition itself is what callers wait for or report
@@ -79,68 +87,64 @@ class WaitNotice:
     next_in_seconds: float
 
 
-def create_topics(
-    servers: str, prefix: str, partitions: int, replication_factor: int, options: ClientOptions | None = None
-) -> list[TopicOutcome]:
+def create_topics(kafka: KafkaConnection, prefix: str, partitions: int, replication_factor: int) -> list[TopicOutcome]:
     """Create what is missing; every topic can be used when this returns. Doing it again changes nothing.
 
     Args:
-        servers: `host:port`, several with commas.
+        kafka: How it is reached.
         prefix: Put before each name.
         partitions: For all topics but those that must have one.
         replication_factor: Copies of each partition.
-        options: Further options of the admin client.
 
     Raises:
         KafkaUnavailable: No broker answers.
-        TopicsRefusedError: The cluster refuses a topic, for instance for want of brokers or rights.
+        KafkaRefused: The brokers do not let us in, or not near the topics.
+        TopicsRefusedError: The cluster refuses a topic, for instance for want of brokers.
     """
     plans = plan_topics(prefix, partitions, replication_factor, TOPICS)
-    with _admin(servers, options) as admin:
-        created = _create_missing(admin, plans)
-        states = _describe(admin, plans)
+    with _admin(kafka) as admin:
+        created = _create_missing(admin, plans, kafka)
+        states = _describe(admin, plans, kafka)
     return [_outcome(state, created=state.plan.name in created) for state in states]
 
 
-def describe_topics(
-    servers: str, prefix: str, partitions: int, replication_factor: int, options: ClientOptions | None = None
-) -> list[TopicState]:
+def describe_topics(kafka: KafkaConnection, prefix: str, partitions: int, replication_factor: int) -> list[TopicState]:
     """How each topic is in the cluster and how it differs from what it should be; changes nothing.
 
     Raises:
         KafkaUnavailable: No broker answers.
+        KafkaRefused: The brokers do not let us in, or not near the topics.
     """
     plans = plan_topics(prefix, partitions, replication_factor, TOPICS)
-    with _admin(servers, options) as admin:
-        return _describe(admin, plans)
+    with _admin(kafka) as admin:
+        return _describe(admin, plans, kafka)
 
 
 def wait_for_kafka(
-    servers: str,
+    kafka: KafkaConnection,
     timeout: float | None = None,
     on_wait: Callable[[WaitNotice], None] | None = None,
     *,
     sleep: Callable[[float], object] = time.sleep,
-    options: ClientOptions | None = None,
 ) -> None:
     """Return when a broker answers.
 
     Args:
-        servers: `host:port`, several with commas.
+        kafka: How it is reached.
         timeout: Seconds after which to give up; null for never.
         on_wait: Told before each pause, so that a waiting program can say so.
         sleep: Makes the pause; give the `wait` of a `threading.Event` for one that can be cut short.
-        options: Further options of the admin client.
 
     Raises:
         KafkaUnavailable: The time is over; has the last cause.
+        KafkaRefused: A broker answers and does not let us in; waiting would not change that.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     pause = FIRST_PAUSE_SECONDS
     attempt = 1
     while True:
         try:
-            with _admin(servers, options, ATTEMPT_SECONDS) as admin:
+            with _admin(kafka, ATTEMPT_SECONDS) as admin:
                 admin.describe_cluster()
         except KafkaUnavailable as error:
             if deadline is not None and time.monotonic() + pause > deadline:
@@ -155,51 +159,36 @@ def wait_for_kafka(
 
 
 @contextmanager
-def _admin(
-    servers: str, options: ClientOptions | None, connect_seconds: float = CONNECT_SECONDS
-) -> Iterator[KafkaAdminClient]:
-    """An admin client whose connection errors are told as `KafkaUnavailable`."""
-    if not options or not {"proxy_url", "socks5_proxy"} & options.keys():
-        _require_listener(servers, connect_seconds)
+def _admin(kafka: KafkaConnection, connect_seconds: float = CONNECT_SECONDS) -> Iterator[KafkaAdminClient]:
+    """An admin client whose connection errors are told as `KafkaUnavailable` or `KafkaRefused`.
+
+    The client alone would try for its whole time-out, tell no reason, and leave its sockets to the garbage collector.
+    """
+    nobody = knock(kafka, connect_seconds)
+    if nobody is not None:
+        raise KafkaUnavailable(str(kafka), nobody)
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=servers.split(","),
+            **kafka.for_kafka_python(),
             client_id="careline-admin",
             bootstrap_timeout_ms=int(connect_seconds * 1000),
-            **(options or {}),
         )
     except (KafkaError, OSError, ValueError) as error:
-        raise KafkaUnavailable(servers, str(error)) from error
+        raise failed(kafka, error) from error
     try:
         yield admin
     except KafkaError as error:
-        raise KafkaUnavailable(servers, str(error)) from error
+        raise failed(kafka, error) from error
     finally:
         admin.close()
 
 
-def _require_listener(servers: str, seconds: float) -> None:
-    """Fail at once, with the system's own reason for each address, where nobody listens.
-
-    The client would try for its whole time-out, tell no reason, and leave its sockets to the garbage collector.
-    """
-    reasons = []
-    addresses = [address.strip() for address in servers.split(",")]
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), seconds).close()
-        except ValueError:
-            reasons.append(f"{address!r} is not HOST:PORT")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            reasons.append(reason if len(addresses) == 1 else f"{address}: {reason}")
-        else:
-            return
-    raise KafkaUnavailable(servers, "; ".join(reasons))
+def failed(kafka: KafkaConnection, error: Exception) -> Exception:
+    """What an error of a client is to be told as: `KafkaRefused` where Kafka says no, else `KafkaUnavailable`."""
+    return refusal_in(error, kafka) or KafkaUnavailable(str(kafka), str(error) or type(error).__name__)
 
 
-def _create_missing(admin: KafkaAdminClient, plans: tuple[TopicPlan, ...]) -> set[str]:
+def _create_missing(admin: KafkaAdminClient, plans: tuple[TopicPlan, ...], kafka: KafkaConnection) -> set[str]:
     known = set(admin.list_topics())
     wanted = {
         plan.name: {
@@ -215,6 +204,9 @@ def _create_missing(admin: KafkaAdminClient, plans: tuple[TopicPlan, ...]) -> se
     answer = admin.create_topics(wanted, raise_errors=False)
     created: set[str] = set()
     refused: dict[str, list[str]] = {}
+    not_ours = [topic["name"] for topic in answer["topics"] if topic["error_code"] in _NOT_AUTHORIZED]
+    if not_ours:
+        raise topics_refused(kafka, not_ours)
     for topic in answer["topics"]:
         if topic["error_code"] == 0:
             created.add(topic["name"])
@@ -228,9 +220,12 @@ def _create_missing(admin: KafkaAdminClient, plans: tuple[TopicPlan, ...]) -> se
     return created
 
 
-def _describe(admin: KafkaAdminClient, plans: tuple[TopicPlan, ...]) -> list[TopicState]:
+def _describe(admin: KafkaAdminClient, plans: tuple[TopicPlan, ...], kafka: KafkaConnection) -> list[TopicState]:
     names = [plan.name for plan in plans]
     topics = {topic["name"]: topic for topic in admin.describe_topics(names)}
+    not_ours = [name for name in names if topics[name]["error_code"] in _NOT_AUTHORIZED]
+    if not_ours:
+        raise topics_refused(kafka, not_ours)
     present = [name for name in names if topics[name]["error_code"] != UnknownTopicOrPartitionError.errno]
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
     configs = admin.describe_configs(resources, config_filter=ConfigFilterType.ALL)["topic"] if resources else {}

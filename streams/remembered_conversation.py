@@ -44,7 +44,7 @@ def read_remembered(settings: Settings, conversation: str) -> RememberedConversa
         MemoryUnreadable: it was written by a later release, or is damaged.
     """
     topic = settings.topic(CONVERSATION_STATE.name)
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         partition = partition_of(conversation, len(reader.partitions(topic)))
         remembered = _latest(reader, topic, conversation, partition)
         if remembered is None:

@@ -8,11 +8,13 @@ is needed.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 from streams.fault_points import check_fault
+from streams.kafka_connection import KafkaConnection
+from streams.kafka_security import MECHANISMS, PROTOCOLS, KafkaSecurity
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
@@ -32,8 +34,12 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 def _setting(
     default: Any, variable: str, meaning: str, *, secret: bool = False, check: Callable[[Any], Any] | None = None
 ) -> Any:
-    """A field with its variable. `check` takes the value as read and gives the one to keep, or raises ValueError."""
-    return field(default=default, metadata={"variable": variable, "meaning": meaning, "secret": secret, "check": check})
+    """A field with its variable. `check` takes the value as read and gives the one to keep, or raises ValueError.
+
+    What is secret is in no `repr`.
+    """
+    told = {"variable": variable, "meaning": meaning, "secret": secret, "check": check}
+    return field(default=default, metadata=told, repr=not secret)
 
 
 def _one_or_more(value: int) -> int:
@@ -54,10 +60,13 @@ def _ratio(value: float) -> float:
     return value
 
 
-def _log_level(text: str) -> str:
-    if text.strip().upper() not in LOG_LEVELS:
-        raise ValueError(f"{text!r} is none of {', '.join(LOG_LEVELS)}")
-    return text.strip().upper()
+def _one_of(*words: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text.strip().upper() not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return text.strip().upper()
+
+    return check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +74,39 @@ class Settings:
     """The settings of one process. Nothing here changes after the start."""
 
     kafka_servers: str = _setting("127.0.0.1:9092", "CARELINE_KAFKA", "Kafka brokers as host:port, separated by commas")
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT",
+        "CARELINE_KAFKA_SECURITY_PROTOCOL",
+        "How brokers are spoken to: PLAINTEXT, SSL (TLS), SASL_PLAINTEXT (a user) or SASL_SSL (both); nothing else "
+        "is tried",
+        check=_one_of(*PROTOCOLS),
+    )
+    kafka_ca_file: Path | None = _setting(
+        None,
+        "CARELINE_KAFKA_CA_FILE",
+        "PEM file of who signs the brokers' certificates; without it, whom the system trusts",
+    )
+    kafka_certificate_file: Path | None = _setting(
+        None, "CARELINE_KAFKA_CERTIFICATE_FILE", "PEM file with a certificate of our own, where brokers ask for one"
+    )
+    kafka_key_file: Path | None = _setting(None, "CARELINE_KAFKA_KEY_FILE", "PEM file with the key of that certificate")
+    kafka_key_password: str | None = _setting(
+        None, "CARELINE_KAFKA_KEY_PASSWORD", "What opens the key, if it is encrypted", secret=True
+    )
+    kafka_key_password_file: Path | None = _setting(
+        None, "CARELINE_KAFKA_KEY_PASSWORD_FILE", "A file that holds it, instead"
+    )
+    kafka_sasl_mechanism: str | None = _setting(
+        None,
+        "CARELINE_KAFKA_SASL_MECHANISM",
+        "How the user proves who it is: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+        check=_one_of(*MECHANISMS),
+    )
+    kafka_user: str | None = _setting(None, "CARELINE_KAFKA_USER", "The user that brokers know this process by")
+    kafka_password: str | None = _setting(None, "CARELINE_KAFKA_PASSWORD", "Its password", secret=True)
+    kafka_password_file: Path | None = _setting(
+        None, "CARELINE_KAFKA_PASSWORD_FILE", "A file that holds it, instead, such as a mounted secret"
+    )
     topic_prefix: str = _setting(
         "", "CARELINE_TOPIC_PREFIX", "Put before every topic and group name, for several installations on one cluster"
     )
@@ -123,7 +165,7 @@ class Settings:
         "Secret (whsec_...) of the generic webhook where no connectors.yaml is given",
         secret=True,
     )
-    log_level: str = _setting("INFO", "CARELINE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", check=_log_level)
+    log_level: str = _setting("INFO", "CARELINE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", check=_one_of(*LOG_LEVELS))
     rejected_limit_ratio: float = _setting(
         0.5,
         "CARELINE_REJECTED_LIMIT_RATIO",
@@ -168,13 +210,48 @@ class Settings:
                 values[setting.name] = value if check is None else check(value)
             except ValueError as error:
                 problems.append(f"{variable}: {error}")
+        for name in ("kafka_password", "kafka_key_password"):
+            problems += _take_from_file(values, name)
+        settings = cls(**values)
+        problems = problems or settings.kafka.security.mistakes()
         if problems:
             raise SettingsMistake(problems)
-        return cls(**values)
+        return settings
+
+    @property
+    def kafka(self) -> KafkaConnection:
+        """How Kafka is reached: what every client is made with."""
+        security = KafkaSecurity(
+            protocol=self.kafka_security_protocol,
+            ca_file=self.kafka_ca_file,
+            certificate_file=self.kafka_certificate_file,
+            key_file=self.kafka_key_file,
+            key_password=self.kafka_key_password,
+            mechanism=self.kafka_sasl_mechanism,
+            user=self.kafka_user,
+            password=self.kafka_password,
+        )
+        return KafkaConnection(self.kafka_servers, security)
 
     def topic(self, name: str) -> str:
         """The physical name of a topic."""
         return self.topic_prefix + name
+
+
+def _take_from_file(values: dict[str, Any], name: str) -> list[str]:
+    """Put a secret that a file holds where it would stand had it come from the environment; what is wrong with it."""
+    file: Path | None = values.get(f"{name}_file")
+    if file is None:
+        return []
+    variable = f"CARELINE_{name.upper()}"
+    if name in values:
+        return [f"{variable}: is set beside {variable}_FILE; only one of them can be right"]
+    try:
+        values[name] = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is no text"
+        return [f"{variable}_FILE: {file} cannot be read: {reason}"]
+    return [] if values[name] else [f"{variable}_FILE: {file} is empty"]
 
 
 def _parse(text: str, hint: Any) -> Any:
@@ -203,6 +280,12 @@ def _number(text: str, kind: type[int] | type[float], wanted: str) -> int | floa
         return kind(text)
     except ValueError:
         raise ValueError(f"{text!r} is not {wanted}") from None
+
+
+def without_security(settings: Settings) -> Settings:
+    """The settings for a broker of our own on loopback, whatever protects the user's."""
+    names = [each.name for each in fields(Settings) if each.metadata["variable"].startswith("CARELINE_KAFKA_")]
+    return replace(settings, **{name: getattr(Settings(), name) for name in names})
 
 
 def process_environment() -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 from schemas.codec import encode, headers_of
 from schemas.signal import Signal
 from schemas.topics import SIGNALS
-from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+from streams.kafka_admin import failed, wait_for_kafka
 from streams.settings import Settings
 
 SOURCE = "careline/health"
@@ -22,11 +22,12 @@ def send_signal(settings: Settings, signal: Signal) -> None:
     """Write a signal where those of its account are.
 
     Raises:
+        KafkaRefused: the brokers do not let us in, or not near the topic.
         KafkaUnavailable: no broker answers, there are no topics, or Kafka does not take it in time.
     """
-    wait_for_kafka(settings.kafka_servers, timeout=_CONNECT_SECONDS)
+    wait_for_kafka(settings.kafka, timeout=_CONNECT_SECONDS)
     producer = KafkaProducer(
-        bootstrap_servers=settings.kafka_servers.split(","),
+        **settings.kafka.for_kafka_python(),
         client_id="careline-health",
         acks="all",
         enable_idempotence=True,
@@ -41,6 +42,6 @@ def send_signal(settings: Settings, signal: Signal) -> None:
             headers=headers_of(signal, signal.source, signal.id, signal.occurred_at),
         ).get(timeout=_ACKNOWLEDGED_WITHIN_SECONDS)
     except KafkaError as error:
-        raise KafkaUnavailable(settings.kafka_servers, str(error)) from error
+        raise failed(settings.kafka, error) from error
     finally:
         producer.close(timeout=5)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+from streams.kafka_admin import KafkaUnavailable, failed, wait_for_kafka
+from streams.kafka_connection import KafkaConnection
 
 CONNECT_SECONDS = 5.0
 STALL_SECONDS = 20.0
@@ -47,9 +48,9 @@ class StoredRecord:
 class TopicReader:
     """Reads whole topics through one connection."""
 
-    def __init__(self, consumer: KafkaConsumer, servers: str) -> None:
+    def __init__(self, consumer: KafkaConsumer, kafka: KafkaConnection) -> None:
         self._consumer = consumer
-        self._servers = servers
+        self._kafka = kafka
 
     def partitions(self, topic: str) -> list[int]:
         """The numbers of its partitions.
@@ -122,20 +123,21 @@ class TopicReader:
             for place in [place for place, end in ends.items() if self._consumer.position(place) >= end]:
                 del ends[place]
             if time.monotonic() - moved_at > STALL_SECONDS:
-                raise KafkaUnavailable(self._servers, f"{topic} gives no records for {STALL_SECONDS:.0f} s")
+                raise KafkaUnavailable(str(self._kafka), f"{topic} gives no records for {STALL_SECONDS:.0f} s")
 
 
 @contextmanager
-def topic_reader(servers: str) -> Iterator[TopicReader]:
+def topic_reader(kafka: KafkaConnection) -> Iterator[TopicReader]:
     """A reader for as long as the block lasts; it sees committed records only and belongs to no group.
 
     Raises:
         KafkaUnavailable: no broker answers, or the connection broke.
+        KafkaRefused: the brokers do not let us in, or not near what is read.
     """
-    wait_for_kafka(servers, timeout=CONNECT_SECONDS)
+    wait_for_kafka(kafka, timeout=CONNECT_SECONDS)
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=servers.split(","),
+            **kafka.for_kafka_python(),
             client_id="careline-reader",
             group_id=None,
             enable_auto_commit=False,
@@ -145,11 +147,11 @@ def topic_reader(servers: str) -> Iterator[TopicReader]:
             allow_auto_create_topics=False,
         )
     except (KafkaError, OSError) as error:
-        raise KafkaUnavailable(servers, str(error)) from None
+        raise failed(kafka, error) from None
     try:
-        yield TopicReader(consumer, servers)
+        yield TopicReader(consumer, kafka)
     except KafkaError as error:
-        raise KafkaUnavailable(servers, str(error)) from error
+        raise failed(kafka, error) from error
     finally:
         consumer.close()
 

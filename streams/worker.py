@@ -27,6 +27,7 @@ from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGN
 from streams.fault_points import planted
 from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
+from streams.faust_app.broker_credentials import faust_options
 from streams.lag_report import LagReport
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
@@ -70,7 +71,7 @@ class Worker:
             loop.add_signal_handler(number, stopping.set)
         self._stopping = stopping
         lanes = self._lanes()
-        lanes.partitions = await shared_partitions(self._connection(), self.settings.topic)
+        lanes.partitions = await shared_partitions(self.settings.kafka, self.settings.topic)
         app = create_app(self.settings, lanes, self._kinds())
         ticks = TickWriter(
             self._connection(), lanes, self.settings.topic, self.clock, self.recorder, at_place=self._at_place
@@ -120,7 +121,7 @@ class Worker:
         )
 
     def _connection(self) -> dict[str, object]:
-        return {"bootstrap_servers": self.settings.kafka_servers.split(","), "client_id": "careline-work"}
+        return {**self.settings.kafka.for_aiokafka(), "client_id": "careline-work"}
 
     def _recovered(self, agent: str, _keys: int, seconds: float) -> None:
         self.recorder.state_recovered(agent, seconds)
@@ -196,7 +197,7 @@ def create_app(settings: Settings, lanes: Lanes, kinds: Iterable[LaneKind]) -> f
     """
     app = LaneApp(
         settings.topic(settings.group),
-        broker=[f"kafka://{server}" for server in settings.kafka_servers.split(",")],
+        **faust_options(settings.kafka),
         autodiscover=False,
         web_enabled=False,
         topic_disable_leader=True,

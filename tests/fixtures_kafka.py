@@ -12,6 +12,7 @@ import pytest
 
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.kafka_admin import TopicOutcome, create_topics
+from streams.kafka_connection import KafkaConnection
 
 
 @pytest.fixture(scope="session")
@@ -35,4 +36,4 @@ def topic_prefix() -> str:
 
 def make_topics(kafka: EmbeddedKafka, prefix: str, partitions: int = 2) -> list[TopicOutcome]:
     """Create every topic of Careline under the prefix; they can be used when this returns."""
-    return create_topics(kafka.bootstrap, prefix, partitions, replication_factor=1)
+    return create_topics(KafkaConnection(kafka.bootstrap), prefix, partitions, replication_factor=1)

@@ -16,6 +16,7 @@ from schemas.pull_cursor import PullCursor
 from streams.connectors.cursor_store import stored_cursors
 from streams.connectors.publisher import cursor_record
 from streams.history.history_sender import HistorySender
+from streams.kafka_connection import KafkaConnection
 
 
 class BackfillPosition(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,8 +80,8 @@ class FilePositions:
 class KafkaPositions:
     """In the topic of cursors, under a name of its own."""
 
-    def __init__(self, servers: str, topic_prefix: str, name: str) -> None:
-        self._servers = servers
+    def __init__(self, kafka: KafkaConnection, topic_prefix: str, name: str) -> None:
+        self._kafka = kafka
         self._prefix = topic_prefix
         self._name = name
         self.sender: HistorySender | None = None
@@ -88,7 +89,7 @@ class KafkaPositions:
 
     def load(self) -> BackfillPosition | None:
         """See `Positions`."""
-        found = stored_cursors(self._servers, self._prefix, [self._name]).get(self._name)
+        found = stored_cursors(self._kafka, self._prefix, [self._name]).get(self._name)
         return _read(found.position.encode(), f"the cursor {self._name}") if found is not None else None
 
     def save(self, position: BackfillPosition) -> None:

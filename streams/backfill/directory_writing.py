@@ -11,6 +11,7 @@ from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.accounts_topic import accounts_writer, counted_accounts, known_profiles, links_that_follow
 from streams.history.history_sender import ImportFailed, ImportTarget
 from streams.kafka_admin import KafkaUnavailable
+from streams.kafka_refusal import refusal_in
 from streams.topic_reader import TopicAbsent
 
 
@@ -36,15 +37,16 @@ class DirectoryInKafka:
         changed = completed_directory(found, self._known)
         target = self._target
         try:
-            links = links_that_follow(changed.values(), counted_accounts(target.servers, target.topic_prefix))
-            with accounts_writer(target.servers, target.topic_prefix, datetime.now(UTC)) as writer:
+            links = links_that_follow(changed.values(), counted_accounts(target.kafka, target.topic_prefix))
+            with accounts_writer(target.kafka, target.topic_prefix, datetime.now(UTC)) as writer:
                 for profile in changed.values():
                     writer.put(profile)
                 writer.flush()
                 for link in links:
                     writer.link(link)
         except (KafkaUnavailable, TopicAbsent, KafkaError) as error:
-            raise ImportFailed(f"the directory of accounts was not written: {error}", "try again") from None
+            not_written = ImportFailed(f"the directory of accounts was not written: {error}", "try again")
+            raise refusal_in(error, target.kafka) or not_written from None
         self._known |= changed
         for profile in changed.values():
             self.directory.put(profile)
@@ -58,7 +60,7 @@ def known_profiles_of(target: ImportTarget) -> dict[str, AccountProfile]:
         ImportFailed: Kafka is absent, or lacks the topic.
     """
     try:
-        return known_profiles(target.servers, target.topic_prefix)
+        return known_profiles(target.kafka, target.topic_prefix)
     except KafkaUnavailable as error:
         raise ImportFailed(f"Kafka does not answer at {error.servers}: {error.cause}", error.way_out) from None
     except TopicAbsent as error:

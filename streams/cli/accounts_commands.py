@@ -64,7 +64,7 @@ def import_accounts(
         raise stop("nothing was changed; with --move-identities they change hands", WRONG_USE)
     changed = changed_profiles(profiles, known)
     losers = _without(taken, known)
-    links = links_that_follow(profiles, asked(lambda: counted_accounts(settings.kafka_servers, settings.topic_prefix)))
+    links = links_that_follow(profiles, asked(lambda: counted_accounts(settings.kafka, settings.topic_prefix)))
     if not dry_run:
         _write(settings, [*losers, *changed], links)
     told = {
@@ -153,7 +153,7 @@ def known_accounts(settings: "Settings") -> "dict[str, AccountProfile]":
     """The directory, by id; the end of the program where Kafka does not tell it."""
     from streams.connectors.accounts_topic import known_profiles
 
-    return asked(lambda: known_profiles(settings.kafka_servers, settings.topic_prefix))
+    return asked(lambda: known_profiles(settings.kafka, settings.topic_prefix))
 
 
 def asked(question: "Callable[[], Answer]") -> "Answer":
@@ -196,12 +196,16 @@ def written(settings: "Settings", write: "Callable[[AccountsWriter], None]") -> 
     from kafka.errors import KafkaError
 
     from streams.connectors.accounts_topic import accounts_writer
+    from streams.kafka_refusal import refusal_in
 
     try:
-        with accounts_writer(settings.kafka_servers, settings.topic_prefix, datetime.now(UTC)) as writer:
+        with accounts_writer(settings.kafka, settings.topic_prefix, datetime.now(UTC)) as writer:
             write(writer)
     except (KafkaError, OSError) as error:
-        raise stop(f"careline accounts: Kafka at {settings.kafka_servers} did not take everything: {error}") from None
+        refused = refusal_in(error, settings.kafka)
+        if refused is not None:
+            raise refused from None
+        raise stop(f"careline accounts: Kafka at {settings.kafka} did not take everything: {error}") from None
 
 
 def _list(profiles: "Sequence[AccountProfile]", *, as_json: bool) -> None:

@@ -72,7 +72,7 @@ def forget(
 def _found(settings: "Settings", names: Sequence[str]) -> dict[str, Any]:
     from streams.account_removal import found_in_kafka
 
-    in_kafka = asked(lambda: found_in_kafka(settings.kafka_servers, settings.topic_prefix, names))
+    in_kafka = asked(lambda: found_in_kafka(settings.kafka, settings.topic_prefix, names))
     return in_kafka | {"rows": _rows(settings, names)}
 
 

@@ -202,7 +202,7 @@ def _parts(order: _Order) -> Iterator[_Parts]:
     if order.dry_run or order.since is None:
         yield _Parts(DirectoryInMemory(), NoSink(), NoPositions())
         return
-    target = ImportTarget(order.settings.kafka_servers, order.settings.topic_prefix)
+    target = ImportTarget(order.settings.kafka, order.settings.topic_prefix)
     positions = kept_in(order.settings, order.instance, order.since, order.state)
     with history_sender(target) as sender:
         if isinstance(positions, KafkaPositions):

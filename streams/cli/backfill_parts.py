@@ -91,7 +91,7 @@ def kept_in(settings: Settings, instance: "Instance", since: datetime, state: Pa
     if state is not None:
         return FilePositions(state)
     name = f"backfill/{instance.name}/{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return KafkaPositions(settings.kafka_servers, settings.topic_prefix, name)
+    return KafkaPositions(settings.kafka, settings.topic_prefix, name)
 
 
 def position_of(

@@ -157,11 +157,11 @@ def _plan(settings: Settings, max_body: int) -> "ConnectPlan":
     return ConnectPlan(
         host=host,
         port=port,
-        servers=settings.kafka_servers,
+        kafka=settings.kafka,
         topic_prefix=settings.topic_prefix,
         max_body_bytes=max_body,
         prepare=lambda: create_topics(
-            settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
+            settings.kafka, settings.topic_prefix, settings.partitions, settings.replication_factor
         ),
     )
 
@@ -175,7 +175,7 @@ def _announce(running: "ConnectService", setup: "ConnectorSetup", settings: Sett
         _tell(f"receiving {url}  ({instance.name})")
     for source in setup.sources:
         _tell(f"fetching  {source.instance.name}  ({source.instance.connector})")
-    _tell(f"Kafka     {settings.kafka_servers}")
+    _tell(f"Kafka     {settings.kafka}  ({settings.kafka_security_protocol})")
 
 
 def _set_up_logging(level: str) -> None:

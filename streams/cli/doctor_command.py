@@ -1,7 +1,7 @@
 """`careline doctor`: is everything there, does it fit together, is nothing lost?
 
-Exit status 0: all is well or needs a look at most · 1: something is broken. The checks are in
-`streams.deployment_check`.
+Exit status 0: all is well or needs a look at most · 1: something is broken · 77: Kafka does not let us. The checks are
+in `streams.deployment_check`.
 """
 
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from streams.cli.admin_options import FAILED, JsonOption, KafkaOption, say, settings_of, stop
+from streams.kafka_refusal import REFUSED_STATUS
 
 if TYPE_CHECKING:
     from streams.audit import AuditLine
@@ -53,7 +54,7 @@ def doctor(
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     if any(finding.verdict == "fail" for finding in findings):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(REFUSED_STATUS if any(finding.refused for finding in findings) else FAILED)
 
 
 def _audit(context: typer.Context, kafka: str | None, *, as_json: bool) -> None:

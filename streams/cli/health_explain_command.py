@@ -104,7 +104,7 @@ def _of_worker(account: str, settings: "Settings") -> dict[str, Any]:
 
     topic = settings.topic(HEALTH.name)
     try:
-        with topic_reader(settings.kafka_servers) as reader:
+        with topic_reader(settings.kafka) as reader:
             partition = partition_of(account, len(reader.partitions(topic)))
             record = reader.latest(topic, account.encode(), partition).get(partition)
         if record is None:

@@ -165,7 +165,7 @@ def _latest_scores(settings: "Settings", command: str) -> "Iterator[HealthScore]
 
     latest: dict[bytes | None, bytes | None] = {}
     try:
-        with topic_reader(settings.kafka_servers) as reader:
+        with topic_reader(settings.kafka) as reader:
             for record in reader.records(settings.topic(HEALTH.name)):
                 latest[record.key] = record.value
         yield from [decode(HealthScore, value) for value in latest.values() if value is not None]

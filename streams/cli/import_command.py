@@ -128,7 +128,7 @@ def _send(history: "History", clock: str, end: datetime, settings: Settings, red
     from streams.history.known_accounts import with_known_accounts
     from streams.kafka_admin import KafkaUnavailable
 
-    target = ImportTarget(settings.kafka_servers, settings.topic_prefix)
+    target = ImportTarget(settings.kafka, settings.topic_prefix)
     try:
         known = with_known_accounts(history.conversations(clock, clock), _directory(settings))
         conversations = redacted(known, redaction)
@@ -154,15 +154,13 @@ def _directory(settings: Settings) -> "Lookup":
     from streams.kafka_admin import describe_topics, wait_for_kafka
 
     way_out = "create the topics with `careline topics create`"
-    wait_for_kafka(settings.kafka_servers, timeout=_CONNECT_SECONDS)
-    plans = describe_topics(
-        settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
-    )
+    wait_for_kafka(settings.kafka, timeout=_CONNECT_SECONDS)
+    plans = describe_topics(settings.kafka, settings.topic_prefix, settings.partitions, settings.replication_factor)
     missing = [each.plan.name for each in plans if each.missing]
     if missing:
-        raise ImportFailed(f"Kafka at {settings.kafka_servers} has no topic {', '.join(missing)}", way_out)
+        raise ImportFailed(f"Kafka at {settings.kafka} has no topic {', '.join(missing)}", way_out)
     directory = AccountsDirectory()
-    follower = AccountsFollower(settings.kafka_servers, directory, settings.topic_prefix)
+    follower = AccountsFollower(settings.kafka, directory, settings.topic_prefix)
     follower.start()
     try:
         if not follower.wait_until_loaded(_DIRECTORY_SECONDS):

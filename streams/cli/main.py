@@ -7,9 +7,11 @@ A command family is a file beside this one; it imports what it needs when it run
 
 import sys
 from dataclasses import fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from streams.cli.accounts_commands import accounts_app
 from streams.cli.accounts_forget_command import forget
@@ -38,6 +40,7 @@ from streams.cli.simulate_command import simulate
 from streams.cli.sink_commands import migrate, sink, sql
 from streams.cli.topics_commands import topics_app
 from streams.cli.work_command import work
+from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
 from streams.settings import Settings, SettingsMistake, process_environment
 
 WRONG_SETTINGS = 2
@@ -52,8 +55,21 @@ def _told_settings() -> str:
     return "\n\n".join(told)
 
 
+class _Refusable(TyperGroup):
+    """Ends every command that Kafka refuses in the same way, which scripts and supervisors can tell from absence."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KafkaRefused as refused:
+            typer.echo(f"careline {ctx.invoked_subcommand}: {refused}", err=True)
+            raise typer.Exit(REFUSED_STATUS) from None
+
+
 app = typer.Typer(
     name="careline",
+    cls=_Refusable,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -131,7 +131,7 @@ class _Simulation:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        ticks = KafkaDelivery(self.settings.kafka_servers, self.settings.topic)
+        ticks = KafkaDelivery(self.settings.kafka, self.settings.topic)
         delivery = self._delivery(ticks, stop)
         await ticks.open()
         runner = CompanyRunner(Story(self.plan), self.warp, delivery, ticks, on_first_event=self._began)

@@ -93,7 +93,7 @@ def _run_sink(settings: "Settings", target: "ClickHouseTarget", recorder: "Recor
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     options = SinkOptions(
-        kafka_servers=settings.kafka_servers,
+        kafka=settings.kafka,
         target=target,
         topic_prefix=settings.topic_prefix,
         sql_address=split_address(settings.sql_address),

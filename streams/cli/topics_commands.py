@@ -66,7 +66,7 @@ def create(context: typer.Context, kafka: KafkaOption = None, as_json: JsonOptio
     settings = settings_of(context, kafka)
     try:
         outcomes = create_topics(
-            settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
+            settings.kafka, settings.topic_prefix, settings.partitions, settings.replication_factor
         )
     except (KafkaUnavailable, TopicsRefusedError) as error:
         raise stop(f"careline topics: {error}") from None
@@ -102,9 +102,7 @@ def _states(settings: "Settings") -> list["TopicState"]:
     from streams.kafka_admin import KafkaUnavailable, describe_topics
 
     try:
-        return describe_topics(
-            settings.kafka_servers, settings.topic_prefix, settings.partitions, settings.replication_factor
-        )
+        return describe_topics(settings.kafka, settings.topic_prefix, settings.partitions, settings.replication_factor)
     except KafkaUnavailable as error:
         raise stop(f"careline topics: {error}") from None
 

@@ -109,7 +109,7 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
 
     log = logging.getLogger("careline.work")
     try:
-        wait_for_kafka(settings.kafka_servers, on_wait=_say_waiting)
+        wait_for_kafka(settings.kafka, on_wait=_say_waiting)
         if settings.policies_file is not None:
             outcome = publish_if_different(settings, settings.policies_file)
             log.info("%s", outcome)

@@ -16,7 +16,10 @@ from schemas.account_profile import AccountProfile
 from schemas.codec import ContractViolation, decode
 from schemas.topics import ACCOUNTS
 from streams.connectors.accounts_directory import AccountsDirectory
+from streams.connectors.publisher import REFUSED_PAUSE_SECONDS
 from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+from streams.kafka_connection import KafkaConnection
+from streams.kafka_refusal import KafkaRefused, refusal_in
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +32,17 @@ class AccountsFollower:
 
     def __init__(
         self,
-        servers: str,
+        kafka: KafkaConnection,
         directory: AccountsDirectory,
         topic_prefix: str = "",
-        options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._servers = servers
+        self._kafka = kafka
         self._directory = directory
         self._topic = topic_prefix + ACCOUNTS.name
-        self._options = dict(options or {})
         self._loaded = threading.Event()
+        self._settled = threading.Event()
+        self.refused: KafkaRefused | None = None
+        """Why the brokers do not let us read; null while they do, or do not answer."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="careline-accounts", daemon=True)
 
@@ -48,8 +52,15 @@ class AccountsFollower:
         return self._loaded.is_set()
 
     def wait_until_loaded(self, timeout: float) -> bool:
-        """Whether the topic has been read to its end once, waiting for it up to a number of seconds."""
-        return self._loaded.wait(timeout)
+        """Whether the topic has been read to its end once, waiting for it up to a number of seconds.
+
+        Raises:
+            KafkaRefused: the brokers do not let us read it.
+        """
+        self._settled.wait(timeout)
+        if self.refused is not None:
+            raise self.refused
+        return self._loaded.is_set()
 
     def start(self) -> None:
         """Begin to read, in the background, for as long as it takes."""
@@ -67,7 +78,13 @@ class AccountsFollower:
             try:
                 self._follow()
                 pause = FIRST_PAUSE_SECONDS
-            except (KafkaUnavailable, KafkaError, OSError) as error:
+            except (KafkaRefused, KafkaUnavailable, KafkaError, OSError) as error:
+                self.refused = refusal_in(error, self._kafka)
+                if self.refused is not None:
+                    self._settled.set()
+                    log.error("The accounts cannot be read. %s", self.refused)  # noqa: TRY400 - a refusal is one line
+                    self._stopping.wait(REFUSED_PAUSE_SECONDS)
+                    continue
                 # That Kafka is away is the publisher's to say; both at once would only be noise.
                 level = logging.DEBUG if isinstance(error, KafkaUnavailable) else logging.WARNING
                 log.log(level, "The accounts cannot be read: %s Trying again in %.1f s", str(error), pause)
@@ -75,15 +92,14 @@ class AccountsFollower:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _follow(self) -> None:
-        wait_for_kafka(self._servers, timeout=0, options=self._options)
+        wait_for_kafka(self._kafka, timeout=0)
         consumer = KafkaConsumer(
-            bootstrap_servers=[address.strip() for address in self._servers.split(",")],
+            **self._kafka.for_kafka_python(),
             client_id="careline-connect-accounts",
             group_id=None,
             enable_auto_commit=False,
             isolation_level="read_committed",
             allow_auto_create_topics=False,
-            **self._options,
         )
         try:
             partitions = [
@@ -91,6 +107,7 @@ class AccountsFollower:
             ]
             if not partitions:
                 raise UnknownTopicOrPartitionError(f"there is no topic {self._topic} yet.")
+            self.refused = None
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
             ends = consumer.end_offsets(partitions)
@@ -98,6 +115,7 @@ class AccountsFollower:
                 self._take(consumer.poll(timeout_ms=POLL_MS))
                 if not self._loaded.is_set() and all(consumer.position(at) >= end for at, end in ends.items()):
                     self._loaded.set()
+                    self._settled.set()
                     log.info("%d accounts are known", len(self._directory))
         finally:
             consumer.close()

@@ -19,7 +19,7 @@ from schemas.control import Control
 from schemas.topics import ACCOUNTS, HEALTH, INTERACTIONS
 from streams.connectors.accounts_directory import provisional, tidy
 from streams.control_broadcast import broadcast
-from streams.kafka_admin import ClientOptions
+from streams.kafka_connection import KafkaConnection
 from streams.topic_reader import topic_reader
 
 SOURCE = "careline/accounts"
@@ -34,7 +34,7 @@ class AccountLink:
     into: str
 
 
-def known_profiles(servers: str, topic_prefix: str) -> dict[str, AccountProfile]:
+def known_profiles(kafka: KafkaConnection, topic_prefix: str) -> dict[str, AccountProfile]:
     """Every account in the directory, by id.
 
     Raises:
@@ -42,7 +42,7 @@ def known_profiles(servers: str, topic_prefix: str) -> dict[str, AccountProfile]
         TopicAbsent: the topics have not been created.
     """
     found: dict[str, AccountProfile] = {}
-    with topic_reader(servers) as reader:
+    with topic_reader(kafka) as reader:
         for record in reader.records(topic_prefix + ACCOUNTS.name):
             account_id = (record.key or b"").decode("utf-8", "replace")
             if record.value is None:
@@ -55,14 +55,14 @@ def known_profiles(servers: str, topic_prefix: str) -> dict[str, AccountProfile]
     return found
 
 
-def counted_accounts(servers: str, topic_prefix: str) -> set[str]:
+def counted_accounts(kafka: KafkaConnection, topic_prefix: str) -> set[str]:
     """The ids of all accounts of which something was counted: they have a health record.
 
     Raises:
         KafkaUnavailable: no broker answers.
         TopicAbsent: the topics have not been created.
     """
-    with topic_reader(servers) as reader:
+    with topic_reader(kafka) as reader:
         keys = {
             record.key: record.value is not None for record in reader.records(topic_prefix + HEALTH.name) if record.key
         }
@@ -156,22 +156,19 @@ class AccountsWriter:
 
 
 @contextmanager
-def accounts_writer(
-    servers: str, topic_prefix: str, now: datetime, options: ClientOptions | None = None
-) -> Iterator[AccountsWriter]:
+def accounts_writer(kafka: KafkaConnection, topic_prefix: str, now: datetime) -> Iterator[AccountsWriter]:
     """A writer for as long as the block lasts.
 
     Raises:
         KafkaError: no broker answers.
     """
     producer = KafkaProducer(
-        bootstrap_servers=servers.split(","),
+        **kafka.for_kafka_python(),
         client_id="careline-accounts",
         acks="all",
         enable_idempotence=True,
         max_block_ms=int(WITHIN_SECONDS * 1000),
         allow_auto_create_topics=False,
-        **(options or {}),
     )
     try:
         yield AccountsWriter(producer, topic_prefix, now)

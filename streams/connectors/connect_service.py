@@ -5,10 +5,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from streams.connectors.accounts_directory import AccountsDirectory
 from streams.connectors.accounts_follower import AccountsFollower
@@ -22,6 +22,7 @@ from streams.connectors.publisher import KafkaPublisher
 from streams.connectors.pull_runner import PullRecorder, PullRunner
 from streams.connectors.source_announcement import announce_settling
 from streams.connectors.web_server import MAX_BODY_BYTES, ConnectServer
+from streams.kafka_connection import KafkaConnection
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,10 @@ class ConnectPlan:
 
     host: str = "127.0.0.1"
     port: int = 8080
-    servers: str
+    kafka: KafkaConnection
     topic_prefix: str = ""
     max_body_bytes: int = MAX_BODY_BYTES
     prepare: Callable[[], object] | None = None
-    kafka_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ConnectRecorder(AnswerRecorder, StoreRecorder, PullRecorder, Protocol):
@@ -58,17 +58,15 @@ class ConnectService:
         pulled = [source.instance for source in setup.sources]
         listening = [source.instance for source in setup.listeners]
         self._instances = [*(route.instance for route in setup.routes.values()), *pulled, *listening]
-        self._publisher = KafkaPublisher(
-            plan.servers, plan.topic_prefix, prepare=self._prepare, options=plan.kafka_options
-        )
-        self._follower = AccountsFollower(plan.servers, self._directory, plan.topic_prefix, plan.kafka_options)
+        self._publisher = KafkaPublisher(plan.kafka, plan.topic_prefix, prepare=self._prepare)
+        self._follower = AccountsFollower(plan.kafka, self._directory, plan.topic_prefix)
         store = EventStore(self._publisher, self._directory, recorder)
         self._pulls = PullRunner(
             setup.sources,
             store=store.store,
             publisher=self._publisher,
             recorder=recorder,
-            read_cursors=lambda: stored_cursors(plan.servers, plan.topic_prefix, [each.name for each in pulled]),
+            read_cursors=lambda: stored_cursors(plan.kafka, plan.topic_prefix, [each.name for each in pulled]),
             unready=self.trouble,
             now=now,
         )
@@ -83,7 +81,7 @@ class ConnectService:
     def _prepare(self) -> None:
         if self._plan.prepare is not None:
             self._plan.prepare()
-        announce_settling(self._plan.servers, self._plan.topic_prefix, self._instances, self._plan.kafka_options)
+        announce_settling(self._plan.kafka, self._plan.topic_prefix, self._instances)
 
     @property
     def addresses(self) -> list[str]:
@@ -100,6 +98,8 @@ class ConnectService:
         return self._publisher.trouble or self._accounts_missing()
 
     def _accounts_missing(self) -> str | None:
+        if self._follower.refused is not None:
+            return str(self._follower.refused)
         return None if self._follower.loaded else "accounts_not_read"
 
     async def start(self) -> None:

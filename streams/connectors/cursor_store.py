@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from schemas.codec import ContractViolation, decode
 from schemas.pull_cursor import PullCursor
 from schemas.topics import CURSORS
+from streams.kafka_connection import KafkaConnection
 from streams.topic_reader import TopicAbsent, topic_reader
 
 
-def stored_cursors(servers: str, topic_prefix: str, instances: Iterable[str]) -> dict[str, PullCursor]:
+def stored_cursors(kafka: KafkaConnection, topic_prefix: str, instances: Iterable[str]) -> dict[str, PullCursor]:
     """The newest cursor of each instance that has one. Blocks while it reads.
 
     Raises:
@@ -20,7 +21,7 @@ def stored_cursors(servers: str, topic_prefix: str, instances: Iterable[str]) ->
     """
     wanted = set(instances)
     found: dict[str, PullCursor] = {}
-    with topic_reader(servers) as reader:
+    with topic_reader(kafka) as reader:
         try:
             for record in reader.records(topic_prefix + CURSORS.name):
                 name = (record.key or b"").decode("utf-8", "replace")

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ from schemas.rejection import Rejection
 from schemas.signal import Signal
 from schemas.topics import CURSORS, INTERACTIONS, REJECTED, SIGNALS, TopicSpec
 from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_kafka
+from streams.kafka_connection import KafkaConnection
+from streams.kafka_refusal import KafkaRefused, refusal_in
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ CLOSE_SECONDS = 12.0
 IDLE_SECONDS = 10.0
 """Without a sign of life for so long, the broker is asked for one, so that readiness does not rest on old news."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
+REFUSED_PAUSE_SECONDS = 60.0
+"""Rights and passwords are mended by people, often at the broker; until then trying would only fill its log."""
 
 TOPICS = (INTERACTIONS, SIGNALS, REJECTED, CURSORS)
 
@@ -113,17 +117,15 @@ class KafkaPublisher:
 
     def __init__(
         self,
-        servers: str,
+        kafka: KafkaConnection,
         topic_prefix: str = "",
         *,
         prepare: Callable[[], object] | None = None,
-        options: Mapping[str, Any] | None = None,
     ) -> None:
-        """`prepare` is called once Kafka answers, to create topics; `options` go to kafka-python."""
-        self._servers = servers
+        """`prepare` is called once Kafka answers, to create topics."""
+        self._kafka = kafka
         self._names = {topic: topic_prefix + topic.name for topic in TOPICS}
         self._prepare = prepare
-        self._options = dict(options or {})
         self._producer: KafkaProducer | None = None
         self._hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="careline-publish")
         self._stopping = threading.Event()
@@ -133,6 +135,7 @@ class KafkaPublisher:
         self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._heard_at = 0.0
+        self._look_again_at = 0.0
         self._failing: str | None = "Kafka has not answered yet"
         self.interaction_partitions = 0
         """How many partitions the interactions have; 0 until Kafka has answered."""
@@ -211,12 +214,16 @@ class KafkaPublisher:
         error: BaseException | None,
     ) -> None:
         outcome: Exception | None = None
+        refused = refusal_in(error, self._kafka) if error is not None else None
         if isinstance(error, MessageSizeTooLargeError):
             outcome = RecordTooLarge(str(error))
         elif error is not None:
-            outcome = error if isinstance(error, KafkaNotTaking) else KafkaNotTaking(str(error) or type(error).__name__)
+            told = str(refused or error) or type(error).__name__
+            outcome = error if isinstance(error, KafkaNotTaking) else KafkaNotTaking(told)
         if error is None:
             self._hear()
+        elif refused is not None:
+            self._refuse(refused)
         elif isinstance(outcome, KafkaNotTaking):
             self._miss(str(outcome))
         with self._lock:
@@ -244,27 +251,40 @@ class KafkaPublisher:
     def _hear(self) -> None:
         self._heard_at = time.monotonic()
         if self._failing is not None:
-            log.info("Kafka at %s takes records", self._servers)
+            log.info("Kafka at %s takes records", self._kafka)
             self._failing = None
 
     def _miss(self, reason: str) -> None:
         if self._failing is None:
             log.warning(
-                "Kafka at %s does not take records: %s. Webhooks are answered 503 until it does", self._servers, reason
+                "Kafka at %s does not take records: %s. Webhooks are answered 503 until it does", self._kafka, reason
             )
         self._failing = reason
+
+    def _refuse(self, refused: KafkaRefused) -> None:
+        if self._failing != str(refused):
+            log.error("%s Webhooks are answered 503; it is tried again once a minute", refused)
+        self._failing = str(refused)
+        self._look_again_at = time.monotonic() + REFUSED_PAUSE_SECONDS
 
     def _watch(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            if time.monotonic() < self._look_again_at:
+                self._stopping.wait(1.0)
+                continue
             try:
                 if self._producer is None:
                     self._connect()
                 elif self._failing is not None or time.monotonic() - self._heard_at > IDLE_SECONDS:
-                    wait_for_kafka(self._servers, timeout=0, options=self._options)
+                    wait_for_kafka(self._kafka, timeout=0)
                     self._hear()
                 pause = FIRST_PAUSE_SECONDS
-            except (KafkaUnavailable, TopicsRefusedError, KafkaError, OSError) as error:
+            except (KafkaRefused, KafkaUnavailable, TopicsRefusedError, KafkaError, OSError) as error:
+                refused = refusal_in(error, self._kafka)
+                if refused is not None:
+                    self._refuse(refused)
+                    continue
                 self._miss(str(error))
                 # As text: a kept log record would keep the error, its frames and their sockets.
                 log.warning("%s Trying again in %.1f s", str(error), pause)
@@ -274,10 +294,10 @@ class KafkaPublisher:
                 self._stopping.wait(1.0)
 
     def _connect(self) -> None:
-        wait_for_kafka(self._servers, timeout=0, options=self._options)
+        wait_for_kafka(self._kafka, timeout=0)
         if self._prepare is not None:
             self._prepare()
-        producer = KafkaProducer(**producer_settings(self._servers), **self._options)
+        producer = KafkaProducer(**producer_settings(self._kafka))
         try:
             # Now, in this thread, and not with the first record.
             found = {topic: producer.partitions_for(name) for topic, name in self._names.items()}
@@ -301,10 +321,10 @@ class KafkaPublisher:
                 log.warning("Kafka did not take everything before the end: %s", str(error))
 
 
-def producer_settings(servers: str) -> dict[str, Any]:
+def producer_settings(kafka: KafkaConnection) -> dict[str, Any]:
     """The settings of kafka-python's producer, each with its reason."""
     return {
-        "bootstrap_servers": [address.strip() for address in servers.split(",")],
+        **kafka.for_kafka_python(),
         "client_id": "careline-connect",
         "acks": "all",
         "enable_idempotence": True,  # its own retries write nothing twice

@@ -17,9 +17,16 @@ from typing import Protocol
 from schemas.control import Control
 from schemas.pull_cursor import PullCursor
 from streams.connectors.connector_contract import Headers, Instance, Normaliser, WebhookRequest
-from streams.connectors.publisher import KafkaNotTaking, OutgoingRecord, control_records, cursor_record
+from streams.connectors.publisher import (
+    REFUSED_PAUSE_SECONDS,
+    KafkaNotTaking,
+    OutgoingRecord,
+    control_records,
+    cursor_record,
+)
 from streams.connectors.source_contract import Fetched, Puller, PullTrouble
 from streams.kafka_admin import KafkaUnavailable
+from streams.kafka_refusal import KafkaRefused
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +138,10 @@ class PullRunner:
         while True:
             try:
                 return await asyncio.to_thread(self._read_cursors)
-            except KafkaUnavailable as error:
-                log.warning("The cursors cannot be read: %s Trying again in %g s", str(error), KAFKA_PAUSE_SECONDS)
-                await self._sleep(KAFKA_PAUSE_SECONDS)
+            except (KafkaRefused, KafkaUnavailable) as error:
+                pause = REFUSED_PAUSE_SECONDS if isinstance(error, KafkaRefused) else KAFKA_PAUSE_SECONDS
+                log.warning("The cursors cannot be read: %s Trying again in %g s", str(error), pause)
+                await self._sleep(pause)
 
     async def _keep_fetching(self, source: PulledSource, position: str | None) -> None:
         name = source.instance.name

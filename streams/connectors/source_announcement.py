@@ -4,9 +4,8 @@
 like any other (`schemas.control`); saying it again changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 from kafka import KafkaProducer
 
@@ -14,13 +13,12 @@ from schemas.control import Control
 from schemas.topics import INTERACTIONS
 from streams.connectors.connector_contract import Instance
 from streams.control_broadcast import broadcast
+from streams.kafka_connection import KafkaConnection
 
 _WITHIN_SECONDS = 10.0
 
 
-def announce_settling(
-    servers: str, topic_prefix: str, instances: Iterable[Instance], options: Mapping[str, Any]
-) -> None:
+def announce_settling(kafka: KafkaConnection, topic_prefix: str, instances: Iterable[Instance]) -> None:
     """Say of every instance that has a word on it how long its deliveries may take to settle.
 
     Raises:
@@ -30,9 +28,7 @@ def announce_settling(
     if not controls:
         return
     topic = topic_prefix + INTERACTIONS.name
-    producer = KafkaProducer(
-        bootstrap_servers=servers.split(","), acks="all", max_block_ms=_WITHIN_SECONDS * 1000, **options
-    )
+    producer = KafkaProducer(**kafka.for_kafka_python(), acks="all", max_block_ms=_WITHIN_SECONDS * 1000)
     try:
         for control in controls:
             broadcast(producer, topic, control, f"careline/connect/{control.source}", _WITHIN_SECONDS)

@@ -23,7 +23,7 @@ from streams.demo.run_ledgers import Books, read_books
 from streams.embedded_kafka import ArchiveBuilder, EmbeddedKafka, FetchProgress, KafkaRuntime
 from streams.kafka_admin import create_topics, wait_for_kafka
 from streams.policy_publisher import publish_if_different
-from streams.settings import split_address
+from streams.settings import split_address, without_security
 
 READY_SECONDS = 90.0
 """Until every part answers: four seconds on an idle machine, half a minute on a very busy one."""
@@ -79,7 +79,7 @@ class DemoHouse:
         parts = self.parts
         await asyncio.to_thread(
             create_topics,
-            settings.kafka_servers,
+            settings.kafka,
             settings.topic_prefix,
             settings.partitions,
             settings.replication_factor,
@@ -105,20 +105,21 @@ class DemoHouse:
     async def _start_kafka(self) -> None:
         wanted = self.parts.options.kafka
         if wanted is not None:
-            await asyncio.to_thread(wait_for_kafka, wanted, 10.0)
+            reached = replace(self.parts.settings, kafka_servers=wanted)
+            await asyncio.to_thread(wait_for_kafka, reached.kafka, 10.0)
             prefix = self.parts.settings.topic_prefix
             if not prefix:
                 # Somebody else's Kafka may hold somebody's real topics: a demo has its own, and takes them away again.
                 prefix = f"careline-demo-{os.getpid()}."
                 self._removes_topics = True
-            self.parts.settings = replace(self.parts.settings, kafka_servers=wanted, topic_prefix=prefix)
+            self.parts.settings = replace(reached, topic_prefix=prefix)
             self.say(f"Kafka       {wanted}, topics begin with {prefix}")
             return
         runtime = KafkaRuntime.from_environment(self.parts.variables, self.home)
         data = None if self.parts.options.data is None else self.parts.folder / "kafka"
         self.kafka = EmbeddedKafka(runtime, data, on_progress=self.on_progress)
         await asyncio.to_thread(self.kafka.start)
-        self.parts.settings = replace(self.parts.settings, kafka_servers=self.kafka.bootstrap)
+        self.parts.settings = without_security(replace(self.parts.settings, kafka_servers=self.kafka.bootstrap))
         self.say(f"Kafka       {self.kafka.bootstrap} (Apache Kafka, started for this demo)")
         # While people look, the archive that makes the next start fast is written with what nobody else wants.
         self._stack.enter_context(ArchiveBuilder(runtime))
@@ -205,7 +206,7 @@ class DemoHouse:
         with contextlib.suppress(
             Exception
         ):  # a Kafka that has gone meanwhile keeps them; the demo is over all the same
-            admin = KafkaAdminClient(bootstrap_servers=settings.kafka_servers.split(","))
+            admin = KafkaAdminClient(**settings.kafka.for_kafka_python())
             try:
                 admin.delete_topics([settings.topic(topic.name) for topic in TOPICS])
             finally:

@@ -55,6 +55,12 @@ class DemoOptions:
         return f"simulation:{self.seed}"
 
 
+def _kafka_security(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
+    """How the user's own Kafka is protected, as it was told to this process; nothing of it for one of ours."""
+    used = settings.kafka_security_protocol != "PLAINTEXT"
+    return {name: value for name, value in variables.items() if used and name.startswith("CARELINE_KAFKA_")}
+
+
 def _address() -> str:
     return f"{HOST}:{find_free_port()}"
 
@@ -119,6 +125,7 @@ class DemoParts:
         """The variables of one program: none of the user's own CARELINE_* may lead it into another house."""
         settings = self.settings
         own = {name: value for name, value in self.variables.items() if not name.startswith("CARELINE_")}
+        own |= _kafka_security(settings, self.variables)
         roots = [str(Path(streams.__file__).parent.parent), own.get("PYTHONPATH", "")]
         own |= {
             "PYTHONPATH": ":".join(root for root in roots if root),

@@ -128,7 +128,7 @@ class DemoRun:
             starts_at = self._story_start(before)
             house.start_company(self.parts.simulate_command(starts_at))
             self._is_live = True
-            async with DrainWatch(self.parts.settings.kafka_servers) as drain:
+            async with DrainWatch(self.parts.settings.kafka) as drain:
                 first_event_at = await self._first_event(house)
                 await self._watch(house, drain, first_event_at)
                 door = await self._end_sources(house)

@@ -21,6 +21,7 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 
 from streams.demo.demo_errors import DemoFailed
+from streams.kafka_connection import KafkaConnection
 
 LOOK_EVERY_SECONDS = 0.1
 LOOK_INSIDE_SECONDS = 2.0
@@ -40,7 +41,7 @@ class Stage:
 class DrainWatch:
     """Measures how far groups are behind. An asynchronous context manager."""
 
-    servers: str
+    kafka: KafkaConnection
     _admin: AIOKafkaAdminClient = field(init=False)
     _ends: AIOKafkaConsumer = field(init=False)
     _looking: AIOKafkaConsumer = field(init=False)
@@ -48,12 +49,12 @@ class DrainWatch:
     _looks: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     async def __aenter__(self) -> Self:
-        servers = self.servers.split(",")
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=servers, client_id="careline-demo")
+        reached = self.kafka.for_aiokafka()
+        self._admin = AIOKafkaAdminClient(**reached, client_id="careline-demo")
         # The end for a reader of uncommitted records: a transaction whose markers are on their way counts as well.
-        self._ends = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+        self._ends = AIOKafkaConsumer(**reached, enable_auto_commit=False)
         self._looking = AIOKafkaConsumer(
-            bootstrap_servers=servers,
+            **reached,
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",

@@ -26,7 +26,7 @@ class FloorFollower:
     async def run(self, following: asyncio.Event) -> None:
         """Follow until cancelled; sets `following` when nothing can be missed any more."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.kafka_servers.split(","),
+            **self.settings.kafka.for_aiokafka(),
             client_id="careline-demo-view",
             enable_auto_commit=False,
             isolation_level="read_committed",

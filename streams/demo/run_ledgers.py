@@ -64,7 +64,7 @@ def read_books(settings: Settings) -> Books:
     """
     judged = Judged()
     clocks: dict[str, Instant] = {}
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         for state in _latest(reader, settings.topic(CONVERSATION_STATE.name)):
             ledger = _interaction_ledger.decode(state)
             judged += Judged(ledger.applied, ledger.duplicate, ledger.late, ledger.rejected)

@@ -24,6 +24,8 @@ from schemas.interaction import Interaction
 from schemas.signal import Signal
 from schemas.topics import INTERACTIONS, TopicSpec
 from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+from streams.kafka_connection import KafkaConnection
+from streams.kafka_refusal import refusal_in
 from streams.topic_settings import MAX_BATCH_BYTES
 
 IN_FLIGHT = 20_000
@@ -51,9 +53,9 @@ class ImportFailed(Exception):  # noqa: N818 - what it is, in the words of the m
 
 @dataclass(frozen=True, slots=True)
 class ImportTarget:
-    """Where to: `servers` as `host:port` with commas, `topic_prefix` before every topic name."""
+    """Where to: the cluster, and `topic_prefix` before every topic name."""
 
-    servers: str
+    kafka: KafkaConnection
     topic_prefix: str = ""
 
     def topic(self, name: str) -> str:
@@ -111,9 +113,8 @@ def _partitions(producer: KafkaProducer, target: ImportTarget) -> list[tuple[str
     try:
         return [(topic, partition) for partition in sorted(producer.partitions_for(topic))]
     except KafkaError as error:
-        raise ImportFailed(
-            f"Kafka at {target.servers} does not have the topic {topic}: {error}", "create them with `careline topics`"
-        ) from None
+        absent = f"Kafka at {target.kafka} does not have the topic {topic}: {error}"
+        raise refusal_in(error, target.kafka) or ImportFailed(absent, "create them with `careline topics`") from None
 
 
 def _send_events(
@@ -176,7 +177,7 @@ class HistorySender:
         try:
             self._waiting.append(self._producer.send(topic, **record))
         except KafkaError as error:
-            raise _refused(error) from None
+            raise self._failed(error) from None
         if len(self._waiting) > IN_FLIGHT:
             self._acknowledge(down_to=IN_FLIGHT // 2)
 
@@ -185,7 +186,7 @@ class HistorySender:
         try:
             self._producer.flush(timeout=ACKNOWLEDGED_WITHIN_SECONDS)
         except KafkaError as error:
-            raise _refused(error) from None
+            raise self._failed(error) from None
         self._acknowledge(down_to=0)
 
     def _acknowledge(self, down_to: int) -> None:
@@ -193,22 +194,21 @@ class HistorySender:
             try:
                 self._waiting.popleft().get(timeout=ACKNOWLEDGED_WITHIN_SECONDS)
             except KafkaError as error:
-                raise _refused(error) from None
+                raise self._failed(error) from None
 
-
-def _refused(error: KafkaError) -> ImportFailed:
-    return ImportFailed(
-        f"Kafka did not take an event: {error}",
-        "when that is mended, send the same history again: what is there already counts once",
-    )
+    def _failed(self, error: KafkaError) -> Exception:
+        return refusal_in(error, self._target.kafka) or ImportFailed(
+            f"Kafka did not take an event: {error}",
+            "when that is mended, send the same history again: what is there already counts once",
+        )
 
 
 @contextmanager
 def _producer(target: ImportTarget) -> Iterator[KafkaProducer]:
     try:
-        wait_for_kafka(target.servers, timeout=_CONNECT_SECONDS)
+        wait_for_kafka(target.kafka, timeout=_CONNECT_SECONDS)
         producer = KafkaProducer(
-            bootstrap_servers=target.servers.split(","),
+            **target.kafka.for_kafka_python(),
             client_id="careline-import",
             acks="all",
             enable_idempotence=True,
@@ -224,7 +224,8 @@ def _producer(target: ImportTarget) -> Iterator[KafkaProducer]:
     except KafkaUnavailable as error:
         raise ImportFailed(f"Kafka does not answer at {error.servers}: {error.cause}", error.way_out) from None
     except (KafkaError, OSError) as error:
-        raise ImportFailed(f"Kafka at {target.servers} failed: {error}", "look into the log of the broker") from None
+        broken = ImportFailed(f"Kafka at {target.kafka} failed: {error}", "look into the log of the broker")
+        raise refusal_in(error, target.kafka) or broken from None
     try:
         yield producer
     finally:

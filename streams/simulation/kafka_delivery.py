@@ -16,6 +16,9 @@ from agents.partition_controls import tick
 from schemas.codec import encode, headers_of
 from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS, SIGNALS
+from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+from streams.kafka_connection import KafkaConnection
+from streams.kafka_refusal import refusal_in
 from streams.simulation.event_delivery import DeliveryCounts, DeliveryFailed, Event
 from streams.simulation.story import key_of
 
@@ -28,9 +31,9 @@ OPENED_WITHIN_SECONDS = 10.0
 class KafkaDelivery:
     """One idempotent producer for ticks, and for events where no webhook is wanted."""
 
-    def __init__(self, servers: str, topic_name: Callable[[str], str]) -> None:
+    def __init__(self, kafka: KafkaConnection, topic_name: Callable[[str], str]) -> None:
         self.counts = DeliveryCounts()
-        self._servers = servers
+        self._kafka = kafka
         self._topic_name = topic_name
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, list[int]] = {}
@@ -40,9 +43,14 @@ class KafkaDelivery:
 
         Raises:
             DeliveryFailed: no broker answers, or the topics are missing.
+            KafkaRefused: the brokers do not let us in, or not near the topics.
         """
+        try:
+            await asyncio.to_thread(wait_for_kafka, self._kafka, OPENED_WITHIN_SECONDS)
+        except KafkaUnavailable as error:
+            raise DeliveryFailed(str(error)) from None
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers.split(","),
+            **self._kafka.for_aiokafka(),
             client_id="careline-simulate",
             acks="all",
             enable_idempotence=True,
@@ -57,9 +65,11 @@ class KafkaDelivery:
                     self._partitions[name] = sorted(await producer.partitions_for(name))
         except (KafkaError, TimeoutError) as error:
             await producer.stop()
+            if refused := refusal_in(error, self._kafka):
+                raise refused from None
             cause = str(error) or f"{' and '.join(wanted)} did not answer within {OPENED_WITHIN_SECONDS:.0f} s"
             raise DeliveryFailed(
-                f"Kafka at {self._servers} cannot be used: {cause}; is it running, and are the topics there "
+                f"Kafka at {self._kafka} cannot be used: {cause}; is it running, and are the topics there "
                 f"(`careline topics create`)?"
             ) from None
         self._producer = producer
@@ -102,4 +112,5 @@ class KafkaDelivery:
                 waiting = [await self._producer.send(topic, **record) for topic, record in records]
                 await asyncio.gather(*waiting)
         except (KafkaError, TimeoutError) as error:
-            raise DeliveryFailed(f"Kafka at {self._servers} did not take events: {error!r}") from None
+            lost = DeliveryFailed(f"Kafka at {self._kafka} did not take events: {error!r}")
+            raise refusal_in(error, self._kafka) or lost from None

@@ -5,7 +5,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 
 from streams.kafka_admin import WaitNotice, wait_for_kafka
+from streams.kafka_connection import KafkaConnection
 from streams.sinks.batch_intent import BatchLimits
 from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
 from streams.sinks.clickhouse_writer import ClickHouseWriter
@@ -50,20 +51,18 @@ class SinkOptions:
     """What a sink needs to know.
 
     Attributes:
-        kafka_servers: Brokers as host:port with commas.
+        kafka: How Kafka is reached.
         target: Where ClickHouse is.
         topic_prefix: Before every topic and group name.
         sql_address: Host and port of the SQL service; used while the engine is embedded.
         limits: When batches are cut.
-        client_options: Further options of kafka-python's clients.
     """
 
-    kafka_servers: str
+    kafka: KafkaConnection
     target: ClickHouseTarget
     topic_prefix: str = ""
     sql_address: tuple[str, int] | None = None
     limits: BatchLimits = field(default_factory=BatchLimits)
-    client_options: Mapping[str, object] = field(default_factory=dict)
 
 
 def run_sink(
@@ -125,12 +124,12 @@ def _wait_for_kafka(options: SinkOptions, stop: threading.Event) -> None:
     def say(notice: WaitNotice) -> None:
         logger.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
 
-    wait_for_kafka(options.kafka_servers, on_wait=say, sleep=pause, options=options.client_options)
+    wait_for_kafka(options.kafka, on_wait=say, sleep=pause)
 
 
 def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]:
     names = {options.topic_prefix + table.topic.name: table for table in TABLES}
-    admin = KafkaAdminClient(bootstrap_servers=options.kafka_servers.split(","), **options.client_options)
+    admin = KafkaAdminClient(**options.kafka.for_kafka_python())
     try:
         found = {topic["name"]: topic for topic in admin.describe_topics(list(names))}
     finally:
@@ -146,7 +145,7 @@ def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]
 
 def _consumer(options: SinkOptions) -> KafkaConsumer:
     return KafkaConsumer(
-        bootstrap_servers=options.kafka_servers.split(","),
+        **options.kafka.for_kafka_python(),
         group_id=options.topic_prefix + GROUP,
         client_id=GROUP,
         isolation_level="read_committed",  # what a worker's open or failed transaction wrote is no result
@@ -157,5 +156,4 @@ def _consumer(options: SinkOptions) -> KafkaConsumer:
         # Few large answers instead of one per transaction; a batch waits longer than this anyway.
         fetch_min_bytes=FETCH_BYTES,
         fetch_max_wait_ms=FETCH_WAIT_MS,
-        **options.client_options,
     )

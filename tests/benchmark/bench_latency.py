@@ -22,6 +22,7 @@ from schemas.topics import SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from tests.benchmark.bench_connect import until_ready
 from tests.senders.own_words_senders import MESSAGE, NEW_SECRET, sign_standard
 
@@ -105,7 +106,7 @@ def main(rate: int = 500, seconds: float = 20) -> None:
     """Measure, print, end."""
     port = find_free_port()
     with EmbeddedKafka(KafkaRuntime.from_environment(os.environ, Path.home())) as kafka:
-        create_topics(kafka.bootstrap, "", PARTITIONS, replication_factor=1)
+        create_topics(KafkaConnection(kafka.bootstrap), "", PARTITIONS, replication_factor=1)
         environment = os.environ | {
             "CARELINE_WEBHOOK_SECRET": NEW_SECRET,
             "CARELINE_METRICS_ADDRESS": "127.0.0.1:0",

@@ -19,6 +19,7 @@ from schemas.policy import to_published
 from schemas.topics import INTERACTIONS
 from streams.embedded_kafka import THROUGHPUT, EmbeddedKafka, KafkaRuntime
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from tests.benchmark.pipeline_load import BEGIN, bench_interactions, bench_policy
 
 PARTITIONS = 4
@@ -55,7 +56,7 @@ def say(line: str) -> None:
 
 
 def _fill(servers: str, prefix: str) -> int:
-    create_topics(servers, prefix, PARTITIONS, replication_factor=1)
+    create_topics(KafkaConnection(servers), prefix, PARTITIONS, replication_factor=1)
     producer = KafkaProducer(
         bootstrap_servers=servers, acks="all", linger_ms=50, batch_size=400_000, compression_type="lz4"
     )

@@ -21,6 +21,7 @@ from agents.conversation_agent import ConversationAgent
 from schemas.topics import CONVERSATION_STATE
 from streams.embedded_kafka import THROUGHPUT, EmbeddedKafka, KafkaRuntime
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from streams.lane.changelog import Recovery, to_value
 from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates, Remembered, Wake
@@ -42,7 +43,7 @@ def main() -> None:
         asyncio.run(_recover(sys.argv[1]))
         return
     with EmbeddedKafka(KafkaRuntime.from_environment(os.environ, Path.home()), profile=THROUGHPUT) as kafka:
-        create_topics(kafka.bootstrap, "", PARTITIONS, 1)
+        create_topics(KafkaConnection(kafka.bootstrap), "", PARTITIONS, 1)
         written = asyncio.run(_write(kafka.bootstrap))
         say(f"{CONVERSATIONS:,} conversations in {PARTITIONS} partitions, {written / CONVERSATIONS:,.0f} bytes each")
         told = subprocess.run(

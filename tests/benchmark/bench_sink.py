@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from streams.sinks.clickhouse_connection import open_clickhouse, read_target
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import TABLES
@@ -70,7 +71,7 @@ def main(records: int = 80_000, rate: int = 1_500, seconds: int = 10) -> None:
     """Measure, print, check that every record is there once."""
     runtime = KafkaRuntime.from_environment(os.environ, Path.home())
     with EmbeddedKafka(runtime) as broker, tempfile.TemporaryDirectory() as folder:
-        create_topics(broker.bootstrap, "", PARTITIONS, replication_factor=1)
+        create_topics(KafkaConnection(broker.bootstrap), "", PARTITIONS, replication_factor=1)
         _feed(broker.bootstrap, 0, records).wait(PATIENCE_SECONDS)
         reading = _read_only(broker.bootstrap, records)
         say(f"reading alone: {reading:,.0f} records/s")
@@ -120,7 +121,7 @@ def _sink(servers: str, folder: Path, expected: int) -> Measured:
     patience = threading.Timer(PATIENCE_SECONDS, recorder.stop.set)
     patience.start()
     begun: list[tuple[float, float]] = []
-    options = SinkOptions(kafka_servers=servers, target=read_target(f"chdb://{folder}"))
+    options = SinkOptions(kafka=KafkaConnection(servers), target=read_target(f"chdb://{folder}"))
     run_sink(options, recorder.stop, recorder, lambda _: begun.append((time.perf_counter(), time.process_time())))
     patience.cancel()
     wall, cpu = begun[-1]

@@ -22,6 +22,7 @@ from kafka.admin import KafkaAdminClient
 from schemas.policy import to_published
 from schemas.topics import INTERACTIONS, TopicSpec
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from streams.policy_files.policy_reader import read_policy_text
 from streams.policy_files.problem import Problems
 from tests.faults.fault_story import POLICY, Record
@@ -52,7 +53,7 @@ class House:
 
     def create_topics(self) -> None:
         """Create what is missing."""
-        create_topics(self.servers, self.prefix, self.partitions, self._copies)
+        create_topics(KafkaConnection(self.servers), self.prefix, self.partitions, self._copies)
 
     def drop(self, topic: TopicSpec) -> None:
         """Take a topic away, with everything in it."""

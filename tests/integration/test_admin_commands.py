@@ -20,6 +20,7 @@ from schemas.topics import CONVERSATION_STATE, HEALTH, INTERACTIONS, REJECTED, T
 from streams.cli.main import app
 from streams.dead_letters import REDRIVEN_OF
 from streams.embedded_kafka import EmbeddedKafka
+from streams.kafka_connection import KafkaConnection
 from streams.lane.changelog import to_value
 from streams.lane.partition_states import Remembered
 from streams.topic_reader import StoredRecord, topic_reader
@@ -68,7 +69,7 @@ def send(kafka: EmbeddedKafka, topic_prefix: str) -> Callable[..., None]:
 
 
 def stored(kafka: EmbeddedKafka, topic: str) -> list[StoredRecord]:
-    with topic_reader(kafka.bootstrap) as reader:
+    with topic_reader(KafkaConnection(kafka.bootstrap)) as reader:
         return list(reader.records(topic))
 
 
@@ -251,7 +252,7 @@ def test_the_last_record_of_a_key_is_found_however_far_back(
     records = [{"key": b"other", "value": b"%d" % number, "partition": 0} for number in range(40)]
     send(CONVERSATION_STATE.name, *records[:3], {"key": b"mine", "value": b"yes", "partition": 0}, *records)
 
-    with topic_reader(kafka.bootstrap) as reader:
+    with topic_reader(KafkaConnection(kafka.bootstrap)) as reader:
         found = reader.latest(topic_prefix + CONVERSATION_STATE.name, b"mine")
 
     assert {number: (record.offset, record.value) for number, record in found.items()} == {0: (3, b"yes")}

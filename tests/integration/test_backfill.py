@@ -15,6 +15,7 @@ from schemas.topics import INTERACTIONS, SIGNALS
 from streams.cli.backfill_command import connect_backfill
 from streams.connectors.accounts_topic import known_profiles
 from streams.embedded_kafka import EmbeddedKafka
+from streams.kafka_connection import KafkaConnection
 from streams.settings import Settings
 from tests.fake_zendesk import TOKEN, FakeZendesk, broken
 from tests.fixtures_kafka import make_topics
@@ -84,5 +85,5 @@ def test_stopped_and_gone_on_with(kafka: EmbeddedKafka, topic_prefix: str, monke
     assert {each.account_id for each in events} == {"zendesk_org:9"}
     ratings = [each for partition in contracts(kafka, topic_prefix + SIGNALS.name) for each in partition]
     assert {(each.name, each.value) for each in ratings if isinstance(each, Signal)} == {("csat", 1.0)}
-    (company,) = known_profiles(kafka.bootstrap, topic_prefix).values()
+    (company,) = known_profiles(KafkaConnection(kafka.bootstrap), topic_prefix).values()
     assert (company.id, company.name) == ("zendesk_org:9", "Acme")

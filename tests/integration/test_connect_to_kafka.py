@@ -30,6 +30,7 @@ from streams.connectors.connectors_file import ConnectorSetup
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from tests.connect_bench import SENDERS, CountingRecorder
 from tests.fixtures_kafka import make_topics
 from tests.senders.helpdesk_senders import zendesk_event
@@ -48,7 +49,7 @@ def setup_of(*connectors: str) -> ConnectorSetup:
 
 def records_of(kafka: EmbeddedKafka, prefix: str, topic: TopicSpec) -> list[Any]:
     """Everything in a topic, read to its end."""
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=None, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_kafka=KafkaConnection(kafka.bootstrap), group_id=None, enable_auto_commit=False)
     try:
         partitions = [
             TopicPartition(prefix + topic.name, at) for at in consumer.partitions_for_topic(prefix + topic.name)
@@ -119,7 +120,7 @@ def test_a_webhook_stands_in_kafka_when_it_is_acknowledged(kafka: EmbeddedKafka,
         assert (await client.post("zendesk", zendesk_event("ticket.created")))[1]["accepted"] == 1
         assert (await client.post("webhook", b"{not json"))[1]["rejected"] == 1
 
-    plan = ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix)
+    plan = ConnectPlan(port=0, kafka=KafkaConnection(kafka.bootstrap), topic_prefix=topic_prefix)
     recorder = serve(plan, setup_of("webhook", "zendesk"), scene)
 
     records = {record.key: record for record in records_of(kafka, topic_prefix, INTERACTIONS)}
@@ -143,7 +144,7 @@ def test_a_source_whose_deliveries_settle_late_says_so_in_every_partition(
 
     settled = replace(Instance("webhook", "webhook", secrets=SENDERS["webhook"].secrets[:1]), settle_seconds=2)
     setup = ConnectorSetup({"webhook": known_connectors()["webhook"].build(settled)})
-    serve(ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix), setup, scene)
+    serve(ConnectPlan(port=0, kafka=KafkaConnection(kafka.bootstrap), topic_prefix=topic_prefix), setup, scene)
     records = records_of(kafka, topic_prefix, INTERACTIONS)
     controls = [decode(Control, record.value) for record in records]
     assert {(control.kind, control.source, control.settle_seconds) for control in controls} == {
@@ -165,7 +166,7 @@ def test_known_accounts_are_stamped_from_the_topic(kafka: EmbeddedKafka, topic_p
         await until(client.ready)
         assert (await client.post("zendesk", zendesk_event("ticket.created")))[0] == 200
 
-    plan = ConnectPlan(port=0, servers=kafka.bootstrap, topic_prefix=topic_prefix)
+    plan = ConnectPlan(port=0, kafka=KafkaConnection(kafka.bootstrap), topic_prefix=topic_prefix)
     serve(plan, setup_of("zendesk"), scene)
     (record,) = records_of(kafka, topic_prefix, INTERACTIONS)
     event = decode(Interaction, record.value)
@@ -210,7 +211,10 @@ def test_without_kafka_the_sender_is_asked_to_come_again_and_afterwards_nothing_
 
     servers = f"127.0.0.1:{port}"
     plan = ConnectPlan(
-        port=0, servers=servers, topic_prefix=topic_prefix, prepare=lambda: create_topics(servers, topic_prefix, 1, 1)
+        port=0,
+        kafka=KafkaConnection(servers),
+        topic_prefix=topic_prefix,
+        prepare=lambda: create_topics(KafkaConnection(servers), topic_prefix, 1, 1),
     )
     serve(plan, setup_of("webhook"), scene)
     gc.collect()  # here, where the warnings about them are expected, and not in some other test

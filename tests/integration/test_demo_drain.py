@@ -9,6 +9,7 @@ from schemas.topics import SLA_EVENTS
 from streams.demo.demo_errors import DemoFailed
 from streams.demo.drain import DrainWatch, Stage
 from streams.embedded_kafka import EmbeddedKafka
+from streams.kafka_connection import KafkaConnection
 from tests.fixtures_kafka import make_topics
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,7 @@ def test_a_group_is_drained_when_nothing_is_left_to_read(kafka: EmbeddedKafka, t
     stage = Stage("readers", topic_prefix + "readers", (topic,))
 
     async def story() -> list[bool]:
-        async with DrainWatch(servers) as drain:
+        async with DrainWatch(KafkaConnection(servers)) as drain:
             seen = [await is_drained(drain, stage)]
             await write(servers, topic, commit=True)
             seen.append(await is_drained(drain, stage))
@@ -71,7 +72,7 @@ def test_a_group_is_drained_when_nothing_is_left_to_read(kafka: EmbeddedKafka, t
 
 def test_a_missing_topic_is_not_taken_for_a_drained_one(kafka: EmbeddedKafka, topic_prefix: str) -> None:
     async def story() -> None:
-        async with DrainWatch(kafka.bootstrap) as drain:
+        async with DrainWatch(KafkaConnection(kafka.bootstrap)) as drain:
             await drain.behind(Stage("readers", "readers", (topic_prefix + "nothing",)))
 
     with pytest.raises(DemoFailed, match="nothing"):

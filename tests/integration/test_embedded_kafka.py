@@ -26,6 +26,7 @@ from streams.kafka_admin import (
     describe_topics,
     wait_for_kafka,
 )
+from streams.kafka_connection import KafkaConnection
 from tests.fixtures_kafka import make_topics
 from tests.unit.test_jvm_guard import alive, eventually, process_id
 
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.integration
 OWNER = """
 import os, signal
 from pathlib import Path
+from streams.kafka_connection import KafkaConnection
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 kafka = EmbeddedKafka(KafkaRuntime.from_environment(os.environ, Path.home()))
 kafka.start()
@@ -91,7 +93,7 @@ def test_a_broker_of_another_cluster_is_not_taken_for_ours(kafka: EmbeddedKafka)
 
 
 def test_topics_are_created_once_and_differences_are_told(kafka: EmbeddedKafka, topic_prefix: str) -> None:
-    before = describe_topics(kafka.bootstrap, topic_prefix, 2, 1)
+    before = describe_topics(KafkaConnection(kafka.bootstrap), topic_prefix, 2, 1)
     assert all(state.missing for state in before)
     names = [topic_prefix + spec.name for spec in TOPICS]
     created = make_topics(kafka, topic_prefix, partitions=2)
@@ -106,7 +108,7 @@ def test_topics_are_created_once_and_differences_are_told(kafka: EmbeddedKafka, 
 
 def test_more_copies_than_brokers_are_refused_with_kafkas_reason(kafka: EmbeddedKafka, topic_prefix: str) -> None:
     with pytest.raises(TopicsRefusedError, match="only 1 broker"):
-        create_topics(kafka.bootstrap, topic_prefix, 1, replication_factor=3)
+        create_topics(KafkaConnection(kafka.bootstrap), topic_prefix, 1, replication_factor=3)
 
 
 def test_a_transaction_is_seen_whole_or_not_at_all(kafka: EmbeddedKafka, topic_prefix: str) -> None:
@@ -175,7 +177,7 @@ def test_a_stopped_broker_is_gone_and_so_is_its_folder(kafka_runtime: KafkaRunti
     assert not folder.exists()
     broker.stop()
     with pytest.raises(KafkaUnavailable, match="Connection refused"):
-        create_topics(broker.bootstrap, "", 1, 1)
+        create_topics(KafkaConnection(broker.bootstrap), "", 1, 1)
 
 
 def test_waiting_tells_each_pause_and_ends_when_kafka_comes(kafka_runtime: KafkaRuntime, tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_waiting_tells_each_pause_and_ends_when_kafka_comes(kafka_runtime: Kafka
     late = EmbeddedKafka(kafka_runtime, tmp_path / "late", port)
     notices: list[WaitNotice] = []
     try:
-        wait_for_kafka(f"127.0.0.1:{port}", on_wait=notices.append, sleep=lambda _: late.start())
+        wait_for_kafka(KafkaConnection(f"127.0.0.1:{port}"), on_wait=notices.append, sleep=lambda _: late.start())
         assert [notice.attempt for notice in notices] == [1]
         assert notices[0].error.cause == "Connection refused"
     finally:
@@ -214,4 +216,4 @@ def test_a_cancelled_archive_leaves_nothing_and_a_damaged_one_does_no_harm(
     assert archive == archive_path(runtime.install(), builder._profile) != archive_path(installation, builder._profile)
     archive.write_bytes(b"damaged")
     with EmbeddedKafka(runtime) as broker:
-        wait_for_kafka(broker.bootstrap, timeout=10)
+        wait_for_kafka(KafkaConnection(broker.bootstrap), timeout=10)

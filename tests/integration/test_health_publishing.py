@@ -75,7 +75,7 @@ def test_a_profile_is_announced_in_every_partition_of_the_signals_once(settings:
 
     assert [publish_health(settings, path, lambda: NOON).status for _ in range(2)] == ["published", "unchanged"]
 
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         records = list(reader.records(settings.topic(SIGNALS.name)))
     assert sorted(record.partition for record in records) == list(range(PARTITIONS))
     assert {contract_in(record.headers, Signal) for record in records} == {Control}

@@ -15,6 +15,7 @@ from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS
 from streams.connectors.cursor_store import stored_cursors
 from streams.embedded_kafka import EmbeddedKafka
+from streams.kafka_connection import KafkaConnection
 from tests.fixtures_kafka import make_topics
 from tests.integration.test_connect_to_kafka import records_of
 from tests.providers import local_discord
@@ -81,7 +82,7 @@ def test_a_process_that_is_killed_while_it_receives_goes_on_where_kafka_is(
             # A session can be resumed once its position is stored.
             await tell_discord(discord, range(1))
             while "discord" not in await asyncio.to_thread(  # noqa: ASYNC110 - asks Kafka
-                stored_cursors, kafka.bootstrap, topic_prefix, ["discord"]
+                stored_cursors, KafkaConnection(kafka.bootstrap), topic_prefix, ["discord"]
             ):
                 await asyncio.sleep(0.1)
             telling = asyncio.gather(tell_slack(slack, range(MESSAGES)), tell_discord(discord, range(1, MESSAGES)))

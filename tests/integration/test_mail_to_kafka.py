@@ -22,6 +22,7 @@ from streams.connectors.connectors_file import ConnectorSetup, read_connectors
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from tests.connect_bench import CountingRecorder
 from tests.imap_house import ImapHouse
 from tests.integration.test_connect_to_kafka import records_of
@@ -73,7 +74,10 @@ def test_mails_while_kafka_comes_and_goes(
     kafka_port, smtp_port = find_free_port(), find_free_port()
     servers = f"127.0.0.1:{kafka_port}"
     plan = ConnectPlan(
-        port=0, servers=servers, topic_prefix=topic_prefix, prepare=lambda: create_topics(servers, topic_prefix, 1, 1)
+        port=0,
+        kafka=KafkaConnection(servers),
+        topic_prefix=topic_prefix,
+        prepare=lambda: create_topics(KafkaConnection(servers), topic_prefix, 1, 1),
     )
     recorder = CountingRecorder()
 

@@ -56,7 +56,7 @@ def at(instant: datetime) -> Callable[[], datetime]:
 def announced(settings: Settings) -> dict[int, list[Control]]:
     """The control records of each partition of the interactions."""
     found: dict[int, list[Control]] = {number: [] for number in range(PARTITIONS)}
-    with topic_reader(settings.kafka_servers) as reader:
+    with topic_reader(settings.kafka) as reader:
         for record in reader.records(settings.topic(INTERACTIONS.name)):
             assert contract_in(record.headers, Interaction) is Control
             assert record.key is None

@@ -64,9 +64,7 @@ class House:
         publish_if_different(self.settings, policy)
         for _ in range(2):
             self.pipeline.start_worker()
-        options = SinkOptions(
-            kafka_servers=self.settings.kafka_servers, target=self.target, topic_prefix=self.settings.topic_prefix
-        )
+        options = SinkOptions(kafka=self.settings.kafka, target=self.target, topic_prefix=self.settings.topic_prefix)
         self._sink = threading.Thread(target=run_sink, args=(options, self.stop, Recorder()))
         self._sink.start()
 

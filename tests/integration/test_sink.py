@@ -21,6 +21,7 @@ from schemas.control import Control
 from schemas.sla_event import Cause, SlaEvent
 from schemas.topics import CLOCKS, SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka
+from streams.kafka_connection import KafkaConnection
 from streams.sinks.batch_intent import BatchLimits, read_intent
 from streams.sinks.clickhouse_connection import ClickHouseTarget
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
@@ -368,7 +369,7 @@ def test_whole_process_migrates_writes_and_tells_of_missing_topics(
     kafka: EmbeddedKafka, topic_prefix: str, clickhouse_target: ClickHouseTarget, empty_clickhouse: Client
 ) -> None:
     stop = threading.Event()
-    options = SinkOptions(kafka_servers=kafka.bootstrap, target=clickhouse_target, topic_prefix=topic_prefix)
+    options = SinkOptions(kafka=KafkaConnection(kafka.bootstrap), target=clickhouse_target, topic_prefix=topic_prefix)
     said: list[str] = []
     with pytest.raises(SinkError, match="careline topics create"):
         run_sink(options, stop, Recorder(), said.append)

@@ -1,0 +1,162 @@
+"""One real broker behind TLS, passwords and access rules, with certificates made for it, some of them wrong.
+
+Its listener `inside` is without any of it, for the test's own book-keeping: whoever comes that way may do everything.
+What is tested comes through the others.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from streams.embedded_kafka import SMALL, KafkaRuntime
+from streams.embedded_kafka.broker_config import (
+    BOOTSTRAP_CHECKPOINT,
+    HOST,
+    BrokerNode,
+    meta_properties,
+    new_kafka_id,
+    server_properties,
+)
+from streams.embedded_kafka.broker_probe import answers_as, find_free_port
+from streams.embedded_kafka.guarded_jvm import GuardedJvm, GuardSettings
+from streams.embedded_kafka.launch_command import java_command
+from tests.certificate_authority import CertificateAuthority, Identity
+
+READY_SECONDS = 120.0
+PASSWORD = "a password of the test"
+USER, STRANGER = "careline", "stranger"
+"""Both have the password; what they may do is the test's to say."""
+
+
+class Right(NamedTuple):
+    """An access rule: what a user may do with a resource, or with all whose names begin so."""
+
+    resource: ResourceType
+    name: str
+    operations: tuple[ACLOperation, ...]
+    is_prefix: bool = False
+
+
+class SecuredBroker:
+    """A broker with five listeners: `inside`, `sasl`, `tls` (by client certificate), `expired` and `strange`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._installation = KafkaRuntime.from_environment(os.environ, Path.home()).install(None)
+        self._cluster_id = new_kafka_id()
+        self._ports = {name: find_free_port() for name in ("inside", "sasl", "tls", "expired", "strange")}
+        self._node = BrokerNode(1, self._ports["inside"], find_free_port())
+        self.authority = CertificateAuthority(folder, "authority")
+        self.other_authority = CertificateAuthority(folder, "other-authority")
+        self._jvm: GuardedJvm | None = None
+
+    def address(self, listener: str) -> str:
+        """`host:port` of a listener."""
+        return f"{HOST}:{self._ports[listener]}"
+
+    def __enter__(self) -> Self:
+        data = self._folder / "data"
+        data.mkdir()
+        (data / "bootstrap.checkpoint").write_bytes(BOOTSTRAP_CHECKPOINT)
+        (data / "meta.properties").write_text(meta_properties(self._cluster_id, 1))
+        config = self._folder / "server.properties"
+        config.write_text(server_properties(self._node, (self._node,), data) + self._security())
+        command = java_command(self._installation, SMALL, config)
+        self._jvm = GuardedJvm(command, self._folder, GuardSettings(grace=2.0))
+        end = time.monotonic() + READY_SECONDS
+        while not answers_as(self._node.port, self._cluster_id):
+            if not self._jvm.running or time.monotonic() > end:
+                raise AssertionError(f"the broker does not answer: {self._jvm.log_tail()}")
+            time.sleep(0.1)
+        self._let_in(USER, STRANGER)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._jvm is not None:
+            self._jvm.stop(10)
+        shutil.rmtree(self._folder / "data", ignore_errors=True)
+
+    def allow(self, user: str, rights: Iterable[Right]) -> None:
+        """Give a user rights, beside those that it has."""
+        self._admin().create_acls([rule for right in rights for rule in _rules(user, right)])
+
+    def take_away(self, user: str) -> None:
+        """Take every right from a user."""
+        everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        self._admin().delete_acls([ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)])
+
+    def _admin(self) -> KafkaAdminClient:
+        return KafkaAdminClient(bootstrap_servers=[self.address("inside")])
+
+    def _let_in(self, *users: str) -> None:
+        self._admin().alter_user_scram_credentials(
+            [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, PASSWORD) for user in users]
+        )
+
+    def _security(self) -> str:
+        """What comes after the settings of any embedded broker; of two lines with one name Java takes the later."""
+        protocols = {
+            "inside": "PLAINTEXT",
+            "sasl": "SASL_SSL",
+            "tls": "SSL",
+            "expired": "SASL_SSL",
+            "strange": "SASL_SSL",
+        }
+        listeners = ",".join(f"{name.upper()}://{self.address(name)}" for name in protocols)
+        kinds = ",".join(f"{name.upper()}:{protocol}" for name, protocol in protocols.items())
+        issued: dict[str, Identity] = {
+            "sasl": self.authority.issue("broker"),
+            "tls": self.authority.issue("broker-tls"),
+            "expired": self.authority.issue("broker-expired", days=-1),
+            "strange": self.other_authority.issue("broker-strange"),
+        }
+        modules = "org.apache.kafka.common.security"
+        settings = {
+            "listeners": f"{listeners},CONTROLLER://{HOST}:{self._node.controller_port}",
+            "advertised.listeners": listeners,
+            "listener.security.protocol.map": f"{kinds},CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "INSIDE",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+            "ssl.principal.mapping.rules": "RULE:^CN=(.*)$/$1/",
+            "listener.name.tls.ssl.client.auth": "required",
+        }
+        for name, identity in issued.items():
+            listener = f"listener.name.{name}"
+            settings |= {
+                f"{listener}.ssl.keystore.type": "PEM",
+                f"{listener}.ssl.keystore.location": str(identity.both),
+                f"{listener}.ssl.truststore.type": "PEM",
+                f"{listener}.ssl.truststore.location": str(self.authority.certificate),
+            }
+            if name != "tls":
+                users = " ".join(f'user_{user}="{PASSWORD}"' for user in (USER, STRANGER))
+                settings |= {
+                    f"{listener}.sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+                    f"{listener}.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
+                    f"{listener}.plain.sasl.jaas.config": f"{modules}.plain.PlainLoginModule required {users};",
+                }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _rules(user: str, right: Right) -> list[ACL]:
+    kind = ACLResourcePatternType.PREFIXED if right.is_prefix else ACLResourcePatternType.LITERAL
+    pattern = ResourcePattern(right.resource, right.name, kind)
+    return [ACL(f"User:{user}", "*", each, ACLPermissionType.ALLOW, pattern) for each in right.operations]
