@@ -102,7 +102,7 @@ def create_topics(kafka: KafkaConnection, prefix: str, partitions: int, replicat
         TopicsRefusedError: The cluster refuses a topic, for instance for want of brokers.
     """
     plans = plan_topics(prefix, partitions, replication_factor, TOPICS)
-    with _admin(kafka) as admin:
+    with admin_client(kafka) as admin:
         created = _create_missing(admin, plans, kafka)
         states = _describe(admin, plans, kafka)
     return [_outcome(state, created=state.plan.name in created) for state in states]
@@ -116,7 +116,7 @@ def describe_topics(kafka: KafkaConnection, prefix: str, partitions: int, replic
         KafkaRefused: The brokers do not let us in, or not near the topics.
     """
     plans = plan_topics(prefix, partitions, replication_factor, TOPICS)
-    with _admin(kafka) as admin:
+    with admin_client(kafka) as admin:
         return _describe(admin, plans, kafka)
 
 
@@ -144,7 +144,7 @@ def wait_for_kafka(
     attempt = 1
     while True:
         try:
-            with _admin(kafka, ATTEMPT_SECONDS) as admin:
+            with admin_client(kafka, ATTEMPT_SECONDS) as admin:
                 admin.describe_cluster()
         except KafkaUnavailable as error:
             if deadline is not None and time.monotonic() + pause > deadline:
@@ -159,7 +159,7 @@ def wait_for_kafka(
 
 
 @contextmanager
-def _admin(kafka: KafkaConnection, connect_seconds: float = CONNECT_SECONDS) -> Iterator[KafkaAdminClient]:
+def admin_client(kafka: KafkaConnection, connect_seconds: float = CONNECT_SECONDS) -> Iterator[KafkaAdminClient]:
     """An admin client whose connection errors are told as `KafkaUnavailable` or `KafkaRefused`.
 
     The client alone would try for its whole time-out, tell no reason, and leave its sockets to the garbage collector.

@@ -47,9 +47,19 @@ def refusal_in(error: BaseException, kafka: KafkaConnection) -> KafkaRefused | N
     return None
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error is, or stems from, a refusal; for those who pass it on to somebody who can tell it."""
+    return refusal_in(error, KafkaConnection("")) is not None
+
+
 def topics_refused(kafka: KafkaConnection, topics: Iterable[str]) -> KafkaRefused:
     """That we may not use topics, which an answer said without an error being raised."""
-    return KafkaRefused(str(kafka), *_missing_right(kafka, f"the topic {', '.join(sorted(topics))}"))
+    return KafkaRefused(str(kafka), *missing_right(kafka, f"use the topic {', '.join(sorted(topics))}"))
+
+
+def missing_right(kafka: KafkaConnection, what: str) -> tuple[str, str]:
+    """Reason and way out of a right that is missing: who we are may not do `what`."""
+    return f"{kafka.security.identity} may not {what}", f"Grant it that (an ACL of the brokers); {RIGHTS_PAGE}"
 
 
 def tls_refusal(error: ssl.SSLError, kafka: KafkaConnection) -> KafkaRefused | None:
@@ -139,14 +149,10 @@ def _told_by_code(error: BaseException, kafka: KafkaConnection) -> tuple[str, st
         )
     if code in {_NO_TOPIC, _NO_GROUP, _NO_TRANSACTION}:
         kind = {_NO_TOPIC: "topic", _NO_GROUP: "group", _NO_TRANSACTION: "transactional id"}[code]
-        return _missing_right(kafka, f"the {kind} {names}".rstrip())
+        return missing_right(kafka, f"use the {kind} {names}".rstrip())
     if code == _NO_CLUSTER:
-        return _missing_right(kafka, "the cluster in this way")
+        return missing_right(kafka, "use the cluster in this way")
     return None
-
-
-def _missing_right(kafka: KafkaConnection, what: str) -> tuple[str, str]:
-    return f"{kafka.security.identity} may not use {what}", f"Grant it that (an ACL of the brokers); {RIGHTS_PAGE}"
 
 
 def _names_in(error: BaseException) -> str:

@@ -23,11 +23,13 @@ from typing_extensions import override
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
-from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, SIGNALS, SLA_EVENTS
+from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, POLICIES, SIGNALS, SLA_EVENTS, TOPICS
 from streams.fault_points import planted
 from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
 from streams.faust_app.broker_credentials import faust_options
+from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused, refusal_in
+from streams.kafka_rights import Operation
 from streams.lag_report import LagReport
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
@@ -64,7 +66,10 @@ class Worker:
     _failure: BaseException | None = field(default=None, init=False)
 
     async def run(self) -> int:
-        """Work until told to stop (0), Kafka goes away (`KAFKA_WENT_AWAY`), or going on would be wrong (1)."""
+        """Work until told to stop (0), Kafka goes away (`KAFKA_WENT_AWAY`), or going on would be wrong (1).
+
+        Where Kafka answers and refuses, the status is `REFUSED_STATUS`.
+        """
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,7 +134,13 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
-            if isinstance(error, ProducerFenced):
+            refused = refusal_in(error, self.settings.kafka)
+            if refused is not None:
+                self._failure = refused
+                log.error("%s", refused)
+                # What clients complain of on their way out would hide that line.
+                logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+            elif isinstance(error, ProducerFenced):
                 log.error("another worker took over a partition of this one while it was away; leaving")
             elif _may_pass(error):
                 log.error("Kafka does not answer: %r", error)
@@ -153,6 +164,8 @@ class Worker:
             self._fail(app.crash_reason or ConnectionError("Faust stopped by itself"))
         if self._failure is None:
             return 0
+        if isinstance(self._failure, KafkaRefused):
+            return REFUSED_STATUS
         return KAFKA_WENT_AWAY if _may_pass(self._failure) else 1
 
 
@@ -180,6 +193,14 @@ def lane_kinds(*, agent_figures: bool) -> tuple[LaneKind, LaneKind]:
         LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, ConversationAgent),
         LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, account_agent),
     )
+
+
+def needed_topics(kinds: Iterable[LaneKind]) -> dict[Operation, list[str]]:
+    """The topics that a worker reads, and those that it writes."""
+    reads = {topic.name for kind in kinds for topic in (*kind.sources, kind.memory)}
+    # A policy file is published by whoever starts with one, with a check of its own.
+    writes = {topic.name for topic in TOPICS if "work" in topic.producers and topic is not POLICIES}
+    return {"READ": sorted(reads), "WRITE": sorted(writes)}
 
 
 class LaneApp(faust.App):

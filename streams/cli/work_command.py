@@ -1,7 +1,7 @@
 """`careline work`: a Faust worker with both agents.
 
 Exit status 0: ended by SIGTERM or Ctrl-C · 1: could not go on (fenced, too many rejections, a bug), the log says why ·
-2: a file or a setting is wrong.
+2: a file or a setting is wrong · 77: Kafka answers and does not let us (password, certificate, rights).
 """
 
 import asyncio
@@ -103,13 +103,18 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
     from streams.file_publisher import PolicyRefused
     from streams.health_publisher import publish_health
     from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
+    from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
+    from streams.kafka_rights import require_rights
     from streams.partition_counts import TopicsMissing
     from streams.policy_publisher import publish_if_different
-    from streams.worker import Worker
+    from streams.worker import Worker, lane_kinds, needed_topics
 
     log = logging.getLogger("careline.work")
     try:
         wait_for_kafka(settings.kafka, on_wait=_say_waiting)
+        topics = needed_topics(lane_kinds(agent_figures=settings.agent_figures))
+        physical = {operation: [settings.topic(name) for name in names] for operation, names in topics.items()}
+        require_rights(settings.kafka, physical, settings.topic(settings.group))
         if settings.policies_file is not None:
             outcome = publish_if_different(settings, settings.policies_file)
             log.info("%s", outcome)
@@ -120,6 +125,9 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
     except PolicyRefused as refused:
         typer.echo(str(refused), err=True)
         return 2
+    except KafkaRefused as refused:
+        typer.echo(f"careline work: {refused}", err=True)
+        return REFUSED_STATUS
     except (TopicsMissing, KafkaUnavailable) as error:
         typer.echo(f"careline work: {error}", err=True)
         return 1

@@ -14,6 +14,8 @@ reason:
 - `verify_event_path`: Faust's watchdog asks when it last committed, and would report every few minutes that it did not.
 - the thread's `_fetch_records`: aiokafka makes a `ConsumerRecord` of each record, of which we would make our own, for
   two thirds of what reading a record costs; it makes ours at once.
+- the thread's `_watch_group`, which Faust lacks: aiokafka keeps what its group coordinator met (no right to the group,
+  a dead heartbeat) until somebody asks, and meanwhile does nothing.
 - the thread's `_create_worker_consumer`: read committed records only; assign ranges, so that one worker owns the same
   partition of co-partitioned topics (stock Faust without tables assigns round-robin); fetch in large portions.
 
@@ -21,12 +23,14 @@ reason:
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from faust.types.tuples import ack_lock
@@ -34,12 +38,18 @@ from typing_extensions import override
 
 from agents.ports import Record
 from streams.faust_app.record_reading import read_as_ours
+from streams.kafka_refusal import is_refusal
 
 if TYPE_CHECKING:
     from streams.lane.lanes import Lanes
 
+log = logging.getLogger("careline.work")
+
 LOOK_AGAIN_SECONDS = 0.02
 """How soon to ask for a partition again that was left alone because its lane was full."""
+
+ASK_EVERY_SECONDS = 1.0
+"""How soon an error of the group coordinator is noticed."""
 
 FETCH_BYTES = 4 * 1024 * 1024
 
@@ -76,6 +86,23 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             retry_backoff_ms=20,
             **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
+
+    @driver.AIOKafkaConsumerThread.task
+    async def _watch_group(self) -> None:
+        """Ask the coordinator for its errors. It tries again once one is taken; only what is final ends the worker."""
+        lanes: Lanes = self.consumer.lanes  # type: ignore[attr-defined]  # BatchConsumer
+        while not self.should_stop:
+            await self.sleep(ASK_EVERY_SECONDS)
+            if self._consumer is None:
+                continue
+            coordinator: Any = self._consumer._coordinator  # noqa: SLF001 - see above
+            try:
+                coordinator.check_errors()
+            except KafkaError as error:
+                if is_refusal(error) or coordinator._coordination_task.done():  # noqa: SLF001 - see above
+                    self.parent_loop.call_soon_threadsafe(lanes.fail, error)
+                    return
+                log.warning("the group of workers cannot be joined, trying again: %r", error)
 
     @override
     async def _fetch_records(
@@ -159,7 +186,12 @@ class BatchConsumer(driver.Consumer):
     @override
     async def perform_seek(self) -> None:
         """Make the lanes of this assignment ready, then go to what is committed."""
-        await self.lanes.open((tp.topic, tp.partition) for tp in self.assignment())
+        try:
+            await self.lanes.open((tp.topic, tp.partition) for tp in self.assignment())
+        except KafkaError as error:
+            # Told in our words; Faust would show a stack trace. Nothing is done with what it fetches from here on.
+            self.lanes.fail(error)
+            return
         await super().perform_seek()
 
     @override

@@ -156,6 +156,10 @@ class Lanes:
             return
         lane.offer(Batch(self._topics[topic], records, acknowledge))
 
+    def fail(self, error: BaseException) -> None:
+        """Tell the worker that it cannot go on."""
+        self._around.on_failed(error)
+
     def is_full(self, topic: str, partition: int) -> bool:
         """Whether a partition should be left alone for now."""
         kind = self._kind_of.get(self._logical.get(topic, ""))

@@ -41,8 +41,8 @@ from tests.certificate_authority import CertificateAuthority, Identity
 
 READY_SECONDS = 120.0
 PASSWORD = "a password of the test"
-USER, STRANGER = "careline", "stranger"
-"""Both have the password; what they may do is the test's to say."""
+USERS = ("careline-topics", "careline-publish", "careline-connect", "careline-work", "careline-sink", "careline-doctor")
+"""All have the password; what they may do is the test's to say."""
 
 
 class Right(NamedTuple):
@@ -85,7 +85,7 @@ class SecuredBroker:
             if not self._jvm.running or time.monotonic() > end:
                 raise AssertionError(f"the broker does not answer: {self._jvm.log_tail()}")
             time.sleep(0.1)
-        self._let_in(USER, STRANGER)
+        self._let_in(*USERS)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,7 +147,7 @@ class SecuredBroker:
                 f"{listener}.ssl.truststore.location": str(self.authority.certificate),
             }
             if name != "tls":
-                users = " ".join(f'user_{user}="{PASSWORD}"' for user in (USER, STRANGER))
+                users = " ".join(f'user_{user}="{PASSWORD}"' for user in USERS)
                 settings |= {
                     f"{listener}.sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
                     f"{listener}.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
