@@ -145,11 +145,11 @@ def _told_by_code(error: BaseException, kafka: KafkaConnection) -> tuple[str, st
     if code == _NOT_AUTHENTICATED:
         return (
             f"{kafka.security.identity} is not let in: its name or its password is wrong",
-            "Set CARELINE_KAFKA_USER and CARELINE_KAFKA_PASSWORD (or _FILE) to what the brokers know for this mechanism",
+            "Set CARELINE_KAFKA_USER and CARELINE_KAFKA_PASSWORD (or _FILE) to what the brokers know for the mechanism",
         )
     if code in {_NO_TOPIC, _NO_GROUP, _NO_TRANSACTION}:
         kind = {_NO_TOPIC: "topic", _NO_GROUP: "group", _NO_TRANSACTION: "transactional id"}[code]
-        return missing_right(kafka, f"use the {kind} {names}".rstrip())
+        return missing_right(kafka, f"use the {kind} {names}" if names else f"use a {kind} that is needed")
     if code == _NO_CLUSTER:
         return missing_right(kafka, "use the cluster in this way")
     return None

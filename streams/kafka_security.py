@@ -6,9 +6,12 @@ libraries want. Nothing here falls back: a protocol that cannot be used is a mis
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from typing_extensions import override
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -70,6 +73,7 @@ class KafkaSecurity:
             return None
         context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslobject_class = _LeavesAtOnce
         if self.certificate_file is not None:
             # Never null: OpenSSL would ask on the terminal for the password of an encrypted key.
             context.load_cert_chain(self.certificate_file, self.key_file, lambda: self.key_password or "")
@@ -132,6 +136,20 @@ class KafkaSecurity:
             )
         except OSError as error:
             yield f"{_KEY}: {self.key_file} cannot be read: {error.strerror or error}"
+
+
+class _LeavesAtOnce(ssl.SSLObject):
+    """Says that it closes, and does not wait for the other side to say so too, which RFC 8446 (6.1) leaves open.
+
+    A broker with a fetch in hand does not answer, and asyncio and uvloop would wait for it for half a minute: in every
+    recovery, and whenever a partition changes hands.
+    """
+
+    @override
+    def unwrap(self) -> None:
+        """Send the closing alert."""
+        with suppress(ssl.SSLWantReadError):
+            super().unwrap()
 
 
 def _certificate_trouble(variable: str, file: Path, now: datetime, way_out: str) -> Iterator[str]:

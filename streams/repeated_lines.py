@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
+from streams.kafka_refusal import is_refusal
+
 EVERY_SECONDS = 10.0
 """How often the same complaint is let through."""
 MOST_REMEMBERED = 500
@@ -21,7 +23,8 @@ _NUMBERS = re.compile(r"[0-9]+")
 class RepeatedLines(logging.Filter):
     """Lets a line of the named loggers through if none like it came within `EVERY_SECONDS`; counts the others.
 
-    Lines are alike when they differ in numbers only. The next one that is let through says how many were left out.
+    Lines are alike when they differ in numbers only. The next one that is let through says how many were left out. A
+    refusal by Kafka comes without its stack trace.
     """
 
     def __init__(self, *loggers: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,6 +38,9 @@ class RepeatedLines(logging.Filter):
         """Whether the line is worth reading."""
         if not any(record.name == name or record.name.startswith(f"{name}.") for name in self._loggers):
             return True
+        if record.exc_info and isinstance(record.exc_info[1], BaseException) and is_refusal(record.exc_info[1]):
+            # Whoever ends because of it says it in one line.
+            record.exc_info = None
         text = _NUMBERS.sub("#", record.getMessage())
         now = self._clock()
         said_at, left_out = self._said_at.get(text, (-EVERY_SECONDS, 0))

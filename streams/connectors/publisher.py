@@ -27,6 +27,7 @@ from schemas.topics import CURSORS, INTERACTIONS, REJECTED, SIGNALS, TopicSpec
 from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
+from streams.kafka_rights import require_rights
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ CLOSE_SECONDS = 12.0
 IDLE_SECONDS = 10.0
 """Without a sign of life for so long, the broker is asked for one, so that readiness does not rest on old news."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
+WRITTEN = (INTERACTIONS, SIGNALS, REJECTED, CURSORS)
 REFUSED_PAUSE_SECONDS = 60.0
 """Rights and passwords are mended by people, often at the broker; until then trying would only fill its log."""
 
@@ -297,6 +299,7 @@ class KafkaPublisher:
         wait_for_kafka(self._kafka, timeout=0)
         if self._prepare is not None:
             self._prepare()
+        require_rights(self._kafka, {"WRITE": [self._names[topic] for topic in WRITTEN]})
         producer = KafkaProducer(**producer_settings(self._kafka))
         try:
             # Now, in this thread, and not with the first record.

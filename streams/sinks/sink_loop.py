@@ -25,6 +25,7 @@ from typing_extensions import override
 from agents.forgetting import forgotten_accounts
 from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
+from streams.kafka_refusal import is_refusal
 from streams.sinks.batch_intent import AnyBatch, BatchLimits, Intent, PartitionBatch, read_intent, write_intent
 from streams.sinks.clickhouse_writer import ClickHouseWriter, InsertFailedError
 from streams.sinks.joined_batch import JoinedBatch, join
@@ -157,6 +158,8 @@ class SinkLoop:
         try:
             start, intent = self._committed(owned)
         except KafkaError as error:
+            if is_refusal(error):
+                raise
             logger.warning("Kafka does not say what was committed, trying again: %s", error)
             self._consumer.seek(owned, first_offset)
             return None
@@ -316,6 +319,8 @@ class SinkLoop:
                 self._begin_anew(self._batches.values())
                 return False
             except KafkaError as error:
+                if is_refusal(error):
+                    raise
                 logger.warning("Kafka does not take a commit, trying again: %s", error)
                 if stop.wait(FIRST_RETRY_SECONDS):
                     return False

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from streams.kafka_admin import WaitNotice, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
+from streams.kafka_refusal import refusal_in
+from streams.kafka_rights import require_rights
 from streams.sinks.batch_intent import BatchLimits
 from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
 from streams.sinks.clickhouse_writer import ClickHouseWriter
@@ -74,6 +77,7 @@ def run_sink(
     """Run a sink until `stop` is set. Kafka and a ClickHouse server are waited for.
 
     Raises:
+        KafkaRefused: the brokers do not let us in, or not near the topics or the group.
         SinkError: the topics are missing, or the embedded engine is open elsewhere.
         MigrationError: the tables cannot be brought up to date.
         SqlAddressError: the SQL service cannot listen.
@@ -85,6 +89,11 @@ def run_sink(
         if applied:
             announce(f"migrated {options.target}: {', '.join(migration.label for migration in applied)}")
         _wait_for_kafka(options, stop)
+        require_rights(
+            options.kafka,
+            {"READ": [options.topic_prefix + table.topic.name for table in TABLES]},
+            options.topic_prefix + GROUP,
+        )
         topics = _topic_tables(options, client)
         if options.target.embedded and options.sql_address is not None:
             service = parts.enter_context(SqlService(options.target, *options.sql_address))
@@ -97,7 +106,10 @@ def run_sink(
         loop = SinkLoop(
             consumer, writer, topics, recorder=recorder, limits=options.limits, join=options.target.embedded
         )
-        loop.run(stop)
+        try:
+            loop.run(stop)
+        except KafkaError as error:
+            raise refusal_in(error, options.kafka) or error from None
         return loop.counts
     return SinkCounts()
 
