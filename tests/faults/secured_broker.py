@@ -5,9 +5,11 @@ What is tested comes through the others.
 """
 
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -41,8 +43,21 @@ from tests.certificate_authority import CertificateAuthority, Identity
 
 READY_SECONDS = 120.0
 PASSWORD = "a password of the test"
-USERS = ("careline-topics", "careline-publish", "careline-connect", "careline-work", "careline-sink", "careline-doctor")
-"""All have the password; what they may do is the test's to say."""
+PROCESSES = ("topics create", "policy publish", "connect", "work", "sink", "doctor")
+"""Each has a user of its own with the password; what it may do is the test's to say."""
+
+RIGHTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "kafka-security.md"
+_ROW = re.compile(r"\| `([a-z ]+)` \| (topic|group|transactional id) \| `([^`*]+)(\*?)` \| ([A-Z_, ]+) \|")
+_RESOURCES = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "transactional id": ResourceType.TRANSACTIONAL_ID,
+}
+
+
+def user_of(process: str) -> str:
+    """The user of a process."""
+    return f"careline-{process.replace(' ', '-')}"
 
 
 class Right(NamedTuple):
@@ -52,6 +67,21 @@ class Right(NamedTuple):
     name: str
     operations: tuple[ACLOperation, ...]
     is_prefix: bool = False
+
+
+def documented_rights(process: str, prefix: str) -> list[Right]:
+    """What the table for operators grants a process, with a prefix before every name."""
+    rows = [row.groups() for row in _ROW.finditer(RIGHTS_PAGE.read_text(encoding="utf-8")) if row[1] == process]
+    assert rows, f"{RIGHTS_PAGE} says nothing about {process}"
+    return [
+        Right(
+            _RESOURCES[kind],
+            prefix + name,
+            tuple(ACLOperation[operation] for operation in operations.split(", ")),
+            bool(star),
+        )
+        for _, kind, name, star, operations in rows
+    ]
 
 
 class SecuredBroker:
@@ -85,7 +115,7 @@ class SecuredBroker:
             if not self._jvm.running or time.monotonic() > end:
                 raise AssertionError(f"the broker does not answer: {self._jvm.log_tail()}")
             time.sleep(0.1)
-        self._let_in(*USERS)
+        self._let_in(*map(user_of, PROCESSES))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,22 +123,27 @@ class SecuredBroker:
             self._jvm.stop(10)
         shutil.rmtree(self._folder / "data", ignore_errors=True)
 
-    def allow(self, user: str, rights: Iterable[Right]) -> None:
-        """Give a user rights, beside those that it has."""
-        self._admin().create_acls([rule for right in rights for rule in _rules(user, right)])
-
-    def take_away(self, user: str) -> None:
-        """Take every right from a user."""
+    def allow(self, process: str, rights: Iterable[Right]) -> None:
+        """Give the user of a process exactly these rights."""
+        user = user_of(process)
         everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-        self._admin().delete_acls([ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)])
+        with self._admin() as admin:
+            admin.delete_acls([ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)])
+            admin.create_acls([rule for right in rights for rule in _rules(user, right)])
 
-    def _admin(self) -> KafkaAdminClient:
-        return KafkaAdminClient(bootstrap_servers=[self.address("inside")])
+    @contextmanager
+    def _admin(self) -> Iterator[KafkaAdminClient]:
+        admin = KafkaAdminClient(bootstrap_servers=[self.address("inside")])
+        try:
+            yield admin
+        finally:
+            admin.close()
 
     def _let_in(self, *users: str) -> None:
-        self._admin().alter_user_scram_credentials(
-            [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, PASSWORD) for user in users]
-        )
+        with self._admin() as admin:
+            admin.alter_user_scram_credentials(
+                [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, PASSWORD) for user in users]
+            )
 
     def _security(self) -> str:
         """What comes after the settings of any embedded broker; of two lines with one name Java takes the later."""
@@ -147,7 +182,7 @@ class SecuredBroker:
                 f"{listener}.ssl.truststore.location": str(self.authority.certificate),
             }
             if name != "tls":
-                users = " ".join(f'user_{user}="{PASSWORD}"' for user in USERS)
+                users = " ".join(f'user_{user}="{PASSWORD}"' for user in map(user_of, PROCESSES))
                 settings |= {
                     f"{listener}.sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
                     f"{listener}.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
