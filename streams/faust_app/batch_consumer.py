@@ -146,7 +146,14 @@ class BatchConsumer(driver.Consumer):
     @override
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One message per partition that has records."""
-        records, active = await self._wait_next_records(timeout)
+        try:
+            records, active = await self._wait_next_records(timeout)
+        except KafkaError as error:
+            if not is_refusal(error):
+                raise
+            self.lanes.fail(error)
+            await self.sleep(ASK_EVERY_SECONDS)
+            return
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return

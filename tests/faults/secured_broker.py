@@ -15,13 +15,11 @@ from typing import NamedTuple, Self
 
 from kafka.admin import (
     ACL,
-    ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
     KafkaAdminClient,
     ResourcePattern,
-    ResourcePatternFilter,
     ResourceType,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -96,6 +94,7 @@ class SecuredBroker:
         self.authority = CertificateAuthority(folder, "authority")
         self.other_authority = CertificateAuthority(folder, "other-authority")
         self._jvm: GuardedJvm | None = None
+        self._granted: dict[str, set[tuple[Right, ACLOperation]]] = {}
 
     def address(self, listener: str) -> str:
         """`host:port` of a listener."""
@@ -124,12 +123,16 @@ class SecuredBroker:
         shutil.rmtree(self._folder / "data", ignore_errors=True)
 
     def allow(self, process: str, rights: Iterable[Right]) -> None:
-        """Give the user of a process exactly these rights."""
-        user = user_of(process)
-        everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        """Give the user of a process exactly these rights; those that it has already are its own all the time."""
+        wanted = {(right, operation) for right in rights for operation in right.operations}
+        wanted = {(right._replace(operations=()), operation) for right, operation in wanted}
+        had = self._granted.get(process, set())
         with self._admin() as admin:
-            admin.delete_acls([ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)])
-            admin.create_acls([rule for right in rights for rule in _rules(user, right)])
+            if wanted - had:
+                admin.create_acls([_rule(user_of(process), *each) for each in wanted - had])
+            if had - wanted:
+                admin.delete_acls([_rule(user_of(process), *each) for each in had - wanted])
+        self._granted[process] = wanted
 
     @contextmanager
     def _admin(self) -> Iterator[KafkaAdminClient]:
@@ -191,7 +194,7 @@ class SecuredBroker:
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def _rules(user: str, right: Right) -> list[ACL]:
+def _rule(user: str, right: Right, operation: ACLOperation) -> ACL:
     kind = ACLResourcePatternType.PREFIXED if right.is_prefix else ACLResourcePatternType.LITERAL
     pattern = ResourcePattern(right.resource, right.name, kind)
-    return [ACL(f"User:{user}", "*", each, ACLPermissionType.ALLOW, pattern) for each in right.operations]
+    return ACL(f"User:{user}", "*", operation, ACLPermissionType.ALLOW, pattern)

@@ -7,6 +7,7 @@ no process waits for ever, falls back to plaintext, shows a stack trace, or says
 import json
 import re
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from kafka.admin import ACLOperation, ResourceType
 
-from schemas.topics import SLA_EVENTS, TopicSpec
+from schemas.topics import CLOCKS, INTERACTIONS, SLA_EVENTS, TopicSpec
 from tests.faults.fault_story import POLICY, invent
 from tests.faults.house import House, stop, wait_until
 from tests.faults.secured_broker import PASSWORD, PROCESSES, Right, SecuredBroker, documented_rights, user_of
@@ -114,7 +115,7 @@ def _ready(url: str) -> tuple[int, str]:
 
 
 def _ends_refused(house: SecuredHouse, process: "subprocess.Popen[bytes]", *words: str) -> None:
-    """It ends by itself with the status of a refusal and one line that says why, and says nothing that it should not."""
+    """It ends by itself, with the status of a refusal and one line that says why."""
     status = process.wait(timeout=ENDED_SECONDS)
     log = house.log_of(process)
     assert status == REFUSED, (status, log[-2_000:])
@@ -165,3 +166,129 @@ def test_f25_a_whole_story_with_least_rights(secured: SecuredHouse, seed: int, n
 def _written(metrics: str, table: str) -> float:
     found = re.findall(rf'careline_sink_rows_total{{table="{table}"}} (\S+)', metrics)
     return float(found[0]) if found else 0.0
+
+
+def _wrong_password(_: SecuredBroker) -> dict[str, str]:
+    return {"CARELINE_KAFKA_PASSWORD": "another password"}
+
+
+def _expired(broker: SecuredBroker) -> dict[str, str]:
+    return {"CARELINE_KAFKA": broker.address("expired")}
+
+
+def _unknown_authority(broker: SecuredBroker) -> dict[str, str]:
+    return {"CARELINE_KAFKA": broker.address("strange")}
+
+
+def _plaintext_at_tls(_: SecuredBroker) -> dict[str, str]:
+    unset = ("CA_FILE", "SASL_MECHANISM", "USER", "PASSWORD")
+    return {"CARELINE_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"} | {f"CARELINE_KAFKA_{name}": "" for name in unset}
+
+
+REFUSALS = {
+    "wrong password": (_wrong_password, ("password is wrong", "CARELINE_KAFKA_PASSWORD")),
+    "expired certificate": (_expired, ("certificate has expired", "Have the certificate of the broker renewed")),
+    "unknown authority": (_unknown_authority, ("signed by nobody whom we trust", "CARELINE_KAFKA_CA_FILE")),
+    "plaintext at a port with TLS": (_plaintext_at_tls, ("speaks TLS", "CARELINE_KAFKA_SECURITY_PROTOCOL=PLAINTEXT")),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_f25_what_is_not_let_in_ends_with_its_reason(secured: SecuredHouse, seed: int, refusal: str) -> None:
+    """Worker, sink and commands end; connect stays, answers 503, and says why."""
+    spoil, words = REFUSALS[refusal]
+    changes = spoil(secured.broker)
+    began = time.monotonic()
+    processes = [secured.begin(process, *command, **changes) for process, command in COMMANDS.items()]
+    connect, url = secured.door(**changes)
+    for process in processes:
+        _ends_refused(secured, process, *words)
+    wait_until(lambda: words[0] in _ready(url)[1], "connect knows why")
+    assert _ready(url)[0] == 503
+    assert _post(url, "refused") == 503
+    assert stop(connect) == 0
+    _says(secured.log_of(connect), (*words, "Webhooks are answered 503"))
+    figures = Figures(f"F25 {refusal}", seed, recover_seconds=time.monotonic() - began)
+    figures.lost += len(everything_in(secured, INTERACTIONS))  # nothing may have come in by another way
+    assert_clean(figures)
+
+
+def test_f25_a_missing_right_ends_with_its_name(secured: SecuredHouse, seed: int) -> None:
+    """On a group, a topic, a transactional id; for connect, that it may not write."""
+    house, prefix = secured, secured.prefix
+    group = Right(ResourceType.GROUP, f"{prefix}careline", (ACLOperation.READ,))
+    ids = Right(ResourceType.TRANSACTIONAL_ID, f"{prefix}careline-account-", (ACLOperation.WRITE,))
+    writes = house.topic_right(SLA_EVENTS, ACLOperation.WRITE)
+    began = time.monotonic()
+    for taken, words in (
+        (group, f"may not READ the group {prefix}careline"),
+        (writes, f"may not WRITE the topic {prefix}{SLA_EVENTS.name}"),
+        (ids, f"may not use the transactional id {prefix}careline-account-"),
+    ):
+        house.rights_without("work", taken)
+        _ends_refused(house, house.begin("work", "work"), words, user_of("work"), "docs/kafka-security.md")
+
+    house.rights_without("sink", house.topic_right(CLOCKS, ACLOperation.READ))
+    house.rights_without("doctor", Right(ResourceType.TOPIC, f"{prefix}careline.", (ACLOperation.DESCRIBE,)))
+    house.rights_without("connect", house.topic_right(INTERACTIONS, ACLOperation.WRITE))
+    sink, doctor = house.begin("sink", "sink"), house.begin("doctor", "doctor")
+    connect, url = house.door()
+    _ends_refused(house, sink, f"may not READ the topic {prefix}{CLOCKS.name}")
+    _ends_refused(house, doctor, f"may not use the topic {prefix}careline.")
+    wait_until(lambda: f"may not WRITE the topic {prefix}{INTERACTIONS.name}" in _ready(url)[1], "connect knows why")
+    assert _post(url, "refused") == 503
+    assert stop(connect) == 0
+    assert_clean(Figures("F25 missing rights", seed, recover_seconds=time.monotonic() - began))
+
+
+def test_f25_rights_that_are_taken_away_meanwhile(secured: SecuredHouse, seed: int, now: int) -> None:
+    """A worker that loses a topic, then one that loses its group, end at once; with the rights back nothing is lost."""
+    house, story = secured, invent(seed, CONVERSATIONS, now)
+    records, figures = story.records(), Figures("F25 rights taken away", seed)
+    third = len(records) // 3
+    house.publish_policy()
+    house.send(records[:third])
+    for number, taken in enumerate(
+        (
+            house.topic_right(SLA_EVENTS, ACLOperation.WRITE),
+            Right(ResourceType.GROUP, f"{house.prefix}careline", (ACLOperation.READ,)),
+        ),
+        start=1,
+    ):
+        worker = house.begin("work", "work")
+        wait_until_judged(house, third * number)
+        house.rights_without("work", taken)
+        house.send(records[third * number : third * (number + 1)])
+        _ends_refused(house, worker, "may not use the")
+        house.broker.allow("work", documented_rights("work", house.prefix))
+    house.send(records[3 * third :])
+    house.begin("work", "work")
+    figures.recover_seconds = wait_until_judged(house, story.events)
+    compare(house, story, figures, now)
+    assert_clean(figures)
+
+
+def test_f25_client_certificates(secured: SecuredHouse, seed: int) -> None:
+    """One of the brokers' authority is enough, one of another is refused, an expired one is not even shown."""
+    house, broker = secured, secured.broker
+    issued = {
+        "good": broker.authority.issue(user_of("topics create")),
+        "alien": broker.other_authority.issue("alien"),
+        "expired": broker.authority.issue("expired-client", days=-1),
+    }
+    began = time.monotonic()
+    ended = {}
+    for name, identity in issued.items():
+        certificate = {
+            "CARELINE_KAFKA_CERTIFICATE_FILE": str(identity.certificate),
+            "CARELINE_KAFKA_KEY_FILE": str(identity.private_key),
+            "CARELINE_KAFKA_CA_FILE": str(broker.authority.certificate),
+            "CARELINE_KAFKA_SECURITY_PROTOCOL": "SSL",
+            "CARELINE_KAFKA": broker.address("tls"),
+        }
+        ended[name] = house.begin("topics create", "topics", "list", **_plaintext_at_tls(broker) | certificate)
+    assert ended["good"].wait(ENDED_SECONDS) == 0, house.log_of(ended["good"])
+    _ends_refused(house, ended["alien"], "do not accept our side of TLS", "CARELINE_KAFKA_CERTIFICATE_FILE")
+    assert ended["expired"].wait(ENDED_SECONDS) == 2
+    _says(house.log_of(ended["expired"]), ("CARELINE_KAFKA_CERTIFICATE_FILE", "has expired"))
+    assert_clean(Figures("F25 client certificates", seed, recover_seconds=time.monotonic() - began))
