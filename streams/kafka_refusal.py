@@ -69,7 +69,7 @@ def tls_refusal(error: ssl.SSLError, kafka: KafkaConnection) -> KafkaRefused | N
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return KafkaRefused(str(kafka), *_untrusted(error))
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""
     if reason == "WRONG_VERSION_NUMBER":
         return no_tls_there(kafka)
     if "ALERT" not in reason:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from faust.app.base import App
 from faust.tables.recovery import Recovery
@@ -39,6 +40,8 @@ READ_AND_TRIED = [
         "be4348896b9b66af",
         id="waits on a waiter of its own, returns at once without a time-out",
     ),
+    pytest.param(GroupCoordinator.check_errors, "ba6ca51ad34838d9", id="gives an error once, then tries again"),
+    pytest.param(GroupCoordinator._push_error_to_user, "743ff515bd7e2e38", id="waits until an error is taken"),
     pytest.param(FetchResult.getall, "3e717e30de5068d5", id="reads from a position to a number of records"),
     pytest.param(PartitionRecords._unpack_records, "b803e6d46480732c", id="makes each record in a method of its own"),
     pytest.param(MessageBatch, "36a7b1dac89d2910", id="what it asks of a record batch"),
