@@ -53,8 +53,11 @@ class Finding:
     verdict: Verdict
     detail: str
     advice: str = ""
-    refused: bool = False
-    """Whether Kafka answered and did not let us: the end of the program is another one then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Finding):
+    """Kafka answered and did not let us, which is another end of the program than any other failure."""
 
 
 def examine(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Finding]:
@@ -87,7 +90,7 @@ def _guarded(
 
 
 def _refused(check: str, refusal: KafkaRefused) -> Finding:
-    return Finding(check, "fail", f"refuses: {refusal.reason}", refusal.way_out, refused=True)
+    return Refusal(check, "fail", f"refuses: {refusal.reason}", refusal.way_out)
 
 
 def _check_kafka(settings: Settings) -> Finding:

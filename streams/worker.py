@@ -24,6 +24,7 @@ from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, POLICIES, SIGNALS, SLA_EVENTS, TOPICS
+from streams.access_watch import AccessWatch
 from streams.fault_points import planted
 from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
@@ -85,6 +86,8 @@ class Worker:
         calm_the_collector()
         stuck_watch = StuckWatch(self.settings.stuck_after_seconds, lanes.progress)
         stuck_watch.start()
+        access = AccessWatch(self.settings.kafka, lambda refused: loop.call_soon_threadsafe(self._fail, refused))
+        access.start()
         beating = asyncio.create_task(_beat(stuck_watch), name="beat")
         ticking = asyncio.create_task(ticks.run(), name="ticks")
         lag = LagReport(app, lanes, self.recorder, self._watch.tell_holdings, stuck_watch)
@@ -95,6 +98,7 @@ class Worker:
         lagging.cancel()
         beating.cancel()
         stuck_watch.stop()
+        access.stop()
         await self._stop(app, lanes)
         return self._status(app)
 

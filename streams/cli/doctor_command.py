@@ -40,7 +40,7 @@ def doctor(
     if audit:
         _audit(context, kafka, as_json=as_json)
         return
-    from streams.deployment_check import examine
+    from streams.deployment_check import Refusal, examine
 
     console = Console(highlight=False)
     findings = []
@@ -54,7 +54,7 @@ def doctor(
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     if any(finding.verdict == "fail" for finding in findings):
-        raise typer.Exit(REFUSED_STATUS if any(finding.refused for finding in findings) else FAILED)
+        raise typer.Exit(REFUSED_STATUS if any(isinstance(finding, Refusal) for finding in findings) else FAILED)
 
 
 def _audit(context: typer.Context, kafka: str | None, *, as_json: bool) -> None:

@@ -57,8 +57,11 @@ class DemoOptions:
 
 def _kafka_security(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
     """How the user's own Kafka is protected, as it was told to this process; nothing of it for one of ours."""
-    used = settings.kafka_security_protocol != "PLAINTEXT"
-    return {name: value for name, value in variables.items() if used and name.startswith("CARELINE_KAFKA_")}
+    if settings.kafka_security_protocol == "PLAINTEXT":
+        return {}
+    told = {name: value for name, value in variables.items() if name.startswith("CARELINE_KAFKA_") and value.strip()}
+    # The programs work in folders of their own.
+    return {name: str(Path(value).absolute()) if name.endswith("_FILE") else value for name, value in told.items()}
 
 
 def _address() -> str:

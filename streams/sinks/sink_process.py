@@ -14,9 +14,10 @@ from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from streams.access_watch import AccessWatch
 from streams.kafka_admin import WaitNotice, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
-from streams.kafka_refusal import refusal_in
+from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
 from streams.sinks.batch_intent import BatchLimits
 from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
@@ -106,12 +107,28 @@ def run_sink(
         loop = SinkLoop(
             consumer, writer, topics, recorder=recorder, limits=options.limits, join=options.target.embedded
         )
-        try:
-            loop.run(stop)
-        except KafkaError as error:
-            raise refusal_in(error, options.kafka) or error from None
+        _run(loop, options.kafka, stop)
         return loop.counts
     return SinkCounts()
+
+
+def _run(loop: SinkLoop, kafka: KafkaConnection, stop: threading.Event) -> None:
+    refusals: list[KafkaRefused] = []
+
+    def leave(refused: KafkaRefused) -> None:
+        refusals.append(refused)
+        stop.set()
+
+    access = AccessWatch(kafka, leave)
+    access.start()
+    try:
+        loop.run(stop)
+    except KafkaError as error:
+        raise refusal_in(error, kafka) or error from None
+    finally:
+        access.stop()
+    if refusals:
+        raise refusals[0]
 
 
 def _wait_for_clickhouse(target: ClickHouseTarget, stop: threading.Event) -> Client:

@@ -26,14 +26,15 @@ FAUST = Path("streams/faust_app/batch_consumer.py")
 def ways_past(source: str, path: Path) -> Iterator[str]:
     """Clients that are made without a connection, and brokers named by hand."""
     for node in ast.walk(ast.parse(source)):
+        line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Call) and _name(node.func) in CLIENTS:
             unpacked = [ast.unparse(each.value) for each in node.keywords if each.arg is None]
             if not any(_is_connection(each) for each in unpacked):
-                yield f"{path}:{node.lineno}: {_name(node.func)} without a connection"
+                yield f"{path}:{line}: {_name(node.func)} without a connection"
         by_hand = isinstance(node, ast.keyword) and node.arg in {"bootstrap_servers", "security_protocol", "broker"}
         named = isinstance(node, ast.Constant) and node.value == "bootstrap_servers"
         if (by_hand or named) and path not in {COMPOSITION, FAUST}:
-            yield f"{path}:{node.lineno}: brokers named by hand"
+            yield f"{path}:{line}: brokers named by hand"
 
 
 def _name(called: ast.expr) -> str:

@@ -114,7 +114,7 @@ class SecuredBroker:
             if not self._jvm.running or time.monotonic() > end:
                 raise AssertionError(f"the broker does not answer: {self._jvm.log_tail()}")
             time.sleep(0.1)
-        self._let_in(*map(user_of, PROCESSES))
+        self.let_in(*PROCESSES)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -142,10 +142,12 @@ class SecuredBroker:
         finally:
             admin.close()
 
-    def _let_in(self, *users: str) -> None:
+    def let_in(self, *processes: str, password: str = PASSWORD) -> None:
+        """Give the users of processes a password; another one than they know shuts them out."""
+        users = map(user_of, processes)
         with self._admin() as admin:
             admin.alter_user_scram_credentials(
-                [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, PASSWORD) for user in users]
+                [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password) for user in users]
             )
 
     def _security(self) -> str:

@@ -140,7 +140,7 @@ def test_f25_a_whole_story_with_least_rights(secured: SecuredHouse, seed: int, n
     # What a policy judges begins with it, and a story has happened before: it is announced as in every other fault.
     house.publish_policy()
     worker = house.begin("work", "work")
-    connect, url = house.door()
+    connect, url = house.door(CARELINE_KAFKA_SASL_MECHANISM="PLAIN", CARELINE_LOG_LEVEL="DEBUG")
     wait_until(lambda: _ready(url)[0] == 200, "connect is ready")
     house.send(story.records())
     assert [_post(url, f"webhook-{number}") for number in range(WEBHOOKS)] == [200] * WEBHOOKS
@@ -266,6 +266,22 @@ def test_f25_rights_that_are_taken_away_meanwhile(secured: SecuredHouse, seed: i
     figures.recover_seconds = wait_until_judged(house, story.events)
     compare(house, story, figures, now)
     assert_clean(figures)
+
+
+def test_f25_a_password_that_is_changed_meanwhile(secured: SecuredHouse, seed: int) -> None:
+    """Idle or not, nobody waits for ever to be let in again."""
+    house = secured
+    worker, sink = house.begin("work", "work"), house.begin("sink", "sink")
+    wait_until(lambda: "account: partitions" in house.log_of(worker), "the worker works")
+    wait_until(lambda: "writing" in house.log_of(sink), "the sink writes")
+    house.broker.let_in("work", "sink", password="a new one")
+    began = time.monotonic()
+    try:
+        for process in (worker, sink):
+            _ends_refused(house, process, "password is wrong", "CARELINE_KAFKA_PASSWORD")
+    finally:
+        house.broker.let_in("work", "sink")
+    assert_clean(Figures("F25 password changed", seed, recover_seconds=time.monotonic() - began))
 
 
 def test_f25_client_certificates(secured: SecuredHouse, seed: int) -> None:

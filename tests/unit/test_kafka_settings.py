@@ -219,7 +219,7 @@ KAFKA = KafkaConnection("a:1", KafkaSecurity(protocol="SASL_SSL", mechanism="PLA
 
 
 def _wrapped(cause: BaseException) -> BaseException:
-    error = KafkaError("Unexpected error during coordination")
+    error: BaseException = KafkaError("Unexpected error during coordination")
     error.__cause__ = cause
     return error
 
