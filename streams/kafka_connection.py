@@ -35,7 +35,7 @@ class KafkaConnection:
         Raises:
             OSError: a file of certificates or keys cannot be read any more.
         """
-        return self._options()
+        return {"bootstrap_servers": self.addresses, **self.for_one_broker()}
 
     def for_aiokafka(self) -> dict[str, Any]:
         """Keyword arguments of aiokafka's clients, which happen to be called the same.
@@ -43,11 +43,16 @@ class KafkaConnection:
         Raises:
             OSError: a file of certificates or keys cannot be read any more.
         """
-        return self._options()
+        return {"bootstrap_servers": self.addresses, **self.for_one_broker()}
 
-    def _options(self) -> dict[str, Any]:
+    def for_one_broker(self) -> dict[str, Any]:
+        """Keyword arguments of a single connection of aiokafka's: how it is protected.
+
+        Raises:
+            OSError: a file of certificates or keys cannot be read any more.
+        """
         security = self.security
-        options: dict[str, Any] = {"bootstrap_servers": self.addresses, "security_protocol": security.protocol}
+        options: dict[str, Any] = {"security_protocol": security.protocol}
         if security.uses_tls:
             options["ssl_context"] = security.tls_context()
         if security.uses_sasl:
@@ -64,4 +69,5 @@ def _keep_passwords_out_of_logs() -> None:
     """At DEBUG the libraries write down what they send to log in, and all they were made with."""
     for chatty in ("kafka.net.connection", "kafka.admin.client", "kafka.protocol.parser", "aiokafka.conn"):
         logger = logging.getLogger(chatty)
-        logger.setLevel(max(logger.level, logging.INFO))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.setLevel(logging.INFO)

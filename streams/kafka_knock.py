@@ -73,7 +73,7 @@ def _knock_at(kafka: KafkaConnection, address: str, context: ssl.SSLContext | No
             _knock_with_tls(kafka, connection, context, place, seconds)
     if kafka.security.uses_sasl:
         try:
-            asyncio.run(_log_in(kafka, place, context, seconds))
+            asyncio.run(_log_in(kafka, place, seconds))
         except KafkaError as error:
             refusal = refusal_in(error, kafka)
             if refusal is not None:
@@ -156,19 +156,9 @@ def _read_handshake(answer: bytes) -> tuple[int, list[str]]:
     return code, offered
 
 
-async def _log_in(
-    kafka: KafkaConnection, place: tuple[str, int], context: ssl.SSLContext | None, seconds: float
-) -> None:
+async def _log_in(kafka: KafkaConnection, place: tuple[str, int], seconds: float) -> None:
     """Show user and password."""
-    security = kafka.security
-    connection = await create_conn(
-        *place,
-        client_id="careline-knock",
-        request_timeout_ms=int(seconds * 1000),
-        ssl_context=context,
-        security_protocol=security.protocol,
-        sasl_mechanism=security.mechanism,
-        sasl_plain_username=security.user,
-        sasl_plain_password=security.password,
-    )
+    milliseconds = int(seconds * 1000)
+    client = "careline-knock"
+    connection = await create_conn(*place, client_id=client, request_timeout_ms=milliseconds, **kafka.for_one_broker())
     await connection.close()

@@ -60,6 +60,7 @@ class Lanes:
         self._topics = {self._around.topic_name(topic.name): topic for kind in self._kinds for topic in kind.sources}
         self._opening = asyncio.Lock()
         self._wanted: set[tuple[str, int]] = set()
+        self._is_abandoned = False
         # One thread for all lanes: deciding is bound by the interpreter's lock, two would only take turns.
         self._deciding = ThreadPoolExecutor(1, "deciding")
         self.partitions = 0
@@ -140,6 +141,9 @@ class Lanes:
 
     def offer(self, topic: str, partition: int, records: list[Record], acknowledge: Callable[[], None]) -> None:
         """Hand records to their lane."""
+        if self._is_abandoned:
+            acknowledge()
+            return
         logical = self._logical[topic]
         kind = self._kind_of[logical]
         lane = self._lanes.get((kind.agent, partition))
@@ -174,7 +178,11 @@ class Lanes:
         ]
 
     def abandon(self) -> None:
-        """Acknowledge what waits without having done it, so that Faust can stop: nothing of it was committed."""
+        """Acknowledge what waits, and what still comes, without having done it, so that Faust can stop.
+
+        Nothing of it was committed.
+        """
+        self._is_abandoned = True
         for lane in self._lanes.values():
             lane.abandon()
 

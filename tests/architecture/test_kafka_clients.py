@@ -17,6 +17,7 @@ CLIENTS = {
     "KafkaConsumer",
     "KafkaProducer",
     "LaneApp",
+    "create_conn",
 }
 COMPOSITION = Path("streams/kafka_connection.py")
 FAUST = Path("streams/faust_app/batch_consumer.py")
@@ -43,7 +44,13 @@ def _name(called: ast.expr) -> str:
 
 def _is_connection(unpacked: str) -> bool:
     """Made of a `KafkaConnection`, or handed on by somebody who was given what is."""
-    made = ("for_kafka_python()", "for_aiokafka()", "faust_options(", "credentials_to_aiokafka_auth(")
+    made = (
+        "for_kafka_python()",
+        "for_aiokafka()",
+        "for_one_broker()",
+        "faust_options(",
+        "credentials_to_aiokafka_auth(",
+    )
     handed_on = ("connection", "reached", "producer_settings(")
     return any(each in unpacked for each in (*made, *handed_on))
 
@@ -54,7 +61,6 @@ def test_every_client_is_made_from_a_connection() -> None:
         for path in python_files()
         if path.parts[0] == "streams"
         for way in ways_past((ROOT / path).read_text(encoding="utf-8"), path)
-        if path != Path("streams/kafka_knock.py")  # one connection, no client: it tries what a `KafkaConnection` says
     ]
 
     assert not found

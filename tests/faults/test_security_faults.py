@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 CONVERSATIONS = 300
 WEBHOOKS = 20
 REFUSED, ENDED_SECONDS = 77, 30.0
-COMMANDS = {"work": ("work",), "sink": ("sink",), "topics create": ("topics", "list"), "doctor": ("doctor",)}
-"""What is started to see it refused, by the process in whose name it comes."""
+TOPICS, DOCTOR = ("topics create", "topics", "list"), ("doctor", "doctor")
+"""Commands, behind the process in whose name they come."""
 
 
 @pytest.fixture(scope="module")
@@ -186,20 +186,28 @@ def _plaintext_at_tls(_: SecuredBroker) -> dict[str, str]:
 
 
 REFUSALS = {
-    "wrong password": (_wrong_password, ("password is wrong", "CARELINE_KAFKA_PASSWORD")),
-    "expired certificate": (_expired, ("certificate has expired", "Have the certificate of the broker renewed")),
-    "unknown authority": (_unknown_authority, ("signed by nobody whom we trust", "CARELINE_KAFKA_CA_FILE")),
-    "plaintext at a port with TLS": (_plaintext_at_tls, ("speaks TLS", "CARELINE_KAFKA_SECURITY_PROTOCOL=PLAINTEXT")),
+    "wrong password": (_wrong_password, TOPICS, ("password is wrong", "CARELINE_KAFKA_PASSWORD")),
+    "expired certificate": (
+        _expired,
+        DOCTOR,
+        ("certificate has expired", "Have the certificate of the broker renewed"),
+    ),
+    "unknown authority": (_unknown_authority, TOPICS, ("signed by nobody whom we trust", "CARELINE_KAFKA_CA_FILE")),
+    "plaintext at a port with TLS": (
+        _plaintext_at_tls,
+        DOCTOR,
+        ("speaks TLS", "CARELINE_KAFKA_SECURITY_PROTOCOL=PLAINTEXT"),
+    ),
 }
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_f25_what_is_not_let_in_ends_with_its_reason(secured: SecuredHouse, seed: int, refusal: str) -> None:
-    """Worker, sink and commands end; connect stays, answers 503, and says why."""
-    spoil, words = REFUSALS[refusal]
+    """Worker, sink and a command end; connect stays, answers 503, and says why."""
+    spoil, command, words = REFUSALS[refusal]
     changes = spoil(secured.broker)
     began = time.monotonic()
-    processes = [secured.begin(process, *command, **changes) for process, command in COMMANDS.items()]
+    processes = [secured.begin(*each, **changes) for each in (("work", "work"), ("sink", "sink"), command)]
     connect, url = secured.door(**changes)
     for process in processes:
         _ends_refused(secured, process, *words)
