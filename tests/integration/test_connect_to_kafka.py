@@ -49,7 +49,7 @@ def setup_of(*connectors: str) -> ConnectorSetup:
 
 def records_of(kafka: EmbeddedKafka, prefix: str, topic: TopicSpec) -> list[Any]:
     """Everything in a topic, read to its end."""
-    consumer = KafkaConsumer(bootstrap_kafka=KafkaConnection(kafka.bootstrap), group_id=None, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=None, enable_auto_commit=False)
     try:
         partitions = [
             TopicPartition(prefix + topic.name, at) for at in consumer.partitions_for_topic(prefix + topic.name)
