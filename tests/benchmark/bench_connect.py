@@ -24,6 +24,7 @@ from typing_extensions import override
 from schemas.topics import INTERACTIONS
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.embedded_kafka.broker_probe import find_free_port
+from streams.kafka_connection import KafkaConnection
 from streams.topic_reader import topic_reader
 from tests.process_memory import resident_mb
 from tests.senders.own_words_senders import MESSAGE, NEW_SECRET, sign_standard
@@ -165,7 +166,7 @@ def _requests(port: int, count: int) -> list[bytes]:
 
 
 def _in_kafka(servers: str) -> int:
-    with topic_reader(servers) as reader:
+    with topic_reader(KafkaConnection(servers)) as reader:
         return len({dict(record.headers)["ce_id"] for record in reader.records(INTERACTIONS.name)})
 
 

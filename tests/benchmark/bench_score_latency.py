@@ -21,6 +21,7 @@ from schemas.signal import Signal
 from schemas.topics import HEALTH, SIGNALS
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
 from streams.kafka_admin import create_topics
+from streams.kafka_connection import KafkaConnection
 from tests.benchmark.bench_latency import PARTITIONS, WARM_UP_SECONDS, Watch
 
 ACCOUNTS = 5_000
@@ -79,7 +80,7 @@ async def _one(producer: AIOKafkaProducer, watch: Watch, number: int, due: float
 def main(rate: int = 500, seconds: float = 20) -> None:
     """Measure, print, end."""
     with EmbeddedKafka(KafkaRuntime.from_environment(os.environ, Path.home())) as kafka:
-        create_topics(kafka.bootstrap, "", PARTITIONS, replication_factor=1)
+        create_topics(KafkaConnection(kafka.bootstrap), "", PARTITIONS, replication_factor=1)
         environment = os.environ | {
             "CARELINE_METRICS_ADDRESS": "127.0.0.1:0",
             "CARELINE_KAFKA": kafka.bootstrap,
