@@ -11,9 +11,6 @@ import ssl
 import struct
 from contextlib import suppress
 
-from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError
-
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import (
     KafkaRefused,
@@ -53,7 +50,7 @@ def knock(kafka: KafkaConnection, seconds: float) -> str | None:
             refused = refusal
         except ValueError:
             reasons.append(f"{address!r} is not HOST:PORT")
-        except (OSError, KafkaError, TimeoutError) as error:
+        except OSError as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             reasons.append(reason if len(kafka.addresses) == 1 else f"{address}: {reason}")
         else:
@@ -72,13 +69,7 @@ def _knock_at(kafka: KafkaConnection, address: str, context: ssl.SSLContext | No
         else:
             _knock_with_tls(kafka, connection, context, place, seconds)
     if kafka.security.uses_sasl:
-        try:
-            asyncio.run(_log_in(kafka, place, seconds))
-        except KafkaError as error:
-            refusal = refusal_in(error, kafka)
-            if refusal is not None:
-                raise refusal from None
-            raise
+        asyncio.run(_log_in(kafka, place, seconds))
 
 
 def _knock_with_tls(
@@ -158,7 +149,14 @@ def _read_handshake(answer: bytes) -> tuple[int, list[str]]:
 
 async def _log_in(kafka: KafkaConnection, place: tuple[str, int], seconds: float) -> None:
     """Show user and password."""
+    from aiokafka.conn import create_conn  # noqa: PLC0415 - slow to load, and only who shows a user needs it
+    from aiokafka.errors import KafkaError  # noqa: PLC0415 - as above
+
     milliseconds = int(seconds * 1000)
-    client = "careline-knock"
-    connection = await create_conn(*place, client_id=client, request_timeout_ms=milliseconds, **kafka.for_one_broker())
+    try:
+        connection = await create_conn(
+            *place, client_id="careline-knock", request_timeout_ms=milliseconds, **kafka.for_one_broker()
+        )
+    except KafkaError as error:
+        raise refusal_in(error, kafka) or ConnectionError(str(error)) from None
     await connection.close()
