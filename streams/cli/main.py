@@ -27,6 +27,7 @@ from streams.cli.health_commands import health_app
 from streams.cli.health_explain_command import health_explain
 from streams.cli.health_publish_command import health_publish
 from streams.cli.health_run_command import health_run
+from streams.cli.health_truth_command import health_truth
 from streams.cli.health_word_commands import health_done, health_override, health_plays, health_pulse
 from streams.cli.import_command import import_history
 from streams.cli.issues_commands import issues_app
@@ -98,6 +99,7 @@ app.add_typer(health_app, rich_help_panel="Promise")
 health_app.command("run")(health_run)
 health_app.command("explain")(health_explain)
 health_app.command("backtest")(health_backtest)
+health_app.command("truth")(health_truth)
 app.add_typer(issues_app, rich_help_panel="Ask")
 health_app.command("publish")(health_publish)
 health_app.command("override")(health_override)

@@ -11,6 +11,7 @@ import signal
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,6 +51,17 @@ _Start = Annotated[
         help="Where the story begins, with offset. Default: Monday 2026-03-02 08:00 in Berlin.",
     ),
 ]  # fmt: skip
+_Months = Annotated[
+    int | None,
+    typer.Option("--months", min=3, max=24, help="Write so many months of a life into files instead of sending it."),
+]
+_Events = Annotated[
+    Path | None, typer.Option("--events", metavar="FILE.ndjson", help="With --months: where what happens is written.")
+]
+_Truth = Annotated[
+    Path | None,
+    typer.Option("--truth", metavar="FILE.json", help="With --months: where it is written who leaves, when and why."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON at the first event and one at the end.")]
 
 
@@ -65,6 +77,9 @@ def simulate(
     kafka: _Kafka = None,
     start: _Start = None,
     as_json: _Json = False,
+    months: _Months = None,
+    events: _Events = None,
+    truth: _Truth = None,
 ) -> None:
     """Simulate a company: forty customers, four teams, and what goes wrong between them.
 
@@ -72,8 +87,17 @@ def simulate(
     clock always go into Kafka, so both addresses must lead to the same house. A connector that receives a simulation
     says so in connectors.yaml: `clock: simulation:42`, with the seed.
 
+    With --months it writes a life of months into files instead, in which
+    some customers leave, and what is behind it: `careline health truth` says
+    what the scores find of that.
+
     Example: careline simulate --scenario backlog-storm --warp 600 --seconds 60
+
+    Example: careline simulate --seed 7 --months 6 --events life.ndjson --truth truth.json
     """
+    if months is not None or events is not None or truth is not None:
+        _write_life(seed, months, events, truth)
+        return
     from streams.simulation.event_delivery import DeliveryFailed
 
     # The client tells a failure many times over; the command says it once.
@@ -87,6 +111,16 @@ def simulate(
     except DeliveryFailed as failed:
         typer.echo(f"careline simulate: {failed}", err=True)
         raise typer.Exit(_FAILED) from None
+
+
+def _write_life(seed: int, months: int | None, events: Path | None, truth: Path | None) -> None:
+    from streams.cli.simulated_life import write_life
+
+    if months is None or (events is None and truth is None):
+        missing = "--months says how long the life is" if months is None else "--events or --truth says where to"
+        typer.echo(f"careline simulate: a life goes into files: {missing}", err=True)
+        raise typer.Exit(_WRONG_OPTION)
+    write_life(seed, months, events, truth)
 
 
 def _plan(seed: int, scenario: str, events_per_story_second: float, start: datetime | None) -> "StoryPlan":

@@ -75,6 +75,7 @@ class ConversationScript:
         hours: When they work.
         circumstances: How things are when it begins.
         stamp: Fields that every event carries: source and clock.
+        question: What the customer writes first; null for one of `QUESTIONS`.
     """
 
     id: str
@@ -84,6 +85,7 @@ class ConversationScript:
     hours: FloorHours
     circumstances: Circumstances
     stamp: dict[str, Any]
+    question: str | None = None
     _rng: Random = field(init=False)
     _at: Instant = field(init=False)
     _number: int = field(init=False, default=0)
@@ -107,7 +109,8 @@ class ConversationScript:
     def events(self) -> Iterator[Timed]:
         """The whole conversation in the order of its own time."""
         rng = self._rng
-        yield self._customer_says(rng.choice(QUESTIONS))
+        asked = rng.choice(QUESTIONS)
+        yield self._customer_says(asked if self.question is None else self.question)
         if self._channel in {"email", "form"}:
             self._pass(rng.uniform(1, 5))
             yield self._says("bot", RECEIPT, author=Author("bot", "receipt"), automated="auto_reply")
@@ -122,7 +125,7 @@ class ConversationScript:
         yield from self._resolved()
         if rng.random() < 0.08 + 0.3 * self.circumstances.gaming:
             yield from self._reopened()
-        if rng.random() < 0.4:
+        if rng.random() < self.circumstances.surveyed:
             yield self._satisfaction()
 
     # the parts of a conversation
@@ -179,7 +182,8 @@ class ConversationScript:
     def _satisfaction(self) -> Timed:
         """Who waited long is less content; one point for each hour beyond what is usual."""
         rng = self._rng
-        score = round(4.6 - max(0.0, self._late_seconds) / 3600 + rng.gauss(0, 0.7))
+        content = 4.6 - max(0.0, self._late_seconds) / 3600 - self.circumstances.discontent
+        score = round(content + rng.gauss(0, 0.7))
         at = self._at + round(rng.uniform(5, 60) * MINUTE_US)
         return at, Signal(
             id=f"{self.id}/csat",

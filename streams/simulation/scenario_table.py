@@ -20,6 +20,8 @@ class Circumstances:
         unanswered: Share of conversations that nobody ever answers.
         gaming: Share of answers that say nothing and only stop the clock.
         valued_volume: How many conversations the most valued customers begin, relative to an ordinary day.
+        discontent: What a survey loses whatever the waiting, in points of five.
+        surveyed: Share of conversations whose survey is answered.
     """
 
     volume: float = 1.0
@@ -28,6 +30,8 @@ class Circumstances:
     unanswered: float = 0.015
     gaming: float = 0.0
     valued_volume: float = 1.0
+    discontent: float = 0.0
+    surveyed: float = 0.4
 
 
 ORDINARY = Circumstances()
