@@ -102,3 +102,6 @@ class HealthMemory(Struct, array_like=True, gc=False):
     """The last score of each day, ascending."""
     changes_at: int | None = None
     """When the health changes next although nothing happens."""
+    loops: dict[str, int] = field(default_factory=dict)
+    """Unhappy answers to surveys that name no conversation and that nobody has come back to: when they were given, by
+    the conversation that each has got for itself."""

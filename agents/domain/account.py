@@ -14,6 +14,7 @@ from agents.domain import (
     adherence_report,
     care_facts,
     contact_volume,
+    feedback_loops,
     live_health,
     next_actions,
     overdue,
@@ -33,9 +34,10 @@ from agents.domain.promise_windows import MOVES, REVIEWS, Move, is_quiet, move_o
 from agents.domain.scoring import Scorer
 from schemas.account_state import AccountState, MetricState, ObjectiveState, SurveyAnswer
 from schemas.alert import Alert
+from schemas.interaction import Interaction
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
-from schemas.topics import ADHERENCE, ALERTS, HEALTH, TopicSpec
+from schemas.topics import ADHERENCE, ALERTS, HEALTH, INTERACTIONS, TopicSpec
 
 REMEMBERED_SIGNALS = 256
 """Ids of the latest signals by which a repeated delivery is recognised; an account is asked and measured less often in
@@ -72,7 +74,7 @@ class News(NamedTuple):
 class Account:
     """Changes one `AccountState`. Cheap to make: one per account and batch."""
 
-    __slots__ = ("_cells", "alerts", "care", "cause_id", "id", "state", "touched")
+    __slots__ = ("_cells", "alerts", "care", "cause_id", "id", "said", "state", "touched")
 
     def __init__(self, account_id: str, state: AccountState) -> None:
         self.id = account_id
@@ -81,6 +83,8 @@ class Account:
         """Metrics whose figures have to be counted again."""
         self._cells: dict[str, OutcomeCells] = {}
         self.alerts: list[Alert] = []
+        self.said: list[Interaction] = []
+        """What the account has to say to conversations."""
         self.care = CareNotes(state.care)
         self.cause_id: str | None = None
         """The last record that was taken: the cause of what is told."""
@@ -107,6 +111,7 @@ class Account:
                 contact_volume.note(state.openings, state, at)
             if event.metric is None:
                 self.care.take_fact(event, at)
+            self.said += feedback_loops.heard(state.memory, event, at)
             care_facts.note(state.memory, event, at)
             for signal in _MOVED_BY.get(kind, ()):
                 note_mover(state, signal, at, event.id)
@@ -192,6 +197,7 @@ class Account:
         if answer is not None:
             satisfaction.take(state.answers, answer)
             note_mover(state, "csat", at, signal.id)
+        self.said += feedback_loops.opened(state.memory, signal, at)
         self.care.take_signal(signal, at)
         self._meet(signal, at)
         return "applied"
@@ -232,10 +238,17 @@ class Account:
             cells.bring_to(state.as_of)
             cells.save(places_in_use(metric))
             metric.expires_at = state.as_of
-        news = [News(ALERTS, self.id, alert) for alert in self.alerts]
-        self.alerts = []
+        news = self._alerts_and_words()
         self.touched = set()
         self._cells = {}
+        return news
+
+    def _alerts_and_words(self) -> list[News]:
+        """What is told at once, whatever the figures come to."""
+        news = [News(ALERTS, self.id, alert) for alert in self.alerts]
+        news += [News(INTERACTIONS, each.conversation_id, each) for each in self.said]
+        self.alerts = []
+        self.said = []
         return news
 
     def settle(self, scorer: Scorer, shelf: HealthShelf = _NO_PROFILES) -> list[News]:
@@ -249,11 +262,10 @@ class Account:
         contact_volume.forget(state)
         satisfaction.forget(state)
         self.care.save()
-        news = [News(ALERTS, self.id, alert) for alert in self.alerts]
+        news = self._alerts_and_words()
         for name in list(state.metrics):
             news += self._settle_metric(name)
         news += self._settle_health(scorer, shelf)
-        self.alerts = []
         self.touched = set()
         self._cells = {}
         return news

@@ -29,6 +29,7 @@ from agents.domain.occurrences import (
     GIVEN_BACK,
     NO_REPLY_NEEDED,
     NOTHING,
+    OF_A_SURVEY,
     REOPENED,
     RESOLVED,
     TEAM_ENTERED,
@@ -54,6 +55,9 @@ Statuses, teams and priorities were the absorbed conversation's own.
 
 CHANGES_ATTRIBUTES = frozenset({"assigned", "priority_changed", "tagged", "account_changed"})
 """Events after which the policy is found again."""
+
+SURVEY = "survey"
+"""The channel of answers to surveys that belong to no other conversation."""
 
 LABELS = ("team", "inbox", "tier", "segment")
 """What an attribute change can move of what every clock shows."""
@@ -97,7 +101,7 @@ class Conversation(ClockMoves):
                 self._review(at)  # once for both: a new version, and what the event itself changed
         if happened or self._moved or book.declares:
             self._apply_rules(happened, at)
-        if self._fact is not None:
+        if self._fact is not None and state.channel != SURVEY:  # there it repeats what another conversation has told
             if entry.facts is not None and "thanks" in entry.facts:
                 self._need_no_reply(at)
             self.narrator.fact(state, self._fact, at, entry.author if self._fact == "contact" else None)
@@ -135,6 +139,8 @@ class Conversation(ClockMoves):
         state.created_at = state.advanced_to = at
         self._held = frozenset()
         self._choose_policy(at)
+        if state.conversation_type == OF_A_SURVEY:
+            return
         self.narrator.fact(state, "opened", at)
         if state.team is not None:
             state.team_since = at

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from agents.domain.clock_rules import ClockRule, Predicate, never
 from agents.domain.instant import Instant
-from agents.domain.occurrences import ASKED_AGAIN, ASKED_FIRST, CREATED, REOPENED, TEAM_ENTERED, UPDATED
+from agents.domain.occurrences import ASKED_AGAIN, ASKED_FIRST, CREATED, OF_A_SURVEY, REOPENED, TEAM_ENTERED, UPDATED
 from agents.domain.policy_book import Promise
 from schemas.conversation_state import ConversationState
 
@@ -31,7 +31,7 @@ def natural_start(state: ConversationState, rule: ClockRule, *, continues: bool)
         return None
     began: Instant | None = None
     if starts & CREATED:
-        began = state.created_at
+        began = state.created_at if state.conversation_type != OF_A_SURVEY else None
         if state.reopened_at is not None and not continues:
             began = state.reopened_at if starts & REOPENED else None
     elif starts & UPDATED:

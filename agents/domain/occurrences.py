@@ -38,3 +38,7 @@ UPDATED: Occurrences = 1 << 14
 """Answered while it is not resolved, so that the customer is owed the next update."""
 GIVEN_BACK: Occurrences = 1 << 15
 """The team gets back what it gave away within the last day."""
+
+OF_A_SURVEY = "careline:survey"
+"""The type of a conversation that is known by the answer to a survey alone (`agents.domain.feedback_loops`): nobody has
+asked for anything that could be resolved, so CREATED starts no clock in it."""

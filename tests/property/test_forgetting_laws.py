@@ -17,7 +17,7 @@ from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Interaction
 from schemas.sla_event import Cause, SlaEvent
-from schemas.topics import CLOCKS, SIGNALS, SLA_EVENTS
+from schemas.topics import CLOCKS, INTERACTIONS, SIGNALS, SLA_EVENTS
 from tests.account_stories import START, csat, sla_event
 from tests.conversation_stories import MONDAY, Desk, event, policy
 from tests.doubles import DictStates, ListEffects, record_of
@@ -152,10 +152,14 @@ class Accounts:
         return decode_account_state(AccountLedger, self.states.states[ACCOUNT_LEDGER_KEY])
 
     def mentions(self, account_id: str) -> set[str]:
-        """Where something of an account is left: keys of states, and topics."""
+        """Where something of an account is left: keys of states, and topics of results.
+
+        What it has said to conversations is forgotten there, as everything that comes by the interactions.
+        """
         word = account_id.encode()
         left = {key for key, state in self.states.states.items() if word in state or account_id == key}
-        return left | {topic.name for topic, key, each in self.effects.emitted if word in encode(each)}
+        told = [(topic, each) for topic, _, each in self.effects.emitted if topic is not INTERACTIONS]
+        return left | {topic.name for topic, each in told if word in encode(each)}
 
 
 @given(st.data())
