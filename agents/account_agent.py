@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from agents import forgetting
 from agents.account_check import event_in
 from agents.care_rollups import CareRollups
 from agents.domain.account import WALL, Account, News
@@ -17,7 +18,6 @@ from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import Instant, from_datetime
 from agents.domain.scoring import Scorer
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
-from agents.forgetting import forgotten_accounts, is_forgotten, keep_forgotten
 from agents.health_activation import MOST_AT_A_TICK, HealthActivation
 from agents.import_clock import BEFORE_EVERY_TICK, UPON_RELEASE, is_import, keep_released
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
@@ -111,7 +111,7 @@ class AccountAgent:
             ledger.sla_duplicate += 1
             return
         ledger.sla_positions[cause.partition] = position
-        if ledger.forgetting and self._is_of_old_life(event):
+        if ledger.forgetting and forgetting.is_of_old_life(ledger.forgetting, event):
             ledger.sla_applied += 1  # to what is forgotten with it
             return
         opened = self._opened(event.account_id, event.clock)
@@ -148,7 +148,7 @@ class AccountAgent:
 
     def _take_signal(self, record: Record, signal: Signal, at: Instant) -> None:
         ledger = self._ledger
-        if ledger.forgotten and is_forgotten(ledger.forgotten, signal.account_id, signal.clock, at):
+        if ledger.forgotten and forgetting.is_forgotten(ledger.forgotten, signal.account_id, signal.clock, at):
             ledger.late += 1
             return
         signal = self._lives_on(signal)
@@ -259,30 +259,21 @@ class AccountAgent:
         """
         ledger = self._ledger
         try:
-            accounts = forgotten_accounts(control)
+            accounts = forgetting.forgotten_accounts(control)
         except ContractViolation as violation:
             self._effects.reject(record, violation.reason, violation.detail)
             return
-        keep_forgotten(ledger.forgotten, accounts, until)
+        forgetting.keep_forgotten(ledger.forgotten, accounts, until)
         state = ledger.forgetting.setdefault(control.id, ForgettingState([]))
         for account_id in accounts:
             if account_id not in state.accounts:
                 state.accounts.append(account_id)
                 self._drop(record, account_id, control, until)
+                self._forget_relative(account_id, control.id)
         if control.relayed_from is not None and control.relayed_from not in state.passed_on:
             state.passed_on.append(control.relayed_from)
         if len(state.passed_on) >= (control.relays or 0):
-            # One that was cut short ends with the next one of the same account.
-            named = set(state.accounts)
-            ledger.forgetting = {
-                name: other for name, other in ledger.forgetting.items() if named.isdisjoint(other.accounts)
-            }
-
-    def _is_of_old_life(self, event: SlaEvent) -> bool:
-        return any(
-            event.account_id in state.accounts and event.cause.partition not in state.passed_on
-            for state in self._ledger.forgetting.values()
-        )
+            ledger.forgetting = forgetting.still_forgetting(ledger.forgetting, state.accounts)
 
     def _drop(self, record: Record, account_id: str, control: Control, until: Instant) -> None:
         before = self._states.get(account_id)
@@ -295,6 +286,13 @@ class AccountAgent:
         self._care.forget(account_id, account.state.clock, record.partition)
         if account.begin_anew(until, control.id):
             self._publish(_OpenAccount(account, None))
+
+    def _forget_relative(self, account_id: str, cause_id: str) -> None:
+        for relative in forgetting.those_mentioning(self._states, account_id):
+            opened = self._opened(relative, WALL)
+            if opened.account.forget_relative(account_id, cause_id):
+                self._publish(opened)
+        self._open = {}
 
     # accounts
 

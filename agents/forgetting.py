@@ -12,9 +12,11 @@ from hashlib import blake2b
 from agents.domain.instant import Instant
 from agents.import_clock import is_import
 from agents.interaction_check import WALL
-from agents.ports import LEDGER_PREFIX
+from agents.ports import LEDGER_PREFIX, States
+from schemas.account_state import ForgettingState
 from schemas.codec import ContractViolation
 from schemas.control import Control
+from schemas.sla_event import SlaEvent
 
 
 def forgotten_accounts(control: Control) -> tuple[str, ...]:
@@ -47,3 +49,22 @@ def is_forgotten(forgotten: Mapping[str, Instant], account_id: str, clock: str, 
 def digest_of(account_id: str) -> str:
     """An account's id as it is kept where the account is forgotten."""
     return blake2b(account_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def is_of_old_life(forgetting: Mapping[str, ForgettingState], event: SlaEvent) -> bool:
+    """Whether a partition that has not yet passed a forgetting on still tells of the account."""
+    return any(
+        event.account_id in state.accounts and event.cause.partition not in state.passed_on
+        for state in forgetting.values()
+    )
+
+
+def those_mentioning(states: States, account_id: str) -> list[str]:
+    """The accounts of a partition that may be relatives of another, in order."""
+    return sorted(key for key in states.mentioning(account_id.encode()) if not key.startswith(LEDGER_PREFIX))
+
+
+def still_forgetting(forgetting: Mapping[str, ForgettingState], accounts: Iterable[str]) -> dict[str, ForgettingState]:
+    """Without those of these accounts, which are over: one that was cut short ends with the next one of the same."""
+    named = set(accounts)
+    return {name: other for name, other in forgetting.items() if named.isdisjoint(other.accounts)}

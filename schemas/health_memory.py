@@ -78,6 +78,32 @@ class ToldVerdict(Struct, array_like=True, gc=False):
     parts: list[TellablePart] = field(default_factory=list)
     is_worst: bool = False
     """Whether the band is the lowest of its profile."""
+    children: list[str] = field(default_factory=list)
+    """The child accounts that made the score: who is one is news even where the score stays."""
+
+
+class ChildState(Struct, array_like=True, gc=False):
+    """A child account as it said last: its score and its monthly revenue, and whether its link to us counts."""
+
+    score: int | None = None
+    revenue: int | None = None
+    counts: bool = True
+    is_told: bool = False
+    """Whether it knows who is above it."""
+
+
+class FamilyState(Struct, array_like=True, gc=False):
+    """Who is above an account and who is below it. `above` begins with the parent, and says what was told last."""
+
+    parent: str | None = None
+    said_at: int = 0
+    said_id: str = ""
+    above: list[str] = field(default_factory=list)
+    children: dict[str, ChildState] = field(default_factory=dict)
+    told: tuple[str, int | None, int | None, bool] | None = None
+    """The last word to a parent: to whom, score, revenue, and whether it counts."""
+    told_above: list[str] = field(default_factory=list)
+    """The last word to the children."""
 
 
 class HealthMemory(Struct, array_like=True, gc=False):
@@ -105,3 +131,4 @@ class HealthMemory(Struct, array_like=True, gc=False):
     loops: dict[str, int] = field(default_factory=dict)
     """Unhappy answers to surveys that name no conversation and that nobody has come back to: when they were given, by
     the conversation that each has got for itself."""
+    family: FamilyState | None = None

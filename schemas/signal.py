@@ -11,7 +11,19 @@ from typing import Literal
 from msgspec import Struct
 
 SignalKind = Literal[
-    "survey", "usage", "subscription", "onboarding", "advocacy", "goal", "pulse", "sentiment", "override", "action"
+    "survey",
+    "usage",
+    "subscription",
+    "onboarding",
+    "advocacy",
+    "goal",
+    "pulse",
+    "sentiment",
+    "override",
+    "action",
+    "parent",
+    "child",
+    "ancestors",
 ]
 
 
@@ -22,6 +34,10 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `goal`: `name` is the goal's own, `value` how much of it is reached (1 is all), `until` when it is due.
     - `override`: a person's own score is `value`, for the reason `text`, `until` then; without a value it is lifted.
     - `action`: a play's next action (`name` is the play, `raw_reference` the action's id) is `done` or `dismissed`.
+    - `parent`: the account belongs to the account `text`; without one to nobody any more.
+    - `child`: what an account tells its parent. `name` is the child, `value` its score, `weight` what it pays a month;
+      `text` is `left` when it is a child no more, and `circle` where its link closes a circle and does not count.
+    - `ancestors`: what a parent tells its child: the `accounts` above it, nearest first.
     - others: `value` is a number; without one `text` is a word; without either it has happened, which is 1.
     """
 
@@ -43,3 +59,5 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw_reference: str | None = None
     version: int = 0
     until: datetime | None = None
+    weight: float | None = None
+    accounts: tuple[str, ...] = ()

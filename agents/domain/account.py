@@ -14,6 +14,7 @@ from agents.domain import (
     adherence_report,
     care_facts,
     contact_volume,
+    family,
     feedback_loops,
     live_health,
     next_actions,
@@ -37,7 +38,7 @@ from schemas.alert import Alert
 from schemas.interaction import Interaction
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
-from schemas.topics import ADHERENCE, ALERTS, HEALTH, INTERACTIONS, TopicSpec
+from schemas.topics import ADHERENCE, ALERTS, HEALTH, INTERACTIONS, SIGNALS, TopicSpec
 
 REMEMBERED_SIGNALS = 256
 """Ids of the latest signals by which a repeated delivery is recognised; an account is asked and measured less often in
@@ -184,6 +185,11 @@ class Account:
             ImpossibleEventError: a value that its kind cannot have, such as an answer outside its scale.
         """
         state = self.state
+        if signal.kind in family.FAMILY_KINDS:
+            family.take(self.id, state.memory, signal, at)
+            self.advance(at)
+            self._meet(signal, at)
+            return "applied"
         known_version = state.signal_ids.get(signal.id)
         if known_version is not None and known_version >= signal.version:
             return "duplicate"
@@ -278,6 +284,7 @@ class Account:
         if book is None and memory.override is not None and live_health.is_overridden(state):
             book = default_book()
         alerts: list[Alert | None] = []
+        told: list[News] = []
         if book is None:
             health = account_health.judge(self.id, state, scorer, self.cause_id)
             memory.changes_at = next_version_at
@@ -285,14 +292,16 @@ class Account:
                 alerts = [worst_alert(health, is_worst=health.band == "red", was_worst=health.previous_band == "red")]
         else:
             was_worst = live_health.was_worst(state)
-            health, moved, is_worst = live_health.judge(self.id, state, book, next_version_at, self.cause_id)
+            judged = live_health.judge(self.id, state, book, next_version_at, self.cause_id)
+            health, moved, is_worst, exact = judged
+            told = [News(SIGNALS, each.account_id, each) for each in family.words(self.id, state, exact, self.cause_id)]
             if health is not None:
                 alerts = [worst_alert(health, is_worst=is_worst, was_worst=was_worst)]
             alerts += [
                 next_actions.action_alert(self.id, each, state.as_of, state.clock, self.cause_id) for each in moved
             ]
         news = [] if health is None else [News(HEALTH, self.id, health)]
-        return news + [News(ALERTS, self.id, alert) for alert in alerts if alert is not None]
+        return news + [News(ALERTS, self.id, alert) for alert in alerts if alert is not None] + told
 
     def _settle_metric(self, name: str) -> list[News]:
         state = self.state
@@ -332,6 +341,18 @@ class Account:
         self.state = AccountState(clock=before.clock, as_of=before.as_of, answers=answers, signal_ids=known)
         self.cause_id = cause_id
         return bool(answers)
+
+    def forget_relative(self, account_id: str, cause_id: str) -> bool:
+        """Forget another account, of which nothing is known any more; whether it was of the family."""
+        state, told = self.state, self.state.memory.verdict
+        if not family.forget(state.memory, account_id):
+            return False
+        self.cause_id = cause_id
+        if told is not None:
+            told.parts = [part for part in told.parts if part[1] != account_id]  # others are news, so it is told anew
+        if state.health is not None:
+            state.health.points.pop(account_id, None)
+        return True
 
     def wake_at(self) -> Instant | None:
         """The next instant at which a figure changes although nothing happens, on a full minute; null when none will.

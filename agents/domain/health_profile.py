@@ -17,6 +17,9 @@ from schemas.policy import Condition
 Missing = Literal["exclude", "neutral", "worst"]
 """What stands for a signal without data: nothing (the others share its weight), 50, or 0."""
 
+Aggregation = Literal["mean", "by_value", "worst"]
+"""How children make the score of a parent: all alike, each by what it pays a month, or only the one worst off."""
+
 
 class SignalRule(Struct, frozen=True, kw_only=True):
     """One signal. `raw_unit` is how many raw units make one of the published `value`; `label` names it in sentences.
@@ -83,6 +86,8 @@ class HealthProfile(Struct, frozen=True, kw_only=True):
     floors: tuple[Limit, ...] = ()
     # A tenth of a point is the least that a board shows.
     publish_step: int = 10
+    children: Aggregation | None = None
+    """How the scores of children make that of a parent, whose own signals then say nothing; null for not at all."""
 
     @property
     def signals(self) -> tuple[tuple[ComponentRule, SignalRule], ...]:

@@ -8,6 +8,7 @@ ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from agents.domain.children import CIRCLE, COMPONENT, Child, parts_of_children, shown_score
 from agents.domain.health_condition import Fact, matches, shown
 from agents.domain.health_profile import HealthFile, HealthProfile, Limit, SignalRule
 from agents.domain.instant import Instant
@@ -119,13 +120,18 @@ class HealthBook:
         as_of: Instant,
         before: Verdict | None = None,
         override: Override | None = None,
+        *,
+        children: Sequence[Child] = (),
     ) -> Verdict:
-        """The health of an account at an instant, and how it differs from the verdict before."""
+        """The health of an account at an instant, and how it differs from the verdict before.
+
+        Where the profile aggregates and there are `children`, they make the score, and its signals say nothing.
+        """
         scorer = self.scorer_for(account)
         if scorer is None:
             return Verdict(account.id, as_of, None, previous=before, change=_change(None, None, before, 0))
         readings = readings_of(scorer, observed, as_of)
-        parts, coverage = parts_of(scorer, readings)
+        parts, coverage = _parts_of_account(scorer, readings, children)
         facts = self._facts(account, observed, readings, as_of)
         score = sum(part.points for part in parts) if coverage else None
         profile = scorer.profile
@@ -181,6 +187,28 @@ def readings_of(scorer: Scorer, observed: Observations, as_of: Instant) -> dict[
 def _reading(rule: SignalRule, observed: Observations, as_of: Instant) -> Reading:
     found = observed.get(rule.name)
     return read(rule, found, as_of) if found else _NOTHING
+
+
+def _parts_of_account(
+    scorer: Scorer, readings: Mapping[str, Reading], children: Sequence[Child]
+) -> tuple[list[Part], int]:
+    how = scorer.profile.children
+    if how is None or not children:
+        return parts_of(scorer, readings)
+    found, coverage = parts_of_children(children, how)
+    parts = [
+        Part(
+            component=COMPONENT,
+            signal=child.id,
+            value=shown_score(child),
+            sub_score=child.score,
+            weight=share,
+            points=points,
+            because=None if child.counts else CIRCLE,
+        )
+        for child, share, points in found
+    ]
+    return parts, coverage
 
 
 def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part], int]:

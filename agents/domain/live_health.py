@@ -5,12 +5,13 @@ arithmetic is `agents.domain.health_verdict`, as it is for files. What is told i
 the band, the open actions and what a change is measured against remember what was before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from agents.domain import churn_risk, next_actions
+from agents.domain import churn_risk, family, next_actions
+from agents.domain.children import COMPONENT
 from agents.domain.churn_risk import Risk
 from agents.domain.health_profile import HealthProfile, SignalRule
 from agents.domain.health_story import reason_of
@@ -45,6 +46,8 @@ class Judged(NamedTuple):
     moved: list[Moved]
     is_worst: bool
     """Whether it is in the lowest band of its profile."""
+    exact: int | None = None
+    """The score in hundredths, whether or not it is to be told."""
 
 
 def judge(
@@ -66,7 +69,7 @@ def judge(
     observed = {name: found for name, reader in readers_of(book) if (found := observations_of(state, name, reader))}
     override = _override(state)
     before = _before(account_id, state)
-    verdict = book.judge(account, observed, as_of, before, override)
+    verdict = book.judge(account, observed, as_of, before, override, children=family.children_of(state))
     if verdict.score is not None:
         churn_risk.note_score(memory.past, verdict.score, as_of)
     risk = None if verdict.score is None else churn_risk.risk_now(state, verdict.score, book.file.calibration)
@@ -79,10 +82,11 @@ def judge(
         memory.changes_at = next_version_at
     told = memory.verdict
     is_worst = verdict.band is not None and verdict.band == _worst(book, verdict.profile)
-    if verdict.change == "unchanged" and not moved and told is not None and not _has_moved(risk, told.risk):
-        return Judged(None, moved, is_worst)
+    is_as_told = told is not None and not _has_moved(risk, told.risk) and _children_of(verdict.parts) == told.children
+    if verdict.change == "unchanged" and not moved and is_as_told:
+        return Judged(None, moved, is_worst, verdict.score)
     _remember(state, verdict, risk, is_worst=is_worst)
-    return Judged(_score(state, book, verdict, risk, cause_id), moved, is_worst)
+    return Judged(_score(state, book, verdict, risk, cause_id), moved, is_worst, verdict.score)
 
 
 # what goes in
@@ -216,6 +220,11 @@ def _worst(book: HealthBook, name: str | None) -> str | None:
     return None if profile is None else profile.bands[0].name
 
 
+def _children_of(parts: Iterable[Part]) -> list[str]:
+    """The children that make a score; one that does not count, or has no score, with a mark before it."""
+    return [f"{'!' if part.sub_score is None else ''}{part.signal}" for part in parts if part.component == COMPONENT]
+
+
 def _remember(state: AccountState, verdict: Verdict, risk: Risk | None, *, is_worst: bool) -> None:
     state.memory.verdict = ToldVerdict(
         as_of=verdict.as_of,
@@ -229,6 +238,7 @@ def _remember(state: AccountState, verdict: Verdict, risk: Risk | None, *, is_wo
             for part in verdict.parts
         ],
         is_worst=is_worst,
+        children=_children_of(verdict.parts),
     )
     # Should the profile be taken away, the built-in one goes on from here.
     points = {part.signal: part.points for part in verdict.parts if part.signal is not None}
@@ -264,7 +274,8 @@ def _score(
 
 
 def _contribution(state: AccountState, part: Part, before: Verdict | None) -> Contribution:
-    source, observed_at, event_ids = (None, None, ()) if part.signal is None else origin_of(state, part.signal)
+    is_found = part.signal is not None and part.component != COMPONENT
+    source, observed_at, event_ids = origin_of(state, part.signal or "") if is_found else (None, None, ())
     if part.component == "override" and state.memory.override is not None:
         source = state.memory.override.source
     value = part.value / MILLION if isinstance(part.value, int) else part.value

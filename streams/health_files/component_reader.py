@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from agents.domain.health_profile import (
     USUAL_BANDS,
+    Aggregation,
     BandRule,
     ComponentRule,
     HealthProfile,
@@ -31,7 +32,8 @@ from streams.policy_files.located_yaml import Entry, Items, Node, Table, Text
 from streams.policy_files.policy_overlap import never_reached
 from streams.policy_files.problem import Place, Problems, did_you_mean, nearest
 
-_PROFILE_KEYS = ("id", "when", "missing", "components", "bands", "hysteresis", "dwell", "caps", "floors")
+_PROFILE_KEYS = ("id", "when", "missing", "components", "children", "bands", "hysteresis", "dwell", "caps", "floors")
+_AGGREGATIONS = ("mean", "by_value", "worst")
 _MISSPELT = 0.75
 """From here on two words are one word mistyped, as for priorities (`streams.policy_files.condition_reader`)."""
 
@@ -91,6 +93,9 @@ class ProfileReader:
         hysteresis = score_of(fields["hysteresis"], "hysteresis", self._problems) if "hysteresis" in fields else None
         dwell = word_of(fields["dwell"], "dwell", self._problems) if "dwell" in fields else None
         dwell_seconds = seconds_of(dwell, "dwell", self._problems) if dwell is not None else None
+        children = (
+            choice_of(fields["children"], _AGGREGATIONS, "children", self._problems) if "children" in fields else None
+        )
         profile = HealthProfile(
             name=name,
             version=self._version,
@@ -101,6 +106,7 @@ class ProfileReader:
             dwell_us=(dwell_seconds or 0) * SECOND_US,
             caps=self._limits(fields["caps"], "cap", "at_most") if "caps" in fields else (),
             floors=self._limits(fields["floors"], "floor", "at_least") if "floors" in fields else (),
+            children=cast("Aggregation | None", children),
         )
         return profile if hysteresis is None else replace(profile, hysteresis=hysteresis)
 

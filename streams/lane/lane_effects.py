@@ -16,7 +16,7 @@ from schemas.codec import encode, headers_of, result_headers
 from schemas.control import Control
 from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, SlaEvent
-from schemas.topics import INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
+from schemas.topics import INTERACTIONS, REJECTED, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.lane.outbox import Outbox, Place
 from streams.lane.record_batch import NO_HEADERS, header_block
 
@@ -55,7 +55,7 @@ class LaneEffects:
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key.
 
-        Two topics leave the lane: for their account, or for the conversation that others are merged into.
+        Three topics leave the lane: results for their account, and what conversations and accounts tell each other.
         """
         contract = type(event)
         headers = self._headers.get(contract)
@@ -64,7 +64,7 @@ class LaneEffects:
         if topic is SLA_EVENTS:
             place, key_bytes = self._accounts.get(key) or self._account(key)
             self._note(event)  # type: ignore[arg-type]  # what this topic is for
-        elif topic is INTERACTIONS:
+        elif topic is INTERACTIONS or topic is SIGNALS:
             place, key_bytes = self._by_key(topic, key), key.encode()
         else:
             place, key_bytes = self._homes.get(topic.name) or self._home(topic), key.encode()
