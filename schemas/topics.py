@@ -57,9 +57,9 @@ SIGNALS = TopicSpec(
     key="account id",
     contracts=(Signal, Control),
     retention_ms=90 * DAY_MS,
-    producers=("connect", "simulate", "health", "work"),
+    producers=("connect", "simulate", "health", "accounts", "work"),
     consumers=("work",),
-    purpose="Surveys, usage, subscriptions, onboarding, advocacy, goals, pulse; what puts health profiles in force",
+    purpose="Surveys, usage, subscriptions, onboarding, advocacy, goals, pulse; families of accounts; health profiles",
 )
 ACCOUNTS = TopicSpec(
     name="careline.accounts.v1",

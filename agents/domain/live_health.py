@@ -221,8 +221,12 @@ def _worst(book: HealthBook, name: str | None) -> str | None:
 
 
 def _children_of(parts: Iterable[Part]) -> list[str]:
-    """The children that make a score; one that does not count, or has no score, with a mark before it."""
-    return [f"{'!' if part.sub_score is None else ''}{part.signal}" for part in parts if part.component == COMPONENT]
+    """The children that make a score, each with a mark where it has none or closes a circle."""
+    return [
+        f"{'!' if part.because else '?' if part.sub_score is None else ''}{part.signal}"
+        for part in parts
+        if part.component == COMPONENT
+    ]
 
 
 def _remember(state: AccountState, verdict: Verdict, risk: Risk | None, *, is_worst: bool) -> None:

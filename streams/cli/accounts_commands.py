@@ -44,10 +44,12 @@ def import_accounts(
     identity:KIND for one identity of a kind, such as identity:domain. Accounts that are not in the file stay.
 
     What was counted under a provisional account (domain:acme.example) before its company became known is moved to it.
+    A parent is told of its children's health, where the health profile aggregates them.
 
     Example: careline accounts import accounts.csv --dry-run
     """
     from streams.connectors.accounts_topic import (
+        changed_parents,
         changed_profiles,
         claimed_elsewhere,
         counted_accounts,
@@ -62,11 +64,12 @@ def import_accounts(
         for identity, owner, claimer in taken:
             tell(f"{file}: {identity} belongs to {owner!r} now, and {claimer!r} claims it", style="red")
         raise stop("nothing was changed; with --move-identities they change hands", WRONG_USE)
+    _refuse_circles(file, known | {profile.id: profile for profile in profiles})
     changed = changed_profiles(profiles, known)
     losers = _without(taken, known)
     links = links_that_follow(profiles, asked(lambda: counted_accounts(settings.kafka, settings.topic_prefix)))
     if not dry_run:
-        _write(settings, [*losers, *changed], links)
+        _write(settings, [*losers, *changed], links, changed_parents(changed, known))
     told = {
         "accounts": len(profiles),
         "new": sum(profile.id not in known for profile in changed),
@@ -167,6 +170,16 @@ def asked(question: "Callable[[], Answer]") -> "Answer":
         raise stop(f"careline accounts: {error}") from None
 
 
+def _refuse_circles(file: Path, profiles: "dict[str, AccountProfile]") -> None:
+    from streams.connectors.accounts_topic import circle_of_parents
+
+    circle = circle_of_parents(profiles)
+    if circle:
+        belongings = ", which belongs to ".join(repr(each) for each in [*circle, circle[0]])
+        tell(f"{file}: the parents make a circle: {belongings}", style="red")
+        raise stop("nothing was changed; take one of these parents out", WRONG_USE)
+
+
 def _without(taken: "Iterable[tuple[str, str, str]]", known: "dict[str, AccountProfile]") -> "list[AccountProfile]":
     from msgspec.structs import replace
 
@@ -179,8 +192,17 @@ def _without(taken: "Iterable[tuple[str, str, str]]", known: "dict[str, AccountP
     return list(left.values())
 
 
-def _write(settings: "Settings", profiles: "Sequence[AccountProfile]", links: "Sequence[AccountLink]") -> None:
+def _write(
+    settings: "Settings",
+    profiles: "Sequence[AccountProfile]",
+    links: "Sequence[AccountLink]",
+    children: "Sequence[AccountProfile]" = (),
+) -> None:
     def write(writer: "AccountsWriter") -> None:
+        # Before the directory has them: if this is cut short, they are told again the next time.
+        for child in children:
+            writer.tell_parent(child)
+        writer.flush()
         for profile in profiles:
             writer.put(profile)
         # The directory first: what comes in from here on carries the right account already.

@@ -73,23 +73,26 @@ def health_explain(
 def _of_files(
     account: str, profile: Path, mapping: Path, files: Sequence[Path], now: str | None, *, as_json: bool
 ) -> dict[str, Any]:
-    from agents.domain.health_story import standing, story
+    from agents.domain.health_story import story
     from agents.domain.health_verdict import HealthBook
     from streams.cli.health_history import load_snapshots
+    from streams.health_files.family_scores import FamilyScores
     from streams.health_files.snapshot_rows import observed_by_account
     from streams.health_files.verdict_columns import changes_of, columns_of
     from streams.policy_files.problem import did_you_mean
 
     instant = now_of(now)
     profiles, _, snapshots = load_snapshots(profile, mapping, files, strict=False, as_json=as_json, undated_at=instant)
-    known = observed_by_account(snapshots.rows)
+    book = HealthBook(profiles)
+    family = FamilyScores(book, observed_by_account(snapshots.rows), instant)
+    known = family.known
     if account not in known:
         names = known if len(known) <= _MOST_NAMES else ()
         hint = did_you_mean(account, names, "ids are those that the mapping makes")
         raise stop(f"careline health explain: no account {account!r} among {len(known):,} of these files ({hint})")
-    book, (who, observed) = HealthBook(profiles), known[account]
-    found = columns_of(standing(book, who, observed, instant), profiles.version)
-    return found | {"changes": changes_of(list(story(book, who, observed, instant)))}
+    verdict, (who, observed) = family.verdict(account), known[account]
+    changes = [verdict] if family.aggregates(account) else list(story(book, who, observed, instant))
+    return columns_of(verdict, profiles.version) | {"changes": changes_of(changes)}
 
 
 def _of_worker(account: str, settings: "Settings") -> dict[str, Any]:

@@ -80,11 +80,12 @@ def now_of(now: str | None) -> "Instant":
 
 
 def _verdicts(book: "HealthBook", snapshots: "Snapshots", now: "Instant") -> "Iterator[Verdict]":
-    from agents.domain.health_story import standing
+    from streams.health_files.family_scores import FamilyScores
     from streams.health_files.snapshot_rows import observed_by_account
 
-    for account, observed in observed_by_account(snapshots.rows).values():
-        yield standing(book, account, observed, now)
+    family = FamilyScores(book, observed_by_account(snapshots.rows), now)
+    for account in family.known:
+        yield family.verdict(account)
 
 
 def _print_lines(verdicts: "Iterator[Verdict]", version: str) -> None:

@@ -16,7 +16,8 @@ from agents.forgetting import digest_of
 from schemas.account_profile import AccountProfile
 from schemas.codec import ContractViolation, decode, encode, headers_of
 from schemas.control import Control
-from schemas.topics import ACCOUNTS, HEALTH, INTERACTIONS
+from schemas.signal import Signal
+from schemas.topics import ACCOUNTS, HEALTH, INTERACTIONS, SIGNALS
 from streams.connectors.accounts_directory import provisional, tidy
 from streams.control_broadcast import broadcast
 from streams.kafka_connection import KafkaConnection
@@ -85,6 +86,27 @@ def changed_profiles(profiles: Sequence[AccountProfile], known: Mapping[str, Acc
     return [profile for profile in profiles if known.get(profile.id) != profile]
 
 
+def changed_parents(changed: Iterable[AccountProfile], known: Mapping[str, AccountProfile]) -> list[AccountProfile]:
+    """Those that get a parent, another one, or none any more."""
+    before = {profile.id: profile.parent for profile in known.values()}
+    return [profile for profile in changed if profile.parent != before.get(profile.id)]
+
+
+def circle_of_parents(profiles: Mapping[str, AccountProfile]) -> list[str]:
+    """The ids of a circle that parents make, from the first of them on; empty where there is none."""
+    whole: set[str] = set()
+    for first in sorted(profiles):
+        line: list[str] = []
+        account: str | None = first
+        while account is not None and account not in whole:
+            if account in line:
+                return line[line.index(account) :]
+            line.append(account)
+            account = profiles[account].parent if account in profiles else None
+        whole.update(line)
+    return []
+
+
 def claimed_elsewhere(
     profiles: Iterable[AccountProfile], known: Mapping[str, AccountProfile]
 ) -> Iterator[tuple[str, str, str]]:
@@ -111,6 +133,23 @@ class AccountsWriter:
         self._producer.send(
             self._prefix + ACCOUNTS.name, key=profile.id.encode(), value=encode(profile), headers=headers
         )
+
+    def tell_parent(self, profile: AccountProfile) -> None:
+        """Tell an account who its parent is now, if anybody; `flush` waits for it."""
+        signal = Signal(
+            id=f"parent/{profile.id}/{self._now.isoformat()}",
+            source=SOURCE,
+            account_id=profile.id,
+            occurred_at=self._now,
+            kind="parent",
+            name="parent",
+            text=profile.parent,
+            tier=profile.tier,
+            segment=profile.segment,
+        )
+        headers = headers_of(signal, SOURCE, signal.id, self._now)
+        key = profile.id.encode()
+        self._producer.send(self._prefix + SIGNALS.name, key=key, value=encode(signal), headers=headers)
 
     def drop(self, account_id: str) -> None:
         """Take an account out of the directory; `flush` waits for it."""

@@ -24,9 +24,12 @@ from streams.policy_files.mapping_parts import (
 )
 from streams.policy_files.problem import Problems, did_you_mean
 
-_KEYS = ("format", "time_zone", "time_format", "account", "account_fields", "at", "signals", "label", "value_map")
+_KEYS = (
+    *("format", "time_zone", "time_format", "account", "account_fields", "parent", "at", "signals", "label"),
+    "value_map",
+)
 _REQUIRED = ("format", "account", "signals")
-LABEL = "label"
+LABEL, PARENT = "label", "parent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class SnapshotMapping:
     signals: Mapping[str, TextTemplate]
     at: TextTemplate | None = None
     label: TextTemplate | None = None
+    parent: TextTemplate | None = None
     account_fields: Mapping[str, TextTemplate] = field(default_factory=dict)
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     time_format: str | None = None
@@ -46,7 +50,7 @@ class SnapshotMapping:
 
     def column_uses(self) -> tuple[ColumnUse, ...]:
         """Every mention of a column, in the order of the parts of the file."""
-        single = [template for template in (self.account, self.at, self.label) if template is not None]
+        single = [template for template in (self.account, self.parent, self.at, self.label) if template is not None]
         templates = [*single, *self.account_fields.values(), *self.signals.values()]
         return tuple(column for template in templates for column in template.columns)
 
@@ -87,6 +91,7 @@ class _Reader:
         account_fields = self._account_fields(fields) if fields is not None else {}
         at = self._column(table.get("at"), "at")
         label = self._column(table.get(LABEL), LABEL)
+        parent = self._column(table.get(PARENT), PARENT)
         value_map = self._value_map(table["value_map"], signals) if "value_map" in table else {}
         zone = zone_of(table.get("time_zone"), problems)
         time_format = time_format_of(table.get("time_format"), problems)
@@ -99,6 +104,7 @@ class _Reader:
             signals=signals,
             at=at,
             label=label,
+            parent=parent,
             account_fields=account_fields,
             time_zone=zone,
             time_format=time_format,

@@ -18,7 +18,7 @@ from agents.domain.instant import Instant, from_datetime
 from agents.domain.normalisation import MILLION, Tiers
 from agents.domain.signal_reading import Observation
 from streams.health_files.exact_numbers import millionths_in
-from streams.health_files.snapshot_mapping import LABEL, SnapshotMapping
+from streams.health_files.snapshot_mapping import LABEL, PARENT, SnapshotMapping
 from streams.history.rejected_rows import RejectedRows
 from streams.history.row_columns import Columns, TextOf, text_of
 from streams.history.row_files import RowBatch, open_history
@@ -132,7 +132,8 @@ class _RowReader:
         self._counts = found.counts
         self._undated_at = found.undated_at
         self._account = self._text("account", columns)
-        self._fields = {name: self._text(name, columns) for name in mapping.account_fields}
+        names = [*mapping.account_fields, *([PARENT] if mapping.parent is not None else [])]
+        self._fields = {name: self._text(name, columns) for name in names}
         self._at = text_of(mapping.at, columns) if mapping.at is not None else None
         self._time = time_reader(mapping.time_zone, mapping.time_format)
         self._label = self._text(LABEL, columns) if mapping.label is not None else None
@@ -189,10 +190,11 @@ class _RowReader:
     def _text(self, name: str, columns: Columns) -> TextOf:
         """The text of a field, in our words."""
         mapping = self._mapping
-        templates = {"account": mapping.account, LABEL: mapping.label, **mapping.account_fields, **mapping.signals}
+        single = {"account": mapping.account, PARENT: mapping.parent, LABEL: mapping.label}
+        templates = {**single, **mapping.account_fields, **mapping.signals}
         template = templates[name]
         read: Callable[[Any], str] = text_of(template, columns) if template is not None else lambda _row: ""
-        ours = mapping.value_map.get(name)
+        ours = mapping.value_map.get("account" if name == PARENT else name)
         if not ours:
             return read
 
