@@ -49,7 +49,7 @@ def import_accounts(
     Example: careline accounts import accounts.csv --dry-run
     """
     from streams.connectors.accounts_topic import (
-        changed_parents,
+        changed_families,
         changed_profiles,
         claimed_elsewhere,
         counted_accounts,
@@ -69,7 +69,7 @@ def import_accounts(
     losers = _without(taken, known)
     links = links_that_follow(profiles, asked(lambda: counted_accounts(settings.kafka, settings.topic_prefix)))
     if not dry_run:
-        _write(settings, [*losers, *changed], links, changed_parents(changed, known))
+        _write(settings, [*losers, *changed], links, changed_families(changed, known))
     told = {
         "accounts": len(profiles),
         "new": sum(profile.id not in known for profile in changed),
@@ -196,12 +196,12 @@ def _write(
     settings: "Settings",
     profiles: "Sequence[AccountProfile]",
     links: "Sequence[AccountLink]",
-    children: "Sequence[AccountProfile]" = (),
+    relatives: "Sequence[AccountProfile]" = (),
 ) -> None:
     def write(writer: "AccountsWriter") -> None:
         # Before the directory has them: if this is cut short, they are told again the next time.
-        for child in children:
-            writer.tell_parent(child)
+        for relative in relatives:
+            writer.tell_parent(relative)
         writer.flush()
         for profile in profiles:
             writer.put(profile)

@@ -26,6 +26,8 @@ from streams.topic_reader import topic_reader
 SOURCE = "careline/accounts"
 WITHIN_SECONDS = 30.0
 
+_NOBODY = AccountProfile(id="")
+
 
 @dataclass(frozen=True, slots=True)
 class AccountLink:
@@ -86,10 +88,18 @@ def changed_profiles(profiles: Sequence[AccountProfile], known: Mapping[str, Acc
     return [profile for profile in profiles if known.get(profile.id) != profile]
 
 
-def changed_parents(changed: Iterable[AccountProfile], known: Mapping[str, AccountProfile]) -> list[AccountProfile]:
-    """Those that get a parent, another one, or none any more."""
-    before = {profile.id: profile.parent for profile in known.values()}
-    return [profile for profile in changed if profile.parent != before.get(profile.id)]
+def changed_families(changed: Sequence[AccountProfile], known: Mapping[str, AccountProfile]) -> list[AccountProfile]:
+    """Whoever gets a parent, another one, or none any more; and parents that are new as such, or as accounts.
+
+    A parent may have no events of its own, and only these would say of what tier and segment it is.
+    """
+    coming = {**known, **{profile.id: profile for profile in changed}}
+    parents_before = {profile.parent for profile in known.values()}
+    parents = {profile.parent for profile in coming.values()}
+    moved = {profile.id for profile in changed if profile.parent != (known.get(profile.id) or _NOBODY).parent}
+    renewed = {profile.id for profile in changed if profile.id in parents}
+    told = moved | renewed | (parents - parents_before)
+    return [profile for profile in coming.values() if profile.id in told]
 
 
 def circle_of_parents(profiles: Mapping[str, AccountProfile]) -> list[str]:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from schemas.account_profile import AccountProfile
 from streams.cli.main import app
-from streams.connectors.accounts_topic import changed_parents, circle_of_parents
+from streams.connectors.accounts_topic import changed_families, circle_of_parents
 
 PROFILE = """
 version: 1
@@ -86,8 +86,12 @@ def test_the_directory_sees_circles_of_any_length_and_nothing_else() -> None:
     assert circle_of_parents({"a": profile("a", "a")}) == ["a"]
 
 
-def test_only_who_gets_another_parent_is_told() -> None:
-    known = {each: profile(each, parent) for each, parent in (("a", "p"), ("b", "p"), ("c", None))}
+def test_who_gets_another_parent_or_becomes_one_is_told() -> None:
+    known = {
+        each: profile(each, parent) for each, parent in (("a", "p"), ("b", "p"), ("c", None), ("p", None), ("q", None))
+    }
     coming = [profile("a", "q"), profile("b", "p"), profile("c", None), profile("d", "p"), profile("e", None)]
 
-    assert [each.id for each in changed_parents(coming, known)] == ["a", "d"]
+    assert sorted(each.id for each in changed_families(coming, known)) == ["a", "d", "q"]
+    other_tier = AccountProfile(id="p", tier="group")
+    assert changed_families([other_tier], known) == [other_tier]
