@@ -164,6 +164,8 @@ class AccountAgent:
             case "applied":
                 opened.taken.append(record)
                 ledger.applied += 1
+            case "heard":  # from another account: nobody outside has said it, so it is in nobody's books
+                opened.taken.append(record)
             case "duplicate":
                 ledger.duplicate += 1
             case "late":

@@ -7,7 +7,7 @@ transaction as its results), and ClickHouse. What retention has removed cannot b
     applied + duplicate + late + rejected = accepted        for every partition
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -20,6 +20,7 @@ from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Interaction
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
 from streams.lane.changelog import from_value
+from streams.lane.lane_effects import SOURCE
 from streams.settings import Settings, split_address
 from streams.sinks.clickhouse_connection import read_target
 from streams.sinks.rows import TABLES
@@ -163,11 +164,13 @@ def _count(reader: TopicReader, settings: Settings, topic: TopicSpec, until: Map
     return {number: _Span(starts[number], events[number], controls[number], waiting[number]) for number in ends}
 
 
-def _is_control(headers: Iterable[tuple[str, bytes]]) -> bool:
+def _is_control(headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Whether nobody outside has said it: a control, or what workers tell conversations (`agents.domain.merging`)."""
     try:
-        return contract_in(headers, Interaction) is Control
+        contract = contract_in(headers, Interaction)
     except ContractViolation:
         return False  # an event of an unknown type is one all the same: it ends in the dead letters
+    return contract is Control or (contract is Interaction and ("ce_source", SOURCE.encode()) in headers)
 
 
 def _of_clickhouse(settings: Settings, topic: TopicSpec, spans: Mapping[int, _Span]) -> Iterator[AuditLine]:

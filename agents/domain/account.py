@@ -61,7 +61,7 @@ _MOVED_BY = {
 }
 """Signals that a fact moves."""
 
-Verdict = Literal["applied", "duplicate", "late"]
+Verdict = Literal["applied", "duplicate", "late", "heard"]
 
 
 class News(NamedTuple):
@@ -179,7 +179,8 @@ class Account:
         """Apply one signal, that happened at `at`.
 
         Returns:
-            `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version.
+            `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version,
+            `heard` for the word of a parent or child.
 
         Raises:
             ImpossibleEventError: a value that its kind cannot have, such as an answer outside its scale.
@@ -189,7 +190,7 @@ class Account:
             family.take(self.id, state.memory, signal, at)
             self.advance(at)
             self._meet(signal, at)
-            return "applied"
+            return "applied" if signal.kind == "parent" else "heard"
         known_version = state.signal_ids.get(signal.id)
         if known_version is not None and known_version >= signal.version:
             return "duplicate"

@@ -13,6 +13,7 @@ from schemas.policy import Duration, MetricTarget, Policy, PolicyFile
 from schemas.signal import Signal, SignalKind
 from schemas.sla_event import SlaEvent
 from schemas.topics import HEALTH, SLA_EVENTS
+from streams.audit import audit
 from streams.cli.main import app
 from streams.embedded_kafka import EmbeddedKafka
 from streams.lane.lane_effects import partition_of
@@ -109,3 +110,8 @@ def test_an_unhappy_signal_starts_the_clock_in_another_partition(settings: Setti
     pipeline.send([a_message(conversation, 2, NOW - timedelta(minutes=1), "agent")])
     kinds = [each.kind for each in pipeline.read(SLA_EVENTS, SlaEvent, 5) if each.metric == "follow_up"]
     assert kinds == ["activated", "met"]
+    books = [line for line in audit(settings) if line.book == "interactions"]
+    assert [(line.accepted, line.is_even) for line in sorted(books, key=lambda line: line.partition)] == [
+        (2, True),  # what the account has said to its conversation has come in once, as a signal
+        (0, True),
+    ]
