@@ -176,3 +176,19 @@ def test_while_a_token_of_twilio_is_replaced_either_is_enough(tokens: list[str],
         signature = validator(token).compute_signature(ADDRESS, Posted(fields))
         assert we_accept_of_twilio(ADDRESS, body, signature, primary, secondary)
         assert not we_accept_of_twilio(ADDRESS, body, signature, never)
+
+
+@given(SECRETS, SECRETS, FIELDS, st.sampled_from(("HMAC_SHA256", "hmac_sha1", "HMAC_SHA512")), st.booleans())
+def test_a_shared_key_of_twilio_says_its_algorithm(
+    key: str, other: str, fields: list[tuple[str, str]], algorithm: str, spaced: bool
+) -> None:
+    comma = " , " if spaced else ","
+    settings = f"key=webhooks_sharedkey_1{comma}algorithm={algorithm}"
+    named = pytest.importorskip("twilio.request_validator").get_signature_algorithm(settings)
+    signed_by = "HMAC_SHA256" if algorithm == "HMAC_SHA512" else algorithm
+    signature = validator(key).compute_signature(ADDRESS, Posted(fields), signed_by)
+    headers = Headers([(TwilioSignature.HEADER, signature), (TwilioSignature.SETTINGS_HEADER, settings)])
+    request = WebhookRequest("POST", headers, urlencode(fields).encode(), now(), url=ADDRESS)
+    for token in (key, other):
+        theirs = validator(token).validate(ADDRESS, Posted(fields), signature, named)
+        assert TwilioSignature([token]).verify(request).genuine == theirs == (token == key and signed_by == algorithm)

@@ -1,8 +1,9 @@
-"""Twilio's signature: base64 of HMAC-SHA1 over the address as Twilio called it and the form's fields.
+"""Twilio's signature: base64 of an HMAC over the address as Twilio called it and the form's fields.
 
-Source: Twilio documentation, "Webhooks Security". The fields follow the address sorted, name and value without
-anything between. A JSON body is not signed itself: its SHA-256 stands in the address as `bodySHA256`.
-`twilio_channel` reads what is genuine.
+With the account's auth token it is HMAC-SHA1. A header of its own says when it was made with a shared key instead, and
+by which algorithm. Source: Twilio documentation, "Webhooks Security"; twilio-python, RequestValidator. The fields
+follow the address sorted, name and value without anything between. A JSON body is not signed itself: its SHA-256 stands
+in the address as `bodySHA256`. `twilio_channel` reads what is genuine.
 """
 
 import base64
@@ -15,13 +16,16 @@ from streams.connectors.connector_contract import GENUINE, Verdict, WebhookReque
 from streams.connectors.form_body import form_fields
 from streams.connectors.signatures import any_matches, keys_of, raw_text
 
+_ALGORITHMS = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
 _PORTS = {"https": 443, "http": 80}
 
 
 class TwilioSignature:
-    """Verifies with the auth tokens of the account; several while one is being replaced."""
+    """Verifies with the auth tokens or shared keys of the account; several while one is being replaced."""
 
     HEADER = "x-twilio-signature"
+    SETTINGS_HEADER = "x-twilio-webhooks-signature-settings"
+    """For example `key=webhooks_sharedkey_...,algorithm=HMAC_SHA256`."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         """Take the auth tokens.
@@ -33,22 +37,34 @@ class TwilioSignature:
 
     def sign(self, url: str, body: bytes) -> str:
         """The header that Twilio would write with the first token."""
-        return _signature(self._keys[0], url, _signed_fields(url, body)).decode()
+        return _signature(self._keys[0], "HMAC_SHA1", url, _signed_fields(url, body)).decode()
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """Whether the signature was made with one of the tokens, for this address and this body."""
         signature = request.headers.get(self.HEADER)
         if not signature:
             return Verdict("missing_signature")
-        if request.headers.repeated(self.HEADER):
+        if request.headers.repeated(self.HEADER) or request.headers.repeated(self.SETTINGS_HEADER):
             return Verdict("repeated_header")
+        algorithm = _algorithm_in(request.headers.get(self.SETTINGS_HEADER) or "")
+        if algorithm not in _ALGORITHMS:
+            return Verdict("bad_signature")
         try:
             fields = _signed_fields(request.url, request.body)
             spellings = _spellings(request.url)
         except ValueError:  # neither a form nor an address; nothing that Twilio could have signed
             return Verdict("bad_signature")
-        expected = [_signature(key, url, fields) for key in self._keys for url in spellings]
+        expected = [_signature(key, algorithm, url, fields) for key in self._keys for url in spellings]
         return GENUINE if any_matches(expected, [raw_text(signature)]) else Verdict("bad_signature")
+
+
+def _algorithm_in(settings: str) -> str:
+    """The algorithm that the settings name; without any it is the one of auth tokens."""
+    for part in settings.split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "algorithm" and value.strip():
+            return value.strip().upper()
+    return "HMAC_SHA1"
 
 
 def _signed_fields(url: str, body: bytes) -> str:
@@ -76,5 +92,5 @@ def _spellings(url: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((url, *(urlunsplit(other) for other in others))))
 
 
-def _signature(key: bytes, url: str, fields: str) -> bytes:
-    return base64.b64encode(hmac.new(key, raw_text(url + fields), hashlib.sha1).digest())
+def _signature(key: bytes, algorithm: str, url: str, fields: str) -> bytes:
+    return base64.b64encode(hmac.new(key, raw_text(url + fields), _ALGORITHMS[algorithm]).digest())
