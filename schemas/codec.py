@@ -17,8 +17,11 @@ from schemas.adherence import AdherenceReport
 from schemas.alert import Alert
 from schemas.clock_view import ClockView
 from schemas.control import Control
+from schemas.enrichment import Enrichment
 from schemas.health_score import HealthScore
 from schemas.interaction import Interaction
+from schemas.issue import Issue
+from schemas.mention import Mention
 from schemas.published_policy import PublishedPolicy
 from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection, RejectionReason
@@ -37,10 +40,13 @@ EVENT_TYPES: dict[type[Struct], str] = {
     PullCursor: "careline.cursor.v1",
     PublishedPolicy: "careline.policy.v1",
     SlaEvent: "careline.sla-event.v1",
+    Enrichment: "careline.enrichment.v1",
+    Mention: "careline.mention.v1",
     ClockView: "careline.clock.v1",
     AdherenceReport: "careline.adherence-report.v1",
     HealthScore: "careline.health.v1",
     Rollup: "careline.rollup.v1",
+    Issue: "careline.issue.v1",
     Alert: "careline.alert.v1",
     Rejection: "careline.rejection.v1",
 }

@@ -12,8 +12,11 @@ from schemas.adherence import AdherenceReport
 from schemas.alert import Alert
 from schemas.clock_view import ClockView
 from schemas.control import Control
+from schemas.enrichment import Enrichment
 from schemas.health_score import HealthScore
 from schemas.interaction import Interaction
+from schemas.issue import Issue
+from schemas.mention import Mention
 from schemas.published_policy import PublishedPolicy
 from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection
@@ -48,7 +51,7 @@ INTERACTIONS = TopicSpec(
     contracts=(Interaction, Control),
     retention_ms=30 * DAY_MS,
     producers=("connect", "import", "simulate", "work"),
-    consumers=("work",),
+    consumers=("work", "enrich"),
     purpose="Every customer interaction, and the control records that move time",
     partitioned_with="conversations",
 )
@@ -99,6 +102,35 @@ SLA_EVENTS = TopicSpec(
     producers=("work",),
     consumers=("work", "sink", "any subscriber"),
     purpose="Clock events and the facts of conversations; the clock of an import, which is for accounts alone",
+)
+ENRICHMENTS = TopicSpec(
+    name="careline.enrichments.v1",
+    key="account id",
+    contracts=(Enrichment, Control),
+    retention_ms=30 * DAY_MS,
+    producers=("enrich",),
+    consumers=("work", "sink", "any subscriber"),
+    purpose="Language and sentiment of each message of a customer; what forgets an account",
+)
+MENTIONS = TopicSpec(
+    name="careline.mentions.v1",
+    key="account id",
+    contracts=(Mention, Control),
+    retention_ms=7 * DAY_MS,
+    producers=("enrich", "issues publish", "work"),
+    consumers=("work",),
+    purpose="Who wrote, and by which words, in one order for all; the time of issues, and the rules that are in force",
+    partitioned_with="single",
+)
+ISSUES = TopicSpec(
+    name="careline.issues.v1",
+    key="issue id",
+    contracts=(Issue,),
+    retention_ms=90 * DAY_MS,
+    producers=("work",),
+    consumers=("sink", "any subscriber"),
+    purpose="Themes that many customers suddenly write about and customers gone silent, from beginning to end",
+    partitioned_with="single",
 )
 CLOCKS = TopicSpec(
     name="careline.clocks.v1",
@@ -176,6 +208,17 @@ ACCOUNT_STATE = TopicSpec(
     purpose="What the account agent remembers; recovered by the next owner of a partition",
     internal=True,
 )
+ISSUE_STATE = TopicSpec(
+    name="careline.issue-state.v1",
+    key="clock and part",
+    contracts=(),
+    retention_ms=None,
+    producers=("work",),
+    consumers=("work",),
+    purpose="What the issue agent remembers; recovered by its next owner",
+    partitioned_with="single",
+    internal=True,
+)
 
 TOPICS = (
     INTERACTIONS,
@@ -184,12 +227,16 @@ TOPICS = (
     CURSORS,
     POLICIES,
     SLA_EVENTS,
+    ENRICHMENTS,
+    MENTIONS,
     CLOCKS,
     ADHERENCE,
     HEALTH,
     ROLLUPS,
+    ISSUES,
     ALERTS,
     REJECTED,
     CONVERSATION_STATE,
     ACCOUNT_STATE,
+    ISSUE_STATE,
 )

@@ -69,7 +69,7 @@ class Pipeline:
 
     def broadcast(self, control: Control, topic: TopicSpec = INTERACTIONS) -> None:
         """Write a control record into every partition."""
-        for partition in range(self.partitions):
+        for partition in range(self.partitions_of(topic)):
             headers = headers_of(control, "test", control.id, control.as_of)
             self._producer.send(
                 self.prefix + topic.name, value=encode(control), partition=partition, headers=headers
@@ -80,8 +80,8 @@ class Pipeline:
         control = Control(id="policy", kind="policy_activated", as_of=as_of, policy_text=to_published(policy_file))
         self.broadcast(control)
 
-    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
-        """A worker process; its log is a file in the test's folder."""
+    def start_worker(self, command: str = "work", **environment: str) -> subprocess.Popen[bytes]:
+        """A worker, or another process that runs until it is told to stop; its log is a file in the test's folder."""
         variables = {
             "CARELINE_KAFKA": self.servers,
             "CARELINE_TOPIC_PREFIX": self.prefix,
@@ -91,7 +91,7 @@ class Pipeline:
         }
         with (self._folder / f"worker-{len(self._workers)}.log").open("wb") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "streams", "work"], env={**os.environ, **variables}, stdout=log, stderr=log
+                [sys.executable, "-m", "streams", command], env={**os.environ, **variables}, stdout=log, stderr=log
             )
         self._workers.append(worker)
         return worker
@@ -166,13 +166,17 @@ class Pipeline:
             enable_auto_commit=False,
             group_id=None,
         )
-        places = [TopicPartition(self.prefix + topic.name, number) for number in range(self.partitions)]
+        places = [TopicPartition(self.prefix + topic.name, number) for number in range(self.partitions_of(topic))]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
         try:
             yield consumer
         finally:
             consumer.close()
+
+    def partitions_of(self, topic: TopicSpec) -> int:
+        """How many partitions a topic has."""
+        return 1 if topic.partitioned_with == "single" else self.partitions
 
     def close(self) -> None:
         """End what is left."""

@@ -22,6 +22,7 @@ from streams.cli.connect_command import connect_app
 from streams.cli.connect_explain_command import connect_explain
 from streams.cli.demo_command import demo
 from streams.cli.doctor_command import doctor
+from streams.cli.enrich_command import enrich
 from streams.cli.health_backtest_command import health_backtest
 from streams.cli.health_commands import health_app
 from streams.cli.health_explain_command import health_explain
@@ -86,6 +87,7 @@ connect_app.command("check")(connect_check)
 connect_app.command("explain")(connect_explain)
 connect_app.command("backfill")(connect_backfill)
 app.command("work", rich_help_panel="Run")(work)
+app.command("enrich", rich_help_panel="Run")(enrich)
 app.command("sink", rich_help_panel="Run")(sink)
 app.command("sql", rich_help_panel="Ask")(sql)
 app.command("care", rich_help_panel="Ask")(care)

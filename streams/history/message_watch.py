@@ -11,10 +11,10 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from agents.domain.instant import Instant, from_datetime, to_datetime
+from agents.domain.message_enrichment import is_customer_message
 from agents.domain.rule_sentiment import SentimentScorer
 from agents.domain.silent_accounts import Silence, SilentAccounts
 from agents.domain.topic_surge import Sensitivity, TopicSurges
-from schemas.interaction import Interaction
 from schemas.issue_state import CustomerMessage, SurgeState
 from streams.history.conversations import History
 from streams.policy_files.clock_columns import instant_text
@@ -97,7 +97,7 @@ def messages_of(history: History) -> list[CustomerMessage]:
     found: dict[tuple[str, str], CustomerMessage] = {}
     for conversation, interactions in history.conversations("issues"):
         for event in interactions:
-            if _counts(event) and event.text is not None:
+            if is_customer_message(event) and event.text is not None:
                 found[conversation, event.id] = CustomerMessage(
                     id=event.id,
                     at=from_datetime(event.occurred_at),
@@ -105,15 +105,6 @@ def messages_of(history: History) -> list[CustomerMessage]:
                     text=event.text,
                 )
     return sorted(found.values(), key=lambda message: (message.at, message.id))
-
-
-def _counts(event: Interaction) -> bool:
-    return (
-        event.type == "message"
-        and event.author.kind == "customer"
-        and event.visibility == "public"
-        and event.automated is None
-    )
 
 
 def surges_in(

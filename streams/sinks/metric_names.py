@@ -5,8 +5,10 @@
 No label holds an account, a conversation or a person: those questions belong to ClickHouse.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
+from schemas.enrichment import FallbackReason
+from schemas.issue import IssueKind, IssueStatus
 from schemas.policy import METRICS, PRIORITIES
 
 MetricKind = Literal["counter", "gauge", "histogram"]
@@ -30,8 +32,11 @@ SHARE_OF_TARGET = (0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10)
 """The edge at 1 makes `le="1"` the exact count of promises kept."""
 BATCH_RECORDS = (1, 10, 100, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000)
 
-STAGES = ("conversation", "account")
-"""The two agents."""
+STAGES = ("conversation", "account", "issue")
+"""The agents."""
+FALLBACKS = ("none", *get_args(FallbackReason))
+MODEL_OUTCOMES = ("answered", *(reason for reason in get_args(FallbackReason) if reason != "budget"))
+ISSUE_KINDS, ISSUE_STATUSES = get_args(IssueKind), get_args(IssueStatus)
 PARTS = ("ticks", "metrics")
 """Parts of a worker whose errors are told and survived."""
 SOURCES_OF_REJECTION = (*STAGES, "connect", "sink")
@@ -184,6 +189,19 @@ PULLED_UNTIL = MetricSpec(
     ("connector",),
 )
 
+ENRICHMENTS = MetricSpec(
+    "careline_enrichments_total",
+    "counter",
+    "Messages judged, by whom, and why the rules judged where a model was asked for",
+    ("scorer", "fallback"),
+)
+MODEL_CALLS = MetricSpec(
+    "careline_model_calls_total", "counter", "Calls of the language model, by what came of them", ("outcome",)
+)
+MODEL_TOKENS = MetricSpec("careline_model_tokens_total", "counter", "Tokens that the language model has counted")
+MODEL_SECONDS = MetricSpec("careline_model_seconds", "histogram", "One call of the language model", (), FAST_SECONDS)
+ISSUES = MetricSpec("careline_issues_total", "counter", "Issues opened, updated and closed", ("kind", "status"))
+
 SINK_ROWS = MetricSpec("careline_sink_rows_total", "counter", "Rows written to ClickHouse", ("table",))
 SINK_INSERT_SECONDS = MetricSpec(
     "careline_sink_insert_seconds", "histogram", "One insert into ClickHouse", ("table",), FAST_SECONDS
@@ -224,6 +242,11 @@ METRIC_SPECS = (
     SURVIVED_ERRORS,
     PULL_FAILURES,
     PULLED_UNTIL,
+    ENRICHMENTS,
+    MODEL_CALLS,
+    MODEL_TOKENS,
+    MODEL_SECONDS,
+    ISSUES,
     SINK_ROWS,
     SINK_INSERT_SECONDS,
     SINK_SKIPPED,

@@ -13,6 +13,9 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from typing_extensions import override
 
+from agents.domain.rule_sentiment import RuleSentiment
+from schemas.enrichment import FallbackReason
+from schemas.issue import IssueKind, IssueStatus
 from schemas.rejection import RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, Outcome
 from streams.sinks import metric_names as names
@@ -112,6 +115,11 @@ class PrometheusRecorder(Recorder):
         self._pull_failures = _counter(names.PULL_FAILURES, registry)
         self._pulled_until = _gauge(names.PULLED_UNTIL, registry)
         self._publish_seconds = _histogram(names.CONNECTOR_PUBLISH_SECONDS, registry)
+        self._enrichments = _counter(names.ENRICHMENTS, registry)
+        self._model_calls = _counter(names.MODEL_CALLS, registry)
+        self._model_tokens = _counter(names.MODEL_TOKENS, registry)
+        self._model_seconds = _histogram(names.MODEL_SECONDS, registry)
+        self._issues = _counter(names.ISSUES, registry)
         self._sink_rows = _counter(names.SINK_ROWS, registry)
         self._sink_insert_seconds = _histogram(names.SINK_INSERT_SECONDS, registry)
         self._sink_skipped = _counter(names.SINK_SKIPPED, registry)
@@ -136,6 +144,17 @@ class PrometheusRecorder(Recorder):
                 counter.labels(metric)
         for clock in names.CLOCK_FAMILIES:
             self._ticks.labels(clock)
+        self._start_issues_at_zero()
+
+    def _start_issues_at_zero(self) -> None:
+        for fallback in names.FALLBACKS:
+            self._enrichments.labels("rules", fallback)
+        self._enrichments.labels("model", "none")
+        for outcome in names.MODEL_OUTCOMES:
+            self._model_calls.labels(outcome)
+        for kind in names.ISSUE_KINDS:
+            for status in names.ISSUE_STATUSES:
+                self._issues.labels(kind, status)
 
     @override
     def events_accepted(self, stage: str, count: int = 1) -> None:
@@ -256,6 +275,21 @@ class PrometheusRecorder(Recorder):
     @override
     def connector_published(self, connector: str, seconds: float) -> None:
         self._publish_seconds.labels(self._connectors.name(connector)).observe(seconds)
+
+    @override
+    def enriched(self, scorer: str, fallback: FallbackReason | None, count: int = 1) -> None:
+        family = "rules" if scorer == RuleSentiment.name else "model"
+        self._enrichments.labels(family, fallback or "none").inc(count)
+
+    @override
+    def model_called(self, outcome: str, tokens: int, seconds: float) -> None:
+        self._model_calls.labels(bounded(outcome, names.MODEL_OUTCOMES, COLLECTIVE)).inc()
+        self._model_tokens.inc(tokens)
+        self._model_seconds.observe(seconds)
+
+    @override
+    def issue(self, kind: IssueKind, status: IssueStatus) -> None:
+        self._issues.labels(kind, status).inc()
 
     @override
     def sink_inserted(self, table: str, rows: int, seconds: float) -> None:

@@ -6,6 +6,8 @@ which is what tests and offline runs want; `prometheus_metrics.PrometheusRecorde
 
 from datetime import datetime
 
+from schemas.enrichment import FallbackReason
+from schemas.issue import IssueKind, IssueStatus
 from schemas.rejection import RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, Outcome
 
@@ -84,6 +86,15 @@ class Recorder:
 
     def connector_published(self, connector: str, seconds: float) -> None:
         """Kafka acknowledged what a connector published."""
+
+    def enriched(self, scorer: str, fallback: FallbackReason | None, count: int = 1) -> None:
+        """Messages were judged by a scorer; `fallback` tells why it was not the one that was asked for."""
+
+    def model_called(self, outcome: str, tokens: int, seconds: float) -> None:
+        """A model was asked: `answered`, or the reason why its answer is of no use."""
+
+    def issue(self, kind: IssueKind, status: IssueStatus) -> None:
+        """An issue was opened, updated or closed."""
 
     def sink_inserted(self, table: str, rows: int, seconds: float) -> None:
         """Rows were written to ClickHouse."""

@@ -1,0 +1,124 @@
+"""One `careline enrich`, put together: waits for Kafka, makes the clients and the scorer, judges until told to stop.
+
+`careline enrich` and `careline demo` run it; the loop is `enrich_loop`. Both Kafka clients are made here and nowhere
+else.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from uuid import uuid4
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
+from streams.enrich.enrich_loop import EnrichLoop
+from streams.enrich.message_scorer import MessageScorer, RuleScorer
+from streams.kafka_admin import WaitNotice, wait_for_kafka
+from streams.settings import Settings
+from streams.sinks.recorder import Recorder
+from streams.topic_settings import MAX_BATCH_BYTES
+
+log = logging.getLogger("careline.enrich")
+
+GROUP = "careline-enrich"
+TRANSACTION_TIMEOUT_MS = 15_000
+"""How long readers wait at most for a transaction that a killed process left open, as for the lanes of workers."""
+FETCH_WAIT_MS = 200
+
+
+class EnrichError(RuntimeError):
+    """It cannot start; the message names the cause and the way out."""
+
+
+class _StoppedError(Exception):
+    """The process was told to stop while it waited."""
+
+
+def run_enrich(
+    settings: Settings, stop: threading.Event, recorder: Recorder, announce: Callable[[str], None] = log.info
+) -> int:
+    """Judge messages until `stop` is set; how many were judged. Kafka is waited for.
+
+    Raises:
+        EnrichError: the topics are missing.
+        FencedError: another process of the same name works.
+    """
+    with ExitStack() as parts:
+        try:
+            _wait_for_kafka(settings, stop)
+        except _StoppedError:
+            return 0
+        _check_topics(settings)
+        scorer = make_scorer(settings, recorder)
+        parts.callback(scorer.close)
+        producer = _producer(settings)
+        parts.callback(producer.close, timeout=5)
+        producer.init_transactions()
+        consumer = _consumer(settings)
+        parts.callback(consumer.close)
+        announce(f"judging messages of {settings.topic(INTERACTIONS.name)}")
+        loop = EnrichLoop(consumer, producer, scorer, topic_name=settings.topic, recorder=recorder)
+        loop.run(stop)
+        return loop.judged
+
+
+def make_scorer(settings: Settings, recorder: Recorder) -> MessageScorer:  # noqa: ARG001 - see the model's scorer
+    """Who judges by these settings."""
+    return RuleScorer()
+
+
+def _wait_for_kafka(settings: Settings, stop: threading.Event) -> None:
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise _StoppedError
+
+    def say(notice: WaitNotice) -> None:
+        log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
+
+    wait_for_kafka(settings.kafka_servers, on_wait=say, sleep=pause)
+
+
+def _check_topics(settings: Settings) -> None:
+    names = [settings.topic(topic.name) for topic in (INTERACTIONS, ENRICHMENTS, MENTIONS)]
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_servers.split(","))
+    try:
+        found = {topic["name"] for topic in admin.describe_topics(names) if topic["error_code"] == 0}
+    finally:
+        admin.close()
+    missing = sorted(set(names) - found)
+    if missing:
+        raise EnrichError(f"Kafka has no topic {', '.join(missing)}; create them with `careline topics create`")
+
+
+def _consumer(settings: Settings) -> KafkaConsumer:
+    return KafkaConsumer(
+        bootstrap_servers=settings.kafka_servers.split(","),
+        group_id=settings.topic_prefix + GROUP,
+        client_id=GROUP,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+        heartbeat_interval_ms=int(min(3.0, settings.session_timeout_seconds / 4) * 1000),
+        allow_auto_create_topics=False,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+    )
+
+
+def _producer(settings: Settings) -> KafkaProducer:
+    # The broker fences an owner that lost its partitions by its membership of the group; the name only has to be one's
+    # own, and a lasting one lets a restart abort at once what was left open.
+    name = settings.instance_id or uuid4().hex
+    return KafkaProducer(
+        bootstrap_servers=settings.kafka_servers.split(","),
+        client_id=GROUP,
+        transactional_id=f"{settings.topic_prefix}{GROUP}-{name}",
+        transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+        acks="all",
+        linger_ms=5,
+        max_request_size=MAX_BATCH_BYTES,
+        allow_auto_create_topics=False,
+    )
