@@ -1,4 +1,4 @@
-"""The account agent: SLA events and signals of one partition in, adherence, health and alerts out.
+"""The account agent: SLA events, signals and enrichments of one partition in, adherence, health and alerts out.
 
 A thin body. It decodes records, keeps them exactly-once by their positions, lets `agents.domain.account` decide, and
 tells the ports. `streams.lane` calls it with what `agents.conversation_agent` and the connectors wrote; readers of its
@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from agents import forgetting
-from agents.account_check import event_in
+from agents.account_check import OwnWay, blame, event_in, is_enrichment, is_sla_event
 from agents.care_rollups import CareRollups
 from agents.domain.account import WALL, Account, News
 from agents.domain.health_profile import HealthProfile
-from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import Instant, from_datetime
 from agents.domain.scoring import Scorer
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
@@ -30,10 +29,9 @@ from schemas.account_state import (
 )
 from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
-from schemas.rejection import RejectionReason
+from schemas.enrichment import Enrichment
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
-from schemas.topics import SLA_EVENTS
 
 LEDGER_KEY = LEDGER_PREFIX + "ledger"
 
@@ -50,7 +48,7 @@ class _OpenAccount:
 
 
 class AccountAgent:
-    """Implements `agents.ports.Agent` for one partition of the topics `sla-events` and `signals`."""
+    """Implements `agents.ports.Agent` for one partition of the topics `sla-events`, `signals` and `enrichments`."""
 
     def __init__(
         self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE, *, agent_figures: bool = True
@@ -74,18 +72,18 @@ class AccountAgent:
         self._health = HealthActivation(self._ledger)
         self._open = {}
         for record in records:
-            if _is_sla_event(record):
+            if is_sla_event(record):
                 self._take_event(record)
+            elif is_enrichment(record):
+                self._take_enrichment(record)
             else:
                 self._take_signal_or_control(record)
         self._settle()
         if records:
             self._care.settle(records[-1].partition)
         books = encode_account_state(self._ledger)
-        if self._health.is_sweeping:  # the next tick is due at once
-            self._states.put(LEDGER_KEY, books, WALL, BEFORE_EVERY_TICK)
-        else:
-            self._states.put(LEDGER_KEY, books)
+        # With a sweep under way the next tick is due at once.
+        self._states.put(LEDGER_KEY, books, WALL, BEFORE_EVERY_TICK if self._health.is_sweeping else None)
 
     def _load_ledger(self) -> AccountLedger:
         data = self._states.get(LEDGER_KEY)
@@ -120,7 +118,7 @@ class AccountAgent:
         except Exception as error:  # noqa: BLE001 - whatever one event breaks, its neighbours go on
             self._undo(opened)
             ledger.sla_rejected += 1
-            self._effects.reject(record, *_blame(error))
+            self._effects.reject(record, *blame(error))
             return
         opened.taken.append(record)
         ledger.sla_applied += 1
@@ -158,22 +156,52 @@ class AccountAgent:
         except Exception as error:  # noqa: BLE001 - whatever one signal breaks, its neighbours go on
             self._undo(opened)
             ledger.rejected += 1
-            self._effects.reject(record, *_blame(error))
+            self._effects.reject(record, *blame(error))
             return
-        match verdict:
-            case "applied":
-                opened.taken.append(record)
-                ledger.applied += 1
-            case "heard":  # from another account: nobody outside has said it, so it is in nobody's books
-                opened.taken.append(record)
-            case "duplicate":
-                ledger.duplicate += 1
-            case "late":
-                ledger.late += 1
+        ledger.duplicate += verdict == "duplicate"
+        ledger.late += verdict == "late"
+        if verdict in {
+            "applied",
+            "heard",
+        }:  # heard from another account: nobody outside said it, it is in nobody's books
+            opened.taken.append(record)
+            ledger.applied += verdict == "applied"
 
-    def _lives_on(self, signal: Signal) -> Signal:
-        """Signals of an import go their own way to the accounts, and may come when everything was handed over."""
-        return replace(signal, clock=WALL) if signal.clock in self._ledger.released else signal
+    def _lives_on(self, found: OwnWay) -> OwnWay:
+        """What goes its own way to the accounts may come when everything of its import was handed over."""
+        return replace(found, clock=WALL) if found.clock in self._ledger.released else found
+
+    def _take_enrichment(self, record: Record) -> None:
+        ledger = self._ledger
+        if record.offset <= ledger.enrichment_offsets.get(record.partition, -1):
+            return
+        ledger.enrichment_offsets[record.partition] = record.offset
+        try:
+            found = contract_in(record.headers, Enrichment)
+            if found is Control:
+                return  # a forgetting, which is for the sink: agents hear of it among the SLA events
+            enrichment, at = event_in(record, Enrichment, found)
+        except ContractViolation as violation:
+            ledger.enrichment_rejected += 1
+            self._effects.reject(record, violation.reason, violation.detail)
+            return
+        if ledger.forgotten and forgetting.is_forgotten(ledger.forgotten, enrichment.account_id, enrichment.clock, at):
+            ledger.enrichment_late += 1
+            return
+        enrichment = self._lives_on(enrichment)
+        opened = self._opened(enrichment.account_id, enrichment.clock)
+        try:
+            verdict = opened.account.take_enrichment(enrichment, at)
+        except Exception as error:  # noqa: BLE001 - whatever one judgement breaks, its neighbours go on
+            self._undo(opened)
+            ledger.enrichment_rejected += 1
+            self._effects.reject(record, *blame(error))
+            return
+        ledger.enrichment_duplicate += verdict == "duplicate"
+        ledger.enrichment_late += verdict == "late"
+        if verdict == "applied":
+            opened.taken.append(record)
+            ledger.enrichment_applied += 1
 
     def _take_control(self, record: Record) -> None:
         try:
@@ -237,7 +265,7 @@ class AccountAgent:
             try:
                 self._publish(opened)
             except Exception as error:  # noqa: BLE001 - one account must not stop the time of the others
-                self._effects.reject(record, "calculation_failed", f"account {account_id}: {_blame(error)[1]}")
+                self._effects.reject(record, "calculation_failed", f"account {account_id}: {blame(error)[1]}")
                 if opened.before is not None:  # asleep until its next event, or each tick would fail on it again
                     self._states.put(account_id, opened.before, control.clock)
         self._open = {}
@@ -313,9 +341,13 @@ class AccountAgent:
         if not opened.taken:
             return
         for record in opened.taken:
-            if _is_sla_event(record):
+            if is_sla_event(record):
                 event, at = event_in(record, SlaEvent, SlaEvent)
                 self._opened(account_id, event.clock).account.take_event(event, at)
+            elif is_enrichment(record):
+                enrichment, at = event_in(record, Enrichment, Enrichment)
+                enrichment = self._lives_on(enrichment)
+                self._opened(account_id, enrichment.clock).account.take_enrichment(enrichment, at)
             else:
                 signal, at = event_in(record, Signal, Signal)
                 signal = self._lives_on(signal)
@@ -356,20 +388,13 @@ class AccountAgent:
     def _reject_all(self, opened: _OpenAccount, error: Exception) -> None:
         ledger = self._ledger
         for record in opened.taken:
-            if _is_sla_event(record):
+            if is_sla_event(record):
                 ledger.sla_applied -= 1
                 ledger.sla_rejected += 1
+            elif is_enrichment(record):
+                ledger.enrichment_applied -= 1
+                ledger.enrichment_rejected += 1
             else:
                 ledger.applied -= 1
                 ledger.rejected += 1
-            self._effects.reject(record, "calculation_failed", _blame(error)[1])
-
-
-def _is_sla_event(record: Record) -> bool:
-    return record.topic.name == SLA_EVENTS.name
-
-
-def _blame(error: Exception) -> tuple[RejectionReason, str]:
-    if isinstance(error, ImpossibleEventError):
-        return "contract_violation", str(error)
-    return "calculation_failed", f"{type(error).__name__}: {error}"
+            self._effects.reject(record, "calculation_failed", blame(error)[1])

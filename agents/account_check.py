@@ -5,16 +5,32 @@ from typing import TypeVar
 from msgspec import Struct
 
 from agents.domain.account import WALL
+from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import MINUTE_US, Instant, from_datetime, to_datetime
 from agents.ports import LEDGER_PREFIX, Record
 from schemas.codec import ContractViolation, decode
+from schemas.enrichment import Enrichment
+from schemas.rejection import RejectionReason
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
+from schemas.topics import ENRICHMENTS, SLA_EVENTS
 
 SKEW_US = 5 * MINUTE_US
 """How far a clock of somebody else's may run ahead of ours before an event counts as coming from the future."""
 
-Contract = TypeVar("Contract", SlaEvent, Signal)
+Contract = TypeVar("Contract", SlaEvent, Signal, Enrichment)
+OwnWay = TypeVar("OwnWay", Signal, Enrichment)
+"""What does not come behind the SLA events of its conversation."""
+
+
+def is_sla_event(record: Record) -> bool:
+    """Whether a record came from the topic of SLA events."""
+    return record.topic.name == SLA_EVENTS.name
+
+
+def is_enrichment(record: Record) -> bool:
+    """Whether a record came from the topic of enrichments."""
+    return record.topic.name == ENRICHMENTS.name
 
 
 def event_in(record: Record, contract: type[Contract], found: type[Struct]) -> tuple[Contract, Instant]:
@@ -43,3 +59,10 @@ def event_in(record: Record, contract: type[Contract], found: type[Struct]) -> t
         ahead = f"{event.occurred_at.isoformat()} lies after {to_datetime(record.appended_at).isoformat()}"
         raise ContractViolation("from_the_future", f"{ahead}, when it was received - at `$.occurred_at`")
     return event, at
+
+
+def blame(error: Exception) -> tuple[RejectionReason, str]:
+    """Why a record is put aside that an account could not take: the event's own mistake, or ours."""
+    if isinstance(error, ImpossibleEventError):
+        return "contract_violation", str(error)
+    return "calculation_failed", f"{type(error).__name__}: {error}"

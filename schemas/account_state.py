@@ -192,6 +192,12 @@ class AccountLedger(Struct, array_like=True):
     """After a new profile: the account up to which all have been judged by it; null when all have."""
     released: list[str] = field(default_factory=list)
     """Clocks of imports that have come to their end; the latest of them."""
+    enrichment_offsets: dict[int, int] = field(default_factory=dict)
+    """The highest offset of each enrichments partition; what became of them is counted apart, as for SLA events."""
+    enrichment_applied: int = 0
+    enrichment_duplicate: int = 0
+    enrichment_late: int = 0
+    enrichment_rejected: int = 0
 
     @property
     def accepted(self) -> int:

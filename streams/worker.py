@@ -2,8 +2,9 @@
 
 Faust, two agents, their lanes, ticks and metrics, put together. The composition root of `careline work`.
 
-Reads like the picture in `ARCHITECTURE.md`: interactions feed the conversation lanes; SLA events and signals feed the
-account lanes; every lane commits its own transactions; a watchdog ends the process when it cannot go on.
+Reads like the picture in `ARCHITECTURE.md`: interactions feed the conversation lanes; SLA events, signals and
+enrichments feed the account lanes; every lane commits its own transactions; a watchdog ends the process when it cannot
+go on.
 """
 
 import asyncio
@@ -23,7 +24,16 @@ from typing_extensions import override
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
-from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, POLICIES, SIGNALS, SLA_EVENTS, TOPICS
+from schemas.topics import (
+    ACCOUNT_STATE,
+    CONVERSATION_STATE,
+    ENRICHMENTS,
+    INTERACTIONS,
+    POLICIES,
+    SIGNALS,
+    SLA_EVENTS,
+    TOPICS,
+)
 from streams.access_watch import AccessWatch
 from streams.fault_points import planted
 from streams.faust_app.batch_consumer import transport_for
@@ -195,7 +205,7 @@ def lane_kinds(*, agent_figures: bool) -> tuple[LaneKind, LaneKind]:
     account_agent = partial(AccountAgent, agent_figures=agent_figures)
     return (
         LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, ConversationAgent),
-        LaneKind("account", (SLA_EVENTS, SIGNALS), SIGNALS, ACCOUNT_STATE, account_agent),
+        LaneKind("account", (SLA_EVENTS, SIGNALS, ENRICHMENTS), SIGNALS, ACCOUNT_STATE, account_agent),
     )
 
 

@@ -35,6 +35,7 @@ from agents.domain.promise_windows import MOVES, REVIEWS, Move, is_quiet, move_o
 from agents.domain.scoring import Scorer
 from schemas.account_state import AccountState, MetricState, ObjectiveState, SurveyAnswer
 from schemas.alert import Alert
+from schemas.enrichment import Enrichment
 from schemas.interaction import Interaction
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
@@ -207,6 +208,25 @@ class Account:
         self.said += feedback_loops.opened(state.memory, signal, at)
         self.care.take_signal(signal, at)
         self._meet(signal, at)
+        return "applied"
+
+    def take_enrichment(self, enrichment: Enrichment, at: Instant) -> Verdict:
+        """Apply what a message, written at `at`, was found to feel like. Of several judgements the last one counts.
+
+        Returns:
+            `duplicate` for what is known already, `late` for what lies before all that is remembered.
+        """
+        state = self.state
+        if at + told_signals.TOO_OLD_US <= state.as_of:
+            return "late"
+        learnt = told_signals.take_sentiment(state.memory, enrichment, at)
+        if isinstance(learnt, str):
+            return learnt
+        self.advance(at)
+        self.cause_id = enrichment.id
+        if enrichment.clock == WALL:
+            state.clock = WALL
+        self.care.take_sentiment(enrichment, at, state.clock, *learnt)
         return "applied"
 
     def _remember(self, signal: Signal) -> None:

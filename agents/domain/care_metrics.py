@@ -149,6 +149,9 @@ def _ratios(care: Care) -> Iterator[Figure]:
     yield nps
     ces = _ratio("ces_mean", of("ces_score"), of("ces") * 10_000, "1 to 7")._replace(population=of("ces"))
     yield ces if ces.value is None else ces._replace(value=1 + _MARK_OF_CES * ces.value)
+    mood = _ratio("sentiment_mean", of("sentiment_score"), of("sentiment") * 10_000, "-1 to 1")
+    mood = mood._replace(population=of("sentiment"))
+    yield mood if mood.value is None else mood._replace(value=2 * mood.value - 1)
     yield _ratio("advocacy_index", 100 * of("advocacy"), care.ever.of("customers"), "acts per 100 customers")
 
 

@@ -16,10 +16,12 @@ from agents.domain import care_standing, care_talks
 from agents.domain.care_contribution import UNTIMED, CareDelta, Contribution
 from agents.domain.care_surveys import answer_of
 from agents.domain.instant import HOUR_US, Instant, from_datetime
+from agents.domain.normalisation import MILLION
 from agents.domain.percentile_sketch import bin_of
 from agents.domain.promise_windows import Move
 from schemas.adherence import BEYOND
 from schemas.care_state import CareLabels, CareMemory
+from schemas.enrichment import Enrichment
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
 
@@ -36,6 +38,7 @@ _ENTRY = Layout("<IIHHhhi")
 _COLLECTIVE: CareLabels = (BEYOND,) * 4
 _BEGUN_BY = {"customer": Contribution("begun_by_customer"), "agent": Contribution("begun_by_us")}
 _ESCALATION = Contribution("escalations")
+_BEST_SCORE = 100_00
 _ANSWERED = frozenset({"met", "satisfied_late"})
 
 
@@ -161,6 +164,19 @@ class CareNotes:
         labels: CareLabels = ("", "", "", tier)
         for (bucket, number, what), times in standing.items():
             self.deltas.append(CareDelta(clock, bucket, number, labels, what, sign * times))
+
+    # messages
+
+    def take_sentiment(
+        self, enrichment: Enrichment, at: Instant, clock: str, before: int | None, now: int | None
+    ) -> None:
+        """A message was judged, or judged anew. Sentiments are millionths; counted are hundredths of 0 to 100."""
+        labels: CareLabels = (enrichment.channel, enrichment.team or "", "", enrichment.tier or "")
+        for sentiment, sign in ((before, -1), (now, 1)):
+            if sentiment is not None and at >= 0:
+                score = (sentiment + MILLION) * _BEST_SCORE // (2 * MILLION)
+                for what in (Contribution("sentiment"), Contribution("sentiment_score", score)):
+                    self.deltas.append(CareDelta(clock, "hour", at // HOUR_US, labels, what, sign))
 
     # memory
 

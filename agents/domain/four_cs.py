@@ -49,6 +49,8 @@ PROFILES = (
         # How it felt is what the customers say of it: those who answered, and those whom we asked again.
         ("csat_ratio", 3, _SHARE),
         ("nps", 1, _curve((-100, 0), (0, 50), (100, 100))),
+        # What they let show without being asked: everybody writes, few answer; but a tone is a guess, not an answer.
+        ("sentiment_mean", 1, _curve((-1, 0), (1, 100))),
         # Coming back to the dissatisfied is compassion that can be counted.
         ("feedback_closed_ratio", 2, _SHARE),
     ),

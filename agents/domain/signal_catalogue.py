@@ -13,6 +13,7 @@ from agents.domain.health_profile import ComponentRule, HealthFile, HealthProfil
 from agents.domain.instant import DAY_US
 from agents.domain.live_signals import FOUND
 from agents.domain.normalisation import MILLION, Curve, Normalisation, Steps
+from agents.domain.told_signals import SENTIMENT
 
 
 class BuiltInSignal(Struct, frozen=True, kw_only=True):
@@ -135,7 +136,7 @@ _TOLD = (
         None,
         7,
     ),
-    _told("sentiment", "tone of the customer's messages", "-1 to 1", _points((-1, 0), (1, 100)), 14, 60),
+    _told(SENTIMENT, "tone of the customer's messages", "-1 to 1", _points((-1, 0), (1, 100)), 14, 60),
     # A third reopened means that answers do not hold; below one in twenty is ordinary.
     _told(
         "reopen_rate",
@@ -243,7 +244,7 @@ BUILT_IN: dict[str, BuiltInSignal] = {
     signal.rule.name: signal
     for signal in (
         *_LIVE,
-        *(replace(signal, live=signal.rule.name in FOUND) for signal in _TOLD),
+        *(replace(signal, live=signal.rule.name in FOUND or signal.rule.name == SENTIMENT) for signal in _TOLD),
         *(_per_metric(metric) for metric in METRICS),
     )
 }

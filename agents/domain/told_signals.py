@@ -6,11 +6,13 @@ not depend on the order in which it comes.
 
 from bisect import insort
 from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 from agents.domain import care_facts, satisfaction
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import DAY_US, Instant, from_datetime
 from agents.domain.normalisation import BEST, MILLION
+from schemas.enrichment import Enrichment
 from schemas.health_memory import GoalState, HealthMemory, OverrideState, ToldSignal
 from schemas.signal import Signal
 
@@ -25,11 +27,21 @@ KEPT_GOALS = 50
 TOO_OLD_US = 400 * DAY_US
 """What is older changes nothing: a yearly contract, and a month of delay."""
 
+SENTIMENT = "sentiment"
+"""The signal that enrichments are heard under; connectors may tell it as well."""
+
 LONGEST_WORD = 200
 LARGEST = 1e15
 
 _ONE_BY_ONE = frozenset({"survey", "pulse", "sentiment"})
 _NPS_SCALE, _CES_SCALE = 10.0, 7.0
+
+
+class Learnt(NamedTuple):
+    """How a message was taken to feel until now, and how it is from now on, in millionths; null where nobody knew."""
+
+    before: int | None
+    now: int | None
 
 
 def take(memory: HealthMemory, signal: Signal, at: Instant) -> None:
@@ -67,6 +79,33 @@ def _take_value(memory: HealthMemory, signal: Signal, at: Instant) -> None:
     del heard[:-KEPT_VALUES]
     if not is_repeated and kind in {"usage", "advocacy"}:
         care_facts.count(memory, kind, at)
+    _drop_silent(memory)
+
+
+def take_sentiment(memory: HealthMemory, enrichment: Enrichment, at: Instant) -> Learnt | Literal["duplicate", "late"]:
+    """Keep how a message feels; a later judgement about the same message takes the place of the earlier one."""
+    known = memory.told.get(SENTIMENT)
+    heard = [] if known is None else known.heard
+    message = f"{enrichment.conversation_id}/{enrichment.interaction_id}"
+    now = None if enrichment.sentiment is None else round(max(-1.0, min(1.0, enrichment.sentiment)) * MILLION)
+    before = next((value for _, name, value in heard if name == message and isinstance(value, int)), None)
+    if before == now:
+        return "duplicate"
+    if before is None and len(heard) >= KEPT_VALUES and (at, message) < heard[0][:2]:
+        return "late"
+    heard = [each for each in heard if each[1] != message]
+    if now is not None:
+        insort(heard, (at, message, now))
+    if not heard:
+        del memory.told[SENTIMENT]
+        return Learnt(before, now)
+    source = enrichment.scorer if known is None or heard[-1][1] == message else known.source
+    memory.told[SENTIMENT] = ToldSignal(source, heard[-KEPT_VALUES:])
+    _drop_silent(memory)
+    return Learnt(before, now)
+
+
+def _drop_silent(memory: HealthMemory) -> None:
     if len(memory.told) > KEPT_SIGNALS:
         del memory.told[min(memory.told, key=lambda name: (memory.told[name].heard[-1][0], name))]
 
