@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A breach, a band change, an error budget that burns, a next action.
+    """A breach, a band change, an error budget that burns, a next action, an issue.
 
     Stated once when it begins (`firing`) and once when it is over (`resolved`), under the same key.
 
@@ -39,3 +39,12 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """For a next action, whose it is."""
     play: str | None = None
     """For a next action, the play that calls for it."""
+    issue_id: str | None = None
+    """For an issue, which; the alert of one across accounts has no `account_id`."""
+    topic_id: str | None = None
+    growth: float | None = None
+    """For a theme that rises, how many times more messages than expected."""
+    accounts: tuple[str, ...] = ()
+    """For a theme that rises, who wrote about it first, at most twenty."""
+    messages: tuple[str, ...] = ()
+    """For a theme that rises, its first messages as `<conversation id>/<interaction id>`."""

@@ -19,6 +19,7 @@ ControlKind = Literal[
     "account_forgotten",
     "clock_released",
     "health_activated",
+    "issues_activated",
 ]
 
 
@@ -30,6 +31,7 @@ class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `source_declared`: deliveries of `source` may be `settle_seconds` late; so long its conversations wait.
     - `policy_activated`: `policy_text` (`schemas.policy.to_published`) is in force from here on.
     - `health_activated`: so is a profile file (`agents.domain.health_shelf.to_published`), among the signals.
+    - `issues_activated`: so are rules of issues (`agents.domain.issue_rules.to_published`), among the mentions.
     - `clock_released`: conversations of `clock` live on the clock `wall` from here on.
     - `account_linked`: `account_id` turned out to be `into`.
     - `account_forgotten`: nothing is known any more of `account_id` and of what it was `also_known_as`, and what

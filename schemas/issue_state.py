@@ -11,12 +11,16 @@ HOURS_OF_WEEK = 168
 
 
 class CustomerMessage(Struct, frozen=True, kw_only=True):
-    """A message as the detector takes it: who wrote what, and when."""
+    """A message as the detector takes it: who wrote what, and when.
+
+    Live only the telling `words` are known; in files they are read out of the `text`.
+    """
 
     id: str
     at: int
     account: str
-    text: str
+    text: str = ""
+    words: tuple[str, ...] | None = None
 
 
 class CountedMessage(Struct, frozen=True, kw_only=True):
@@ -30,6 +34,7 @@ class CountedMessage(Struct, frozen=True, kw_only=True):
     """As they were written, in lower case; each once."""
     marks: list[str]
     """What it is counted by."""
+    id: str = ""
 
 
 class MarkState(Struct):
@@ -79,6 +84,8 @@ class SurgeState(Struct, kw_only=True):
     """Who wrote about it, in the order of their first messages."""
     messages: list[str] = field(default_factory=list)
     """The first texts."""
+    message_ids: list[str] = field(default_factory=list)
+    """Their ids."""
 
 
 class IssueState(Struct, kw_only=True):

@@ -89,7 +89,7 @@ POLICIES = TopicSpec(
     key="kind and name",
     contracts=(PublishedPolicy,),
     retention_ms=None,
-    producers=("policy publish", "health publish", "work"),
+    producers=("policy publish", "health publish", "issues publish", "work"),
     consumers=("any subscriber",),
     purpose="Policy, calendar and profile files as published",
     partitioned_with="single",
@@ -125,11 +125,12 @@ MENTIONS = TopicSpec(
 ISSUES = TopicSpec(
     name="careline.issues.v1",
     key="issue id",
-    contracts=(Issue,),
+    contracts=(Issue, Control),
     retention_ms=90 * DAY_MS,
     producers=("work",),
     consumers=("sink", "any subscriber"),
-    purpose="Themes that many customers suddenly write about and customers gone silent, from beginning to end",
+    purpose="Themes that many customers suddenly write about and customers gone silent, from beginning to end; what "
+    "forgets an account",
     partitioned_with="single",
 )
 CLOCKS = TopicSpec(

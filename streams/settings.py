@@ -159,6 +159,9 @@ class Settings:
     health_file: Path | None = _setting(
         None, "CARELINE_HEALTH", "A file of health profiles to publish on start when it differs"
     )
+    issues_file: Path | None = _setting(
+        None, "CARELINE_ISSUES", "A file of issue rules to publish on start when it differs"
+    )
     webhook_secret: str | None = _setting(
         None,
         "CARELINE_WEBHOOK_SECRET",

@@ -66,6 +66,8 @@ class WorkWatch:
                 self._recorder.events_judged(stage, judgement, count)
         for rejection in batch.rejections:
             self._recorder.rejected(stage, rejection.reason)
+        for issue in batch.issues:
+            self._recorder.issue(issue.kind, issue.status)
         for event in batch.telling:
             self._telling(event, event.metric or "")
         for kind, count in batch.kinds.items():

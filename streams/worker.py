@@ -1,10 +1,10 @@
 """The worker process.
 
-Faust, two agents, their lanes, ticks and metrics, put together. The composition root of `careline work`.
+Faust, three agents, their lanes, ticks and metrics, put together. The composition root of `careline work`.
 
 Reads like the picture in `ARCHITECTURE.md`: interactions feed the conversation lanes; SLA events, signals and
-enrichments feed the account lanes; every lane commits its own transactions; a watchdog ends the process when it cannot
-go on.
+enrichments feed the account lanes; mentions feed the one lane of issues; every lane commits its own transactions; a
+watchdog ends the process when it cannot go on.
 """
 
 import asyncio
@@ -24,11 +24,14 @@ from typing_extensions import override
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import Instant
+from agents.issue_agent import IssueAgent
 from schemas.topics import (
     ACCOUNT_STATE,
     CONVERSATION_STATE,
     ENRICHMENTS,
     INTERACTIONS,
+    ISSUE_STATE,
+    MENTIONS,
     POLICIES,
     SIGNALS,
     SLA_EVENTS,
@@ -72,8 +75,8 @@ class Worker:
     settings: Settings
     recorder: Recorder
     clock: Callable[[], Instant] = wall_clock
-    agents: frozenset[str] = frozenset({"conversation", "account"})
-    """Which of the two agents work here: both, unless one is to be scaled by itself."""
+    agents: frozenset[str] = frozenset({"conversation", "account", "issue"})
+    """Which of the agents work here: all, unless one is to be scaled by itself."""
     _failure: BaseException | None = field(default=None, init=False)
 
     async def run(self) -> int:
@@ -200,12 +203,13 @@ def _may_pass(error: BaseException) -> bool:
     return passing or (type(error) is KafkaError and error.__cause__ is not None and _may_pass(error.__cause__))
 
 
-def lane_kinds(*, agent_figures: bool) -> tuple[LaneKind, LaneKind]:
-    """The two agents: what each reads, where its ticks go, where its memory lies."""
+def lane_kinds(*, agent_figures: bool) -> tuple[LaneKind, ...]:
+    """The agents: what each reads, where its ticks go, where its memory lies."""
     account_agent = partial(AccountAgent, agent_figures=agent_figures)
     return (
         LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, ConversationAgent),
         LaneKind("account", (SLA_EVENTS, SIGNALS, ENRICHMENTS), SIGNALS, ACCOUNT_STATE, account_agent),
+        LaneKind("issue", (MENTIONS,), MENTIONS, ISSUE_STATE, IssueAgent),
     )
 
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from agents.conversation_agent import LEDGER_KEY
 from schemas.account_state import AccountLedger, decode_account_state
-from schemas.codec import decode, encode, headers_of
+from schemas.codec import contract_in, decode, encode, headers_of
 from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Author, Interaction
@@ -99,13 +99,17 @@ class Pipeline:
     def read(
         self, topic: TopicSpec, contract: type[Contract], enough: int, *, key: bytes | None = None
     ) -> list[Contract]:
-        """Committed records of a topic from its beginning, at least `enough` of them if they come in time."""
+        """Committed records of a contract from the beginning of a topic, at least `enough` if they come in time."""
         found: list[Contract] = []
         with self._consumer(topic) as consumer:
             end = time.monotonic() + PATIENCE_SECONDS
             while len(found) < enough and time.monotonic() < end:
                 for records in consumer.poll(timeout_ms=200).values():
-                    found += [decode(contract, record.value) for record in records if key is None or record.key == key]
+                    found += [
+                        decode(contract, record.value)
+                        for record in records
+                        if (key is None or record.key == key) and contract_in(record.headers, contract) is contract
+                    ]
         return found
 
     def metrics_once(self, is_so: Callable[[str], bool], number: int = 0) -> str:

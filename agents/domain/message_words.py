@@ -6,6 +6,7 @@ and for English only, so that `crashes`, `crashed` and `crashing` are one word; 
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
@@ -61,6 +62,11 @@ def words_of(text: str) -> list[Word]:
             for pair in _pairs(written):
                 found.setdefault(pair, Word(pair, pair))
     return list(found.values())[:MOST_WORDS]
+
+
+def words_again(texts: Iterable[str]) -> list[Word]:
+    """The words of a message of which only the words as written are known (`schemas.mention`)."""
+    return [Word(text, stem(text)) for text in texts]
 
 
 @lru_cache(maxsize=65_536)

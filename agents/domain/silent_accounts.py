@@ -5,7 +5,7 @@ measured on the usual-volume clock (`usual_volume`), so nights and weekends coun
 quiet summer of all customers is nobody's silence. An account is silent when at least `missing` contacts should have
 come since the last one, and it has been quiet for twice as long as ever before. It is told once, and over with its
 next message. Silence is the earliest sign that somebody leaves; `streams.history.message_watch` looks for it in
-files.
+files, `agents.domain.issue_watch` live.
 """
 
 from typing import NamedTuple

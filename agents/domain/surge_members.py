@@ -86,6 +86,7 @@ def admit(state: IssueState, surge: SurgeState, number: int, *, certainly: bool 
         surge.accounts.append(message.account)
     if len(surge.messages) < TOLD_MESSAGES:
         surge.messages.append(message.text)
+        surge.message_ids.append(message.id)
 
 
 def are_one(state: IssueState, surge: SurgeState, numbers: Sequence[int], weights: dict[str, float]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.domain.instant import DAY_US, Instant
-from agents.domain.message_words import Word, words_of
+from agents.domain.message_words import Word, words_again, words_of
 from agents.domain.surprise import surprise
 from agents.domain.usual_volume import count
 from schemas.issue_state import CountedMessage, CustomerMessage, IssueState, MarkState
@@ -73,7 +73,7 @@ class ThemeMarks:
         elif at - state.weights_from > _MOST_HALVINGS * HALF_LIFE_US:
             self._rebase(at)
         count(state.rhythm, at)
-        words = words_of(message.text)
+        words = words_of(message.text) if message.words is None else words_again(message.words)
         state.past_messages += self.weight_at(at)
         number = state.counted
         state.counted += 1
@@ -84,6 +84,7 @@ class ThemeMarks:
             text=message.text[:LONGEST_TEXT],
             words=[word.text for word in words],
             marks=_marks_of(words),
+            id=message.id,
         )
         self._drop_old(at)
         return number

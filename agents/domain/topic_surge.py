@@ -15,7 +15,7 @@ clearly. Everything is a function of the times of the messages: those of one ins
 ids, when time has moved on, so neither their order nor how they are batched matters. A message that comes late counts
 as if it came now.
 
-`streams.history.message_watch` runs it over files.
+`streams.history.message_watch` runs it over files, `agents.domain.issue_watch` live.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _GOES_ON = 0.5
 """Hysteresis: to go on takes half the growth and half the clarity that it takes to begin."""
 _SHARED = 3
 """A rise of which every third message is a surge's own is that surge."""
-_LONGEST_US = 14 * DAY_US
+LONGEST_US = 14 * DAY_US
 """By then it is how things are."""
 
 
@@ -94,7 +94,7 @@ class TopicSurges:
         return news
 
     def _is_over(self, surge: SurgeState, at: Instant) -> bool:
-        return at - surge.confirmed_at > self._sensitivity.rest_us or at - surge.raised_at > _LONGEST_US
+        return at - surge.confirmed_at > self._sensitivity.rest_us or at - surge.raised_at > LONGEST_US
 
     def _count_pending(self) -> list[SurgeNews]:
         state = self.state

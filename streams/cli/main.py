@@ -32,6 +32,7 @@ from streams.cli.health_truth_command import health_truth
 from streams.cli.health_word_commands import health_done, health_override, health_plays, health_pulse
 from streams.cli.import_command import import_history
 from streams.cli.issues_commands import issues_app
+from streams.cli.issues_rules_commands import issues_check, issues_publish
 from streams.cli.policy_commands import policy_app
 from streams.cli.policy_diff_command import diff
 from streams.cli.policy_explain_command import explain
@@ -103,6 +104,8 @@ health_app.command("explain")(health_explain)
 health_app.command("backtest")(health_backtest)
 health_app.command("truth")(health_truth)
 app.add_typer(issues_app, rich_help_panel="Ask")
+issues_app.command("check")(issues_check)
+issues_app.command("publish")(issues_publish)
 health_app.command("publish")(health_publish)
 health_app.command("override")(health_override)
 health_app.command("pulse")(health_pulse)

@@ -1,4 +1,4 @@
-"""`careline work`: a Faust worker with both agents.
+"""`careline work`: a Faust worker with all agents.
 
 Exit status 0: ended by SIGTERM or Ctrl-C · 1: could not go on (fenced, too many rejections, a bug), the log says why ·
 2: a file or a setting is wrong · 77: Kafka answers and does not let us (password, certificate, rights).
@@ -39,6 +39,11 @@ _Health = Annotated[
     typer.Option("--health", help="Publish this file of health profiles on start if it differs from the one in force."),
 ]
 
+_Issues = Annotated[
+    Path | None,
+    typer.Option("--issues", help="Publish this file of issue rules on start if it differs from the one in force."),
+]
+
 
 def work(
     context: typer.Context,
@@ -46,8 +51,9 @@ def work(
     metrics: _Metrics = None,
     policies: _Policies = None,
     health: _Health = None,
+    issues: _Issues = None,
 ) -> None:
-    """Judge promises live: read interactions, emit clock events, adherence and health.
+    """Judge promises live: read interactions, emit clock events, adherence, health and issues.
 
     Start as many workers as there are partitions, on as many machines as you like: Kafka spreads the load, and a worker
     that dies is replaced without losing or doubling anything. Each serves /metrics.
@@ -61,6 +67,7 @@ def work(
         metrics_address=metrics or settings.metrics_address,
         policies_file=policies or settings.policies_file,
         health_file=health or settings.health_file,
+        issues_file=issues or settings.issues_file,
     )
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -102,6 +109,7 @@ def _run(settings: Settings) -> int:
 def _work(settings: Settings, recorder: "Recorder") -> int:
     from streams.file_publisher import PolicyRefused
     from streams.health_publisher import publish_health
+    from streams.issue_publisher import publish_issue_rules
     from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
     from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
     from streams.kafka_rights import require_rights
@@ -120,6 +128,8 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
             log.info("%s", outcome)
         if settings.health_file is not None:
             log.info("%s", publish_health(settings, settings.health_file))
+        if settings.issues_file is not None:
+            log.info("%s", publish_issue_rules(settings, settings.issues_file))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Worker(settings, recorder).run())
     except PolicyRefused as refused:

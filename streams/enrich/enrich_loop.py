@@ -20,6 +20,7 @@ from kafka.errors import KafkaError, ProducerFencedError
 from kafka.structs import OffsetAndMetadata
 from typing_extensions import override
 
+from agents.domain.instant import from_datetime
 from agents.domain.message_enrichment import Judgement, enrichment_of, is_customer_message, mention_of
 from agents.import_clock import is_import
 from agents.interaction_check import checked
@@ -31,6 +32,7 @@ from schemas.interaction import Interaction
 from schemas.mention import Mention
 from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
 from streams.enrich.message_scorer import MessageScorer
+from streams.enrich.time_merge import TimeMerge, Waiting
 from streams.sinks.recorder import Recorder
 
 log = logging.getLogger("careline.enrich")
@@ -42,6 +44,8 @@ GATHER_SECONDS = 0.3
 """So long messages are gathered for one transaction, and one call of a model."""
 MOST_MESSAGES = 500
 """Gathered at a time: by rules some 30 ms, by a model up to 25 calls."""
+PATIENCE_SECONDS = 1.0
+"""How long the others wait for a partition that Kafka does not bring; then its messages may come out of order."""
 IDLE_COMMIT_SECONDS = 5.0
 """How often offsets are committed while nothing worth a judgement comes."""
 LAG_EVERY_SECONDS = 5.0
@@ -93,6 +97,8 @@ class EnrichLoop:
         self._gathered: list[Interaction | Control] = []
         """Messages, and controls that are passed on, in the order of their partitions."""
         self._offsets: dict[TopicPartition, int] = {}
+        self._merge = TimeMerge()
+        self._arrived_at: dict[TopicPartition, float] = {}
         self._since = self._lag_told_at = clock()
         self._has_moved = False
         self.judged = 0
@@ -119,21 +125,32 @@ class EnrichLoop:
         return bool(self._offsets) and waited >= IDLE_COMMIT_SECONDS
 
     def _take_in(self) -> None:
-        room = MOST_MESSAGES - len(self._gathered)
-        polled = self._consumer.poll(timeout_ms=int(POLL_SECONDS * 1000), max_records=max(1, room))
+        polled = self._consumer.poll(timeout_ms=int(POLL_SECONDS * 1000), max_records=MOST_MESSAGES)
         if self._has_moved:
             self._rewind()
             return
         for place, records in polled.items():
+            self._arrived_at[place] = self._clock()
             for record in records:
                 event = _event_in(place, record)
-                if event is not None:
-                    if not self._gathered:
-                        self._since = self._clock()
-                    self._gathered.append(event)
-            if not self._offsets:
+                at = from_datetime(event.occurred_at) if isinstance(event, Interaction) else None
+                self._merge.put(place, Waiting(record.offset, at, event))
+        self._merge.watch(self._consumer.assignment())
+        for place, taken in self._merge.take(MOST_MESSAGES - len(self._gathered), self._is_coming):
+            if not self._offsets or (taken.event is not None and not self._gathered):
                 self._since = self._clock()
-            self._offsets[place] = records[-1].offset + 1
+            self._offsets[place] = taken.offset + 1
+            if taken.event is not None:
+                self._gathered.append(taken.event)
+        for place in self._consumer.assignment():
+            (self._consumer.pause if self._merge.is_full(place) else self._consumer.resume)(place)
+
+    def _is_coming(self, place: TopicPartition) -> bool:
+        """Whether Kafka holds more of a partition that it has not brought yet."""
+        end = self._consumer.highwater(place)
+        if end is not None and self._consumer.position(place) >= end:
+            return False
+        return self._clock() - self._arrived_at.setdefault(place, self._clock()) < PATIENCE_SECONDS
 
     def _publish(self) -> None:
         """Judge what was gathered and make it durable together with the offsets behind it."""
@@ -199,6 +216,8 @@ class EnrichLoop:
     def _rewind(self) -> None:
         """Go back to what is committed: what was gathered since is read again, here or by the new owner."""
         self._clear()
+        self._merge.clear()
+        self._arrived_at = {}
         self._has_moved = False
         for place in self._consumer.assignment():
             committed = self._consumer.committed(place, timeout_ms=KAFKA_ANSWER_MS)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
 
+from schemas.issue import Issue
 from schemas.rejection import Rejection
 from schemas.sla_event import ClockEventKind, FactKind, SlaEvent
 
@@ -27,5 +28,6 @@ class CommittedBatch:
     judged: Mapping[str, int]
     """How many events became `applied`, `duplicate`, `late` or `rejected` by this batch."""
     offsets: Mapping[TopicPartition, int]
+    issues: Sequence[Issue]
     deciding_seconds: float
     committing_seconds: float

@@ -186,6 +186,7 @@ class Lane:
                 kinds=Counter(self._effects.kinds),
                 telling=self._effects.telling,
                 rejections=self._effects.rejections,
+                issues=self._effects.issues,
                 judged=decided.judged,
                 offsets=decided.offsets,
                 deciding_seconds=decided.seconds,

@@ -14,9 +14,10 @@ from agents.domain.instant import Instant, to_datetime
 from agents.ports import Record
 from schemas.codec import encode, headers_of, result_headers
 from schemas.control import Control
+from schemas.issue import Issue
 from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, SlaEvent
-from schemas.topics import INTERACTIONS, REJECTED, SIGNALS, SLA_EVENTS, TopicSpec
+from schemas.topics import INTERACTIONS, ISSUES, REJECTED, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.lane.outbox import Outbox, Place
 from streams.lane.record_batch import NO_HEADERS, header_block
 
@@ -38,7 +39,25 @@ TELLING = DECIDED | {"outcome_revised"}
 class LaneEffects:
     """The results of one batch."""
 
-    def __init__(self, partition: int, partitions: int, topic_name: Callable[[str], str], outbox: Outbox) -> None:
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        topic_name: Callable[[str], str],
+        outbox: Outbox,
+        *,
+        stands_alone: bool = False,
+    ) -> None:
+        """Set up for one lane.
+
+        Args:
+            partition: its own.
+            partitions: how many the keyed topics have.
+            topic_name: the physical name of a topic.
+            outbox: where records go.
+            stands_alone: whether it is the only lane of its agent, so that keyed results belong elsewhere.
+        """
+        self._stands_alone = stands_alone
         self._partition = partition
         self._partitions = partitions
         self._topic_name = topic_name
@@ -51,6 +70,7 @@ class LaneEffects:
         """The kind of each SLA event."""
         self.telling: list[SlaEvent] = []
         self.rejections: list[Rejection] = []
+        self.issues: list[Issue] = []
 
     def emit(self, topic: TopicSpec, key: str, event: Struct) -> None:
         """Publish a contract under a key.
@@ -64,10 +84,12 @@ class LaneEffects:
         if topic is SLA_EVENTS:
             place, key_bytes = self._accounts.get(key) or self._account(key)
             self._note(event)  # type: ignore[arg-type]  # what this topic is for
-        elif topic is INTERACTIONS or topic is SIGNALS:
+        elif topic is INTERACTIONS or topic is SIGNALS or (self._stands_alone and topic.partitioned_with != "single"):
             place, key_bytes = self._by_key(topic, key), key.encode()
         else:
             place, key_bytes = self._homes.get(topic.name) or self._home(topic), key.encode()
+            if topic is ISSUES:
+                self.issues.append(event)  # type: ignore[arg-type]  # what this topic is for
         event_id: str = event.id  # type: ignore[attr-defined]  # results have an id
         self._outbox.put(place, key_bytes, encode(event), headers, event_id.encode())
 
@@ -97,7 +119,7 @@ class LaneEffects:
         """Pass a control on into every partition of a topic, marked with the partition that it comes from."""
         relayed = replace(control, relayed_from=self._partition, relays=self._partitions)
         value, headers = encode(relayed), headers_of(relayed, SOURCE, f"{control.id}/{self._partition}", control.as_of)
-        for partition in range(self._partitions):
+        for partition in range(1 if topic.partitioned_with == "single" else self._partitions):
             self._outbox.put((self._topic_name(topic.name), partition), None, value, *header_block(headers))
 
     def reject(self, record: Record, reason: RejectionReason, detail: str) -> None:
@@ -127,6 +149,7 @@ class LaneEffects:
         self.kinds = []
         self.telling = []
         self.rejections = []
+        self.issues = []
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -118,7 +118,8 @@ class Lanes:
         transactional_id = f"{around.group}-{kind.agent}-{partition}"
         transaction = LaneTransaction(around.connection, transactional_id, around.group, around.at_place)
         outbox = Outbox()
-        effects = LaneEffects(partition, self.partitions, around.topic_name, outbox)
+        stands_alone = kind.memory.partitioned_with == "single"
+        effects = LaneEffects(partition, self.partitions, around.topic_name, outbox, stands_alone=stands_alone)
         lane = Lane(
             kind,
             partition,

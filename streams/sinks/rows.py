@@ -17,9 +17,20 @@ from schemas.health_score import HealthScore
 from schemas.rejection import Rejection
 from schemas.rollup import Rollup
 from schemas.sla_event import SlaEvent
-from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, REJECTED, ROLLUPS, SLA_EVENTS, TopicSpec
+from schemas.topics import (
+    ADHERENCE,
+    ALERTS,
+    CLOCKS,
+    ENRICHMENTS,
+    HEALTH,
+    ISSUES,
+    REJECTED,
+    ROLLUPS,
+    SLA_EVENTS,
+    TopicSpec,
+)
 
-ROW_SCHEMA = 3
+ROW_SCHEMA = 4
 """Part of every deduplication token: grows when the same records make other rows, so that a replay may write them."""
 EPOCH_SHIFT = 48
 """A version is the topic's epoch above 48 bits of offset: 2.8e14 records per partition and life of a topic."""
@@ -113,9 +124,19 @@ _ACTION = ("id", "play", "action", "reason", "opened_at", "owner")
 _ALERT_TEXT = (
     *("id", "key", "name", "state", "severity", "account_id", "summary", "conversation_id", "metric", "policy"),
     *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
-    *("owner", "play"),
+    *("owner", "play", "issue_id", "topic_id"),
 )
-_ALERT_PLAIN = ("occurred_at", "instance", "due_at")
+_ALERT_PLAIN = ("occurred_at", "instance", "due_at", "growth", "accounts", "messages")
+_ENRICHMENT_TEXT = (
+    *("id", "conversation_id", "interaction_id", "account_id", "scorer", "scorer_version", "channel", "language"),
+    *("mood", "fallback", "clock", "tier", "team"),
+)
+_ENRICHMENT_PLAIN = ("occurred_at", "sentiment", "tokens")
+_ISSUE_TEXT = ("id", "issue_id", "kind", "status", "name", "topic_id", "account_id", "owner", "clock")
+_ISSUE_PLAIN = (
+    *("opened_at", "as_of", "began_at", "closed_at", "times", "growth", "missing", "account_count"),
+    *("accounts", "messages"),
+)
 
 
 def _reader(text: tuple[str, ...], plain: tuple[str, ...]) -> Callable[[Struct], Row]:
@@ -132,6 +153,8 @@ _sla_event_cells = _reader(_SLA_EVENT_TEXT, _SLA_EVENT_PLAIN)
 _clock_cells = _reader(_CLOCK_TEXT, _CLOCK_PLAIN)
 _health_cells = _reader(_HEALTH_TEXT, _HEALTH_PLAIN)
 _alert_cells = _reader(_ALERT_TEXT, _ALERT_PLAIN)
+_enrichment_cells = _reader(_ENRICHMENT_TEXT, _ENRICHMENT_PLAIN)
+_issue_cells = _reader(_ISSUE_TEXT, _ISSUE_PLAIN)
 _rollup_cells = _reader(_ROLLUP_TEXT, _ROLLUP_PLAIN)
 _timing_cells = attrgetter(*_TIMING)
 _contribution_fields = attrgetter(*_CONTRIBUTION)
@@ -271,6 +294,22 @@ TABLES: tuple[Table[Any], ...] = (
         (*_ROLLUP_TEXT, *_ROLLUP_PLAIN, *(f"timings.{name}" for name in _TIMING), *_POSITION),
         _rollup_row,
         _BY_KEY_OR_ACCOUNT,
+    ),
+    Table(
+        "enrichments",
+        ENRICHMENTS,
+        (*_ENRICHMENT_TEXT, *_ENRICHMENT_PLAIN, *_POSITION),
+        _enrichment_cells,
+        _BY_ACCOUNT,
+        attrgetter("occurred_at"),
+    ),
+    Table(
+        "issues",
+        ISSUES,
+        (*_ISSUE_TEXT, *_ISSUE_PLAIN, *_POSITION),
+        _issue_cells,
+        _BY_ACCOUNT,
+        attrgetter("opened_at"),
     ),
     Table(
         "alerts",

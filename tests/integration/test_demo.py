@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-TABLES = {"sla_events", "clocks", "adherence", "rollups", "health", "alerts", "rejected"}
+TABLES = {"sla_events", "clocks", "adherence", "rollups", "health", "enrichments", "issues", "alerts", "rejected"}
 
 pytestmark = pytest.mark.integration
 

@@ -8,12 +8,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agents.domain.instant import from_datetime, to_datetime
+from schemas.alert import Alert
 from schemas.enrichment import Enrichment
-from schemas.interaction import Interaction
+from schemas.health_score import HealthScore
+from schemas.interaction import Author, Interaction
+from schemas.issue import Issue
 from schemas.mention import Mention
-from schemas.topics import ENRICHMENTS, MENTIONS
+from schemas.topics import ALERTS, ENRICHMENTS, HEALTH, ISSUES, MENTIONS
 from streams.embedded_kafka import EmbeddedKafka
+from streams.health_publisher import publish_health
+from streams.issue_publisher import publish_issue_rules
+from streams.settings import Settings
 from tests.fixtures_kafka import make_topics
+from tests.message_stories import story_with_issue
 from tests.work_processes import Pipeline, a_message, stop
 
 pytestmark = pytest.mark.integration
@@ -53,3 +61,61 @@ def test_each_message_is_judged_once_although_the_process_is_killed(pipeline: Pi
         [*(f"c{n % 50}/c{n % 50}-{n}" for n in range(count)), f"c1/c1-{count + 1}"]
     )
     assert stop(second) == 0
+
+
+PROFILE = """
+version: tone
+profiles:
+  - id: everyone
+    when: {}
+    components: {voice: {weight: 1, signals: {sentiment: 1}}}
+    bands: {red: 0, amber: 40, green: 70}
+"""
+RULES = "version: r1\nowners:\n  - owner: product\n"
+
+
+def test_a_surge_raises_one_alert_and_the_tone_moves_health_although_everything_is_killed(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    story = story_with_issue(31, is_novel=True, per_hour=30, days=6, per_day=300)
+    settings = Settings(kafka_servers=pipeline.servers, topic_prefix=pipeline.prefix)
+    (tmp_path / "profile.yaml").write_text(PROFILE)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    publish_health(settings, tmp_path / "profile.yaml", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    publish_issue_rules(settings, tmp_path / "rules.yaml")
+    shift = from_datetime(datetime.now(UTC)) - story.messages[-1].at
+    pipeline.send(
+        Interaction(
+            id=message.id,
+            source="test",
+            conversation_id=f"c/{message.id}",
+            occurred_at=to_datetime(message.at + shift),
+            account_id=message.account,
+            author=Author("customer"),
+            text=f"This is terrible. {message.text}",
+        )
+        for message in story.messages
+    )
+    first = [pipeline.start_worker("enrich"), pipeline.start_worker()]
+    pipeline.read(MENTIONS, Mention, enough=400)
+    for process in first:
+        process.kill()
+        process.wait()
+    pipeline.start_worker("enrich")
+    middle = pipeline.start_worker()
+    pipeline.read(ISSUES, Issue, enough=1)
+    middle.kill()
+    middle.wait()
+    pipeline.start_worker()
+
+    issues = pipeline.read(ISSUES, Issue, enough=2)
+    scores = [score for score in pipeline.read(HEALTH, HealthScore, enough=250) if score.score is not None]
+    told = [alert for alert in pipeline.read(ALERTS, Alert, enough=2) if alert.name == "IssueSurge"]
+
+    firing = [alert for alert in told if alert.state == "firing"]
+    assert [alert.owner for alert in firing] == ["product"]
+    assert len({alert.id for alert in told}) == len(told)
+    assert set(firing[0].summary.replace(":", " ").split()) & story.words
+    assert len({issue.id for issue in issues}) == len(issues)
+    assert {part.source for score in scores for part in score.contributions} == {"careline-rules"}
+    assert sum(score.score or 0 for score in scores) < 40 * len(scores)

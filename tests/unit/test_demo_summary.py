@@ -52,7 +52,7 @@ def test_the_summary_asks_for_every_table_and_knows_when_there_was_no_breach() -
     summary = summarise(ask, Judged(applied=5), "simulation:1", 0, 2.0).as_json()
 
     assert summary["clickhouse_rows"].keys() == {
-        *("sla_events", "clocks", "adherence", "rollups", "health", "alerts", "rejected")
+        *("sla_events", "clocks", "adherence", "rollups", "health", "enrichments", "issues", "alerts", "rejected")
     }
     assert summary["breach_lateness_seconds"] == {"p50": None, "p99": None}
     assert summary["throughput_events_per_second"] == 2.5

@@ -1,0 +1,241 @@
+"""Issues on one clock, from beginning to end: who wrote goes in, what was opened, has grown or is over comes out.
+
+The detectors (`topic_surge`, `silent_accounts`) say that something begins; here it becomes an issue with an id of its
+own, an owner, and an end. A theme that rises again later is known again by its telling words, so it keeps its id.
+Everything is a function of the steps so far and the rules; `agents.issue_agent` brings the steps in the order of the
+log and publishes what comes out.
+
+Time is moved by what customers write, and for surges by ticks as well. Silence is only ever noticed while others
+write: where nobody does, the source is silent, and not a customer.
+"""
+
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from agents.domain.instant import DAY_US, MINUTE_US, Instant, to_datetime
+from agents.domain.issue_rules import IssueRules, owner_of
+from agents.domain.silent_accounts import Silence, SilentAccounts
+from agents.domain.topic_surge import LONGEST_US, SurgeNews, TopicSurges
+from schemas.issue import Issue, IssueStatus
+from schemas.issue_state import CustomerMessage, SurgeState
+from schemas.watch_state import Forgot, KnownTheme, OpenIssue, Passed, Step, WatchState, Wrote
+
+TOO_LATE_US = DAY_US
+"""What is told later than this is no news: surges are measured over a day."""
+REMEMBERED_MESSAGES = 20_000
+MOST_THEMES = 500
+MOST_ACCOUNTS_TOLD = 100
+WORTH_TELLING = 2.0
+"""An issue is told again when it has this many times the accounts, or the growth, that were told last."""
+_SAME_THEME = 0.5
+"""Share of the lighter theme's weight that two have in common."""
+
+Verdict = Literal["applied", "duplicate", "late"]
+
+
+class Taken(NamedTuple):
+    """What became of a step, and what is to be told."""
+
+    verdict: Verdict
+    told: list[Issue]
+
+
+class IssueWatch:
+    """Watches one clock. Not shared between threads.
+
+    Args:
+        clock: its name, which is in what is told.
+        state: where an earlier watch stopped; it is changed in place, and is all there is to remember.
+        rules: in force.
+    """
+
+    def __init__(self, clock: str, state: WatchState, rules: IssueRules) -> None:
+        self.state = state
+        self._clock = clock
+        self._rules = rules
+        self._surges = TopicSurges(state.surges, rules.sensitivity)
+        self._silences = SilentAccounts(state.silences)
+
+    def take(self, step: Step) -> Taken:
+        """Apply a step."""
+        if isinstance(step, Forgot):
+            for account in step.accounts:
+                self._forget(account)
+            return Taken("applied", [])
+        if isinstance(step, Passed):
+            return Taken("applied", self._pass_time(step.to))
+        return self._wrote(step)
+
+    def _wrote(self, step: Wrote) -> Taken:
+        state = self.state
+        if step.id in state.seen:
+            return Taken("duplicate", [])
+        if state.now is not None and step.at < state.now - TOO_LATE_US:
+            return Taken("late", [])
+        at = step.at if state.now is None else max(state.now, step.at)
+        self._remember(step)
+        told = self._pass_time(at)
+        if step.words is not None:
+            self._surges.take(CustomerMessage(id=step.id, at=at, account=step.account, words=step.words))
+        silences = self._silences.heard(step.account, at)
+        told += self._end_silence(step.account, at)
+        return Taken("applied", told + [self._fell_silent(silence) for silence in silences])
+
+    def _remember(self, step: Wrote) -> None:
+        seen = self.state.seen
+        seen[step.id] = step.at
+        oldest = step.at - 2 * TOO_LATE_US
+        while len(seen) > REMEMBERED_MESSAGES or next(iter(seen.values())) < oldest:
+            del seen[next(iter(seen))]
+
+    def _pass_time(self, at: Instant) -> list[Issue]:
+        state = self.state
+        if state.now is not None and at <= state.now:
+            return []
+        state.now = at
+        told = [self._surge_moved(news, at) for news in self._surges.pass_time(at)]
+        return told + [self._tell(state.open[surge.id], "updated", at, surge) for surge in self._grown()]
+
+    def wake_at(self) -> Instant | None:
+        """When time should pass next although nobody writes, on a full minute; null for never."""
+        surges = self.state.surges
+        rest_us = self._rules.rest_us
+        ends = [min(surge.confirmed_at + rest_us, surge.raised_at + LONGEST_US) for surge in surges.surges]
+        if surges.pending and surges.now is not None:
+            ends.append(surges.now)
+        return None if not ends else (min(ends) // MINUTE_US + 1) * MINUTE_US
+
+    # surges
+
+    def _surge_moved(self, news: SurgeNews, at: Instant) -> Issue:
+        surge = news.surge
+        if news.kind == "ended":
+            return self._tell(self.state.open.pop(surge.id), "closed", at, surge)
+        theme = self._theme_of(surge)
+        opened = self.state.open[surge.id] = OpenIssue(
+            issue_id=f"surge-{_digest(self._clock, surge.id)}",
+            kind="issue_surge",
+            name=surge.topic,
+            opened_at=surge.raised_at,
+            began_at=surge.began_at,
+            owner=owner_of(self._rules, "issue_surge", surge.weights),
+            theme_id=theme.id,
+            times=theme.times,
+        )
+        return self._tell(opened, "opened", surge.raised_at, surge)
+
+    def _theme_of(self, surge: SurgeState) -> KnownTheme:
+        """The theme that a surge is of, known from before or new."""
+        themes = self.state.themes
+        likeness, place = max(
+            ((_in_common(theme.weights, surge.weights), place) for place, theme in enumerate(themes)),
+            default=(0.0, -1),
+        )
+        if likeness >= _SAME_THEME:
+            theme = themes.pop(place)
+            theme.times += 1
+            theme.weights, theme.risen_at = dict(surge.weights), surge.raised_at
+        else:
+            digest = _digest(self._clock, surge.id)
+            theme = KnownTheme(id=f"theme-{digest}", weights=dict(surge.weights), risen_at=surge.raised_at)
+        themes.append(theme)
+        del themes[:-MOST_THEMES]
+        return theme
+
+    def _grown(self) -> list[SurgeState]:
+        """Open surges of which so much more is known than was told that it is worth telling."""
+        return [
+            surge
+            for surge in self.state.surges.surges
+            if (known := self.state.open.get(surge.id)) is not None
+            and (
+                len(surge.accounts) >= WORTH_TELLING * known.told_accounts
+                or surge.growth >= WORTH_TELLING * known.told_growth
+            )
+        ]
+
+    # silence
+
+    def _fell_silent(self, silence: Silence) -> Issue:
+        opened = self.state.open[_silence_of(silence.account)] = OpenIssue(
+            issue_id=f"silence-{_digest(self._clock, silence.account, str(silence.last_at))}",
+            kind="issue_silence",
+            name=f"{silence.account} is silent",
+            opened_at=silence.at,
+            began_at=silence.last_at,
+            owner=owner_of(self._rules, "issue_silence"),
+            account=silence.account,
+            missing=silence.missing,
+        )
+        return self._tell(opened, "opened", silence.at)
+
+    def _end_silence(self, account: str, at: Instant) -> list[Issue]:
+        ended = self.state.open.pop(_silence_of(account), None)
+        return [] if ended is None else [self._tell(ended, "closed", at)]
+
+    # telling
+
+    def _tell(self, known: OpenIssue, status: IssueStatus, at: Instant, surge: SurgeState | None = None) -> Issue:
+        known.told += 1
+        if surge is not None:
+            known.told_growth, known.told_accounts = surge.growth, len(surge.accounts)
+        return Issue(
+            id=f"{known.issue_id}/{known.told}",
+            issue_id=known.issue_id,
+            kind=known.kind,
+            status=status,
+            name=known.name,
+            opened_at=to_datetime(known.opened_at),
+            as_of=to_datetime(at),
+            began_at=to_datetime(known.began_at),
+            topic_id=known.theme_id,
+            times=known.times,
+            growth=None if surge is None else round(surge.growth, 2),
+            missing=None if known.missing is None else round(known.missing, 1),
+            account_id=known.account,
+            accounts=() if surge is None else tuple(surge.accounts[:MOST_ACCOUNTS_TOLD]),
+            account_count=1 if surge is None else len(surge.accounts),
+            messages=() if surge is None else tuple(surge.message_ids),
+            owner=known.owner,
+            closed_at=to_datetime(at) if status == "closed" else None,
+            clock=self._clock,
+        )
+
+    # forgetting
+
+    def _forget(self, account: str) -> None:
+        """Leave nothing that names an account; what it wrote goes on counting, as somebody's."""
+        state, nobody = self.state, f"~{_digest(account)}"
+        state.silences.accounts.pop(account, None)
+        state.open.pop(_silence_of(account), None)
+        surges = state.surges
+        gone = {message.id for message in surges.messages.values() if message.account == account}
+        gone |= {message.id for message in surges.pending if message.account == account}
+        for number, message in surges.messages.items():
+            if message.account == account:
+                surges.messages[number] = replace(message, id="", account=nobody)
+        surges.pending = [
+            replace(message, id=nobody, account=nobody) if message.account == account else message
+            for message in surges.pending
+        ]
+        for mark in surges.marks.values():
+            mark.accounts = [nobody if each == account else each for each in mark.accounts]
+        for surge in surges.surges:
+            surge.accounts = [each for each in surge.accounts if each != account]
+            surge.message_ids = [each for each in surge.message_ids if each not in gone]
+
+
+def _silence_of(account: str) -> str:
+    return f"\0{account}"
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _in_common(one: dict[str, float], other: dict[str, float]) -> float:
+    shared = sum(min(weight, other[mark]) for mark, weight in one.items() if mark in other)
+    lighter = min(sum(one.values()), sum(other.values()))
+    return shared / lighter if lighter > 0 else 0.0

@@ -1,0 +1,129 @@
+"""The issue agent: mentions of all customers in, issues and their alerts out.
+
+A thin body over one partition, because a theme rises across accounts: who wrote, and by which words, comes in one order
+for all (`streams.enrich`), and so do ticks, rules and forgettings. It decodes, lets `agents.domain.issue_watch` decide,
+and tells the ports; `agents.issue_memory` remembers. One lane of one worker runs it, and a worker that takes it over
+goes on with the same issues under the same names.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from agents.domain.instant import Instant, from_datetime
+from agents.domain.issue_alert import alert_of
+from agents.domain.issue_rules import UnusableRulesError, from_published
+from agents.forgetting import forgotten_accounts
+from agents.interaction_check import SKEW_US, WALL
+from agents.issue_memory import LEDGER_KEY, IssueMemory
+from agents.ports import LEDGER_PREFIX, Effects, Record, States
+from schemas.codec import ContractViolation, contract_in, decode
+from schemas.control import Control
+from schemas.issue import Issue
+from schemas.mention import Mention
+from schemas.topics import ALERTS, ISSUES
+from schemas.watch_state import Forgot, IssueLedger, Passed, Wrote
+
+
+class IssueAgent:
+    """Implements `agents.ports.Agent` for the one partition of the topic `mentions`."""
+
+    def __init__(self, states: States, effects: Effects) -> None:
+        self._states = states
+        self._effects = effects
+        self._memory = IssueMemory(states)
+
+    @property
+    def ledger(self) -> IssueLedger:
+        """The books as of the last batch."""
+        return self._memory.ledger
+
+    def process(self, records: Sequence[Record], observed_at: Instant) -> None:  # noqa: ARG002 - decides nothing here
+        """Apply a batch in log order."""
+        ledger = self._memory.ledger
+        for record in records:
+            if record.offset < ledger.next_offset:
+                continue
+            ledger.next_offset = record.offset + 1
+            try:
+                if contract_in(record.headers, Mention) is Control:
+                    self._take_control(decode(Control, record.value), record)
+                else:
+                    self._take_mention(decode(Mention, record.value), record)
+            except ContractViolation as violation:
+                ledger.rejected += not _is_control(record)
+                self._effects.reject(record, violation.reason, violation.detail)
+        self._memory.save()
+        wake_at = self._memory.watch(WALL).wake_at() if WALL in ledger.clocks else None
+        self._states.put(LEDGER_KEY, self._memory.encoded_ledger(), WALL, wake_at)
+
+    def _take_mention(self, mention: Mention, record: Record) -> None:
+        step = Wrote(mention.id, mention.account_id, _moment_of(mention, record), mention.words)
+        try:
+            taken = self._memory.take(mention.clock, step)
+        except Exception as error:  # whatever one message breaks, the others go on
+            self._memory.undo(mention.clock)
+            raise ContractViolation("calculation_failed", f"{type(error).__name__}: {error}") from error
+        match taken.verdict:
+            case "applied":
+                self._memory.ledger.applied += 1
+            case "duplicate":
+                self._memory.ledger.duplicate += 1
+            case "late":
+                self._memory.ledger.late += 1
+        self._tell(taken.told)
+
+    def _tell(self, told: Iterable[Issue]) -> None:
+        for issue in told:
+            self._effects.emit(ISSUES, issue.issue_id, issue)
+            alert = alert_of(issue)
+            if alert is not None:
+                self._effects.emit(ALERTS, alert.account_id or issue.issue_id, alert)
+
+    def _take_control(self, control: Control, record: Record) -> None:
+        if control.kind == "tick":
+            as_of = from_datetime(control.as_of)
+            self._tick(control.clock, min(as_of, record.appended_at) if control.clock == WALL else as_of)
+        elif control.kind == "account_forgotten":
+            accounts = forgotten_accounts(control)
+            for clock in self._memory.clocks:
+                self._memory.take(clock, Forgot(accounts), whole=True)
+            self._effects.relay(ISSUES, control)
+        elif control.kind == "issues_activated":
+            try:
+                rules = from_published(control.policy_text or "")
+            except UnusableRulesError as error:
+                raise ContractViolation("contract_violation", f"issue rules: {error}") from None
+            self._memory.use(rules, control.policy_text or "")
+
+    def _tick(self, clock: str, as_of: Instant) -> None:
+        """Let pass what time was waited for, and no more: what customers wrote before may be on its way still."""
+        if clock not in self._memory.clocks:
+            return
+        watch = self._memory.watch(clock)
+        while (wake_at := watch.wake_at()) is not None and wake_at <= as_of:
+            self._tell(self._memory.take(clock, Passed(wake_at)).told)
+
+
+def _is_control(record: Record) -> bool:
+    try:
+        return contract_in(record.headers, Mention) is Control
+    except ContractViolation:
+        return False  # of an unknown type, it is an event all the same
+
+
+def _moment_of(mention: Mention, record: Record) -> Instant:
+    """When it was written, if that and whose it is can be.
+
+    Raises:
+        ContractViolation: with the reason why not.
+    """
+    if record.key != mention.account_id.encode() or not mention.account_id:
+        raise ContractViolation("key_mismatch", f"key {record.key!r:.80}, account_id {mention.account_id[:80]!r}")
+    if mention.account_id.startswith(LEDGER_PREFIX) or mention.clock.startswith(LEDGER_PREFIX):
+        raise ContractViolation("contract_violation", "an account or a clock that nobody has - at `$.account_id`")
+    try:
+        at = from_datetime(mention.occurred_at)
+    except (ValueError, OverflowError) as error:
+        raise ContractViolation("impossible_time", f"{error} - at `$.occurred_at`") from None
+    if mention.clock == WALL and at > record.appended_at + SKEW_US:
+        raise ContractViolation("from_the_future", f"{mention.occurred_at.isoformat()} - at `$.occurred_at`")
+    return at

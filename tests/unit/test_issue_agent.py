@@ -1,0 +1,248 @@
+"""The issue agent on small stories: an issue from its beginning to its end, its owner, its name, what is forgotten."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents import issue_memory
+from agents.domain.instant import DAY_US, HOUR_US, MINUTE_US, Instant, from_datetime, to_datetime
+from agents.domain.issue_rules import IssueRules, OwnerRule, to_published
+from agents.domain.message_words import words_of
+from agents.domain.topic_surge import Sensitivity, SurgeNews, TopicSurges
+from agents.issue_agent import IssueAgent
+from agents.issue_memory import LEDGER_KEY
+from schemas.alert import Alert
+from schemas.control import Control
+from schemas.issue import Issue
+from schemas.issue_state import CustomerMessage
+from schemas.mention import Mention
+from schemas.topics import ALERTS, ISSUES, MENTIONS
+from streams.history.message_watch import surges_in
+from tests.doubles import DictStates, ListEffects, record_of
+from tests.message_stories import Story, story_with_issue
+
+STORY = story_with_issue(31, is_novel=True, per_hour=30, days=6, per_day=300)
+
+
+def mention(message: CustomerMessage, clock: str = "wall") -> Mention:
+    return Mention(
+        id=message.id,
+        account_id=message.account,
+        occurred_at=to_datetime(message.at),
+        words=tuple(word.text for word in words_of(message.text)),
+        clock=clock,
+    )
+
+
+class Partition:
+    """The one partition of mentions; a new agent takes every batch, as after a restart."""
+
+    def __init__(self) -> None:
+        self.states, self.effects, self.offset = DictStates(), ListEffects(), 0
+
+    def take(self, *found: Mention | Control, at: Instant | None = None, batch: int = 400) -> None:
+        records = []
+        for each in found:
+            is_mention = isinstance(each, Mention)
+            moment = each.occurred_at if isinstance(each, Mention) else each.as_of
+            key = each.account_id if is_mention else None
+            appended_at = from_datetime(moment) if at is None else at
+            records.append(record_of(MENTIONS, key, each, offset=self.offset, appended_at=appended_at))
+            self.offset += 1
+        for start in range(0, len(records), batch):
+            IssueAgent(self.states, self.effects).process(records[start : start + batch], 0)
+
+    def story(self, story: Story, clock: str = "wall") -> None:
+        self.take(*(mention(message, clock) for message in story.messages))
+
+    def tick(self, as_of: Instant) -> None:
+        self.take(Control(id=f"tick/{as_of}", kind="tick", as_of=to_datetime(as_of)))
+
+    def wake_at(self) -> Instant | None:
+        return self.states.wakes.get(LEDGER_KEY, ("", None))[1]
+
+    def issues(self) -> list[Issue]:
+        return [issue for issue in self.effects.on(ISSUES) if isinstance(issue, Issue)]
+
+    def alerts(self) -> list[Alert]:
+        return [alert for alert in self.effects.on(ALERTS) if isinstance(alert, Alert)]
+
+    def ledger(self) -> Any:
+        return IssueAgent(self.states, self.effects).ledger
+
+
+@pytest.fixture
+def partition() -> Partition:
+    return Partition()
+
+
+def test_a_surge_is_opened_told_again_as_it_grows_and_closed_by_a_tick(partition: Partition) -> None:
+    partition.story(STORY)
+    while (wake_at := partition.wake_at()) is not None:
+        partition.tick(wake_at)
+
+    issues = partition.issues()
+    (in_file,) = surges_in(STORY.messages, Sensitivity())
+
+    assert (issues[0].status, issues[-1].status) == ("opened", "closed")
+    assert {issue.status for issue in issues[1:-1]} == {"updated"}
+    assert len({issue.issue_id for issue in issues}) == 1
+    assert len({issue.id for issue in issues}) == len(issues)
+    opened, closed = issues[0], issues[-1]
+    assert (opened.name, from_datetime(opened.opened_at)) == (in_file.topic, in_file.raised_at)
+    assert closed.accounts == tuple(in_file.accounts[:100])
+    assert closed.account_count == len(in_file.accounts)
+    assert closed.growth == pytest.approx(in_file.growth, abs=0.01)
+    ids = {message.id for message in STORY.messages}
+    assert len(opened.messages) > 2
+    assert set(opened.messages) <= ids
+    assert [(alert.name, alert.state, alert.key) for alert in partition.alerts()] == [
+        ("IssueSurge", "firing", opened.issue_id),
+        ("IssueSurge", "resolved", opened.issue_id),
+    ]
+    assert opened.name in partition.alerts()[0].summary
+    assert partition.ledger().applied == len(STORY.messages)
+
+
+def test_a_repeated_message_and_one_of_long_ago_change_nothing(partition: Partition) -> None:
+    first, *_, last = STORY.messages
+    partition.take(mention(first), mention(last), mention(last), mention(msgspec.structs.replace(first, id="again")))
+
+    ledger = partition.ledger()
+    assert (ledger.applied, ledger.duplicate, ledger.late, ledger.rejected) == (2, 1, 1, 0)
+
+
+def test_whoever_is_named_by_the_first_rule_that_fits_owns_the_issue(partition: Partition) -> None:
+    rules = IssueRules(
+        version="1",
+        owners=(
+            OwnerRule(owner="success", kind="issue_silence"),
+            OwnerRule(owner="nobody", words=("flamingo",)),
+            OwnerRule(owner="product", words=("flamingo", *STORY.words)),
+            OwnerRule(owner="support"),
+        ),
+    )
+    control = Control(
+        id="rules", kind="issues_activated", as_of=to_datetime(STORY.messages[0].at), policy_text=to_published(rules)
+    )
+    partition.take(control)
+    partition.story(STORY)
+
+    assert {issue.owner for issue in partition.issues()} == {"product"}
+    assert partition.alerts()[0].owner == "product"
+
+
+def test_rules_that_nobody_can_judge_with_are_put_aside(partition: Partition) -> None:
+    partition.take(
+        Control(
+            id="rules", kind="issues_activated", as_of=to_datetime(0), policy_text='{"version": "1", "accounts": 1}'
+        )
+    )
+
+    assert [reason for _, reason, _ in partition.effects.rejected] == ["contract_violation"]
+    assert partition.ledger().rules is None
+
+
+def test_a_theme_that_comes_back_is_known_again(partition: Partition) -> None:
+    again = story_with_issue(31, is_novel=True, per_hour=30, days=6, per_day=300)
+    later = [
+        msgspec.structs.replace(message, id=f"{message.id}b", at=message.at + 7 * DAY_US) for message in again.messages
+    ]
+    partition.story(STORY)
+    partition.take(*(mention(message) for message in later))
+
+    opened = [issue for issue in partition.issues() if issue.status == "opened"]
+
+    assert [issue.times for issue in opened] == [1, 2]
+    assert opened[0].topic_id == opened[1].topic_id
+    assert opened[0].issue_id != opened[1].issue_id
+
+
+def test_simulations_have_issues_of_their_own(partition: Partition) -> None:
+    both = [each for message in STORY.messages for each in (mention(message), mention(message, "simulation:1"))]
+    partition.take(*both, at=2**51)
+
+    opened = [issue for issue in partition.issues() if issue.status == "opened"]
+
+    assert sorted(issue.clock for issue in opened) == ["simulation:1", "wall"]
+    assert len({issue.issue_id for issue in opened}) == 2
+
+
+def contacts(account: str, every_us: int, begin: Instant, end: Instant) -> list[CustomerMessage]:
+    times = range(begin, end, every_us)
+    return [CustomerMessage(id=f"{account}/{at}", at=at, account=account, text="How do we do this?") for at in times]
+
+
+def test_a_silence_is_opened_while_others_write_and_closed_by_a_message(partition: Partition) -> None:
+    begin, end = 20_514 * DAY_US, 20_560 * DAY_US
+    messages = [message for n in range(6) for message in contacts(f"a{n}", 5 * HOUR_US + n * MINUTE_US, begin, end)]
+    messages += contacts("quiet", 6 * HOUR_US, begin, begin + 20 * DAY_US)
+    messages += contacts("quiet", 6 * HOUR_US, end - DAY_US, end)
+    partition.take(*(mention(message) for message in sorted(messages, key=lambda one: (one.at, one.id))))
+
+    found = [issue for issue in partition.issues() if issue.kind == "issue_silence"]
+
+    assert [(issue.status, issue.account_id, issue.name) for issue in found] == [
+        ("opened", "quiet", "quiet is silent"),
+        ("closed", "quiet", "quiet is silent"),
+    ]
+    assert found[1].closed_at == to_datetime(end - DAY_US)
+    assert [alert.account_id for alert in partition.alerts()] == ["quiet", "quiet"]
+
+
+def test_what_is_forgotten_stands_in_no_memory_and_in_nothing_that_is_told_later(partition: Partition) -> None:
+    assert STORY.began_at is not None
+    at = STORY.began_at + 4 * HOUR_US
+    partition.take(*(mention(message) for message in STORY.messages if message.at < at))
+    account = partition.issues()[-1].accounts[0]
+    partition.take(Control(id="f", kind="account_forgotten", as_of=to_datetime(at), account_id=account))
+    remembered = b"".join(partition.states.states.values())
+
+    assert msgspec.msgpack.encode(account) not in remembered
+    assert [topic for topic, _ in partition.effects.relayed] == [ISSUES]
+    while (wake_at := partition.wake_at()) is not None:
+        partition.tick(wake_at)
+    assert account not in partition.issues()[-1].accounts
+
+
+def test_poison_is_put_aside_and_a_message_that_breaks_something_harms_no_other(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = mention(STORY.messages[0])
+    partition.take(good, msgspec.structs.replace(good, id="2", account_id=""))
+    before = partition.ledger()
+
+    take = TopicSurges.take
+
+    def broken(surges: TopicSurges, message: CustomerMessage) -> list[SurgeNews]:
+        news = take(surges, message)
+        if message.id == "3":
+            raise ArithmeticError("planted")
+        return news
+
+    with monkeypatch.context() as patch:
+        patch.setattr("agents.domain.issue_watch.TopicSurges.take", broken)
+        partition.take(msgspec.structs.replace(good, id="3"), at=2**51)
+    partition.take(msgspec.structs.replace(good, id="3"))
+
+    assert [reason for _, reason, _ in partition.effects.rejected] == ["key_mismatch", "calculation_failed"]
+    assert before.applied == 1
+    assert partition.ledger().applied == 2
+    assert partition.ledger().rejected == 2
+
+
+def test_the_memory_is_written_whole_now_and_then_and_bounded_in_clocks(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issue_memory, "LEAST_JOURNAL_BYTES", 2_000)
+    monkeypatch.setattr(issue_memory, "PART_BYTES", 3_000)
+    for number in range(6):
+        found = [mention(message, f"simulation:{number}") for message in STORY.messages[:150]]
+        partition.take(*found, at=2**51, batch=10)
+
+    ledger = partition.ledger()
+    assert list(ledger.clocks) == [f"simulation:{number}" for number in range(2, 6)]
+    assert all(book.parts > 1 and book.journal_bytes <= book.state_bytes for book in ledger.clocks.values())
+    kept = sum(book.parts + book.journals for book in ledger.clocks.values())
+    assert len(partition.states.states) == kept + 1
