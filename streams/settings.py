@@ -48,6 +48,12 @@ def _one_or_more(value: int) -> int:
     return value
 
 
+def _not_less(value: int) -> int:
+    if value < 0:
+        raise ValueError(f"{value} is less than 0")
+    return value
+
+
 def _some_seconds(value: float) -> float:
     if not 0 < value < float("inf"):
         raise ValueError(f"{value} is no length of time")
@@ -175,6 +181,34 @@ class Settings:
         "A worker stops when more than this share of its last 1,000 records is rejected: a bad deployment, "
         "not bad data",
         check=_ratio,
+    )
+
+    model_url: str | None = _setting(
+        None,
+        "CARELINE_MODEL_URL",
+        "An OpenAI-compatible endpoint that `careline enrich` asks how messages feel, for example "
+        "http://127.0.0.1:8000/v1; without one it judges by rules, offline",
+    )
+    model: str | None = _setting(None, "CARELINE_MODEL", "The name of the model at that endpoint")
+    model_key: str | None = _setting(None, "CARELINE_MODEL_KEY", "The key for that endpoint", secret=True)
+    model_key_file: Path | None = _setting(
+        None, "CARELINE_MODEL_KEY_FILE", "A file with the key, in place of CARELINE_MODEL_KEY"
+    )
+    model_timeout_seconds: float = _setting(
+        20.0,
+        "CARELINE_MODEL_TIMEOUT_SECONDS",
+        "How long one call may take; then the rules judge",
+        check=_some_seconds,
+    )
+    model_batch: int = _setting(20, "CARELINE_MODEL_BATCH", "Messages in one call", check=_one_or_more)
+    model_calls_per_day: int = _setting(
+        2_000, "CARELINE_MODEL_CALLS_PER_DAY", "Calls a UTC day of each process; then the rules judge", check=_not_less
+    )
+    model_tokens_per_day: int = _setting(
+        2_000_000,
+        "CARELINE_MODEL_TOKENS_PER_DAY",
+        "Tokens a UTC day of each process; then the rules judge",
+        check=_not_less,
     )
 
     agent_figures: bool = _setting(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.settings import Settings
+from streams.settings import Settings, SettingsMistake
 
 if TYPE_CHECKING:
     from streams.sinks.recorder import Recorder
@@ -76,6 +76,10 @@ def _run(settings: Settings, recorder: "Recorder") -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         judged = run_enrich(settings, stop, recorder)
+    except SettingsMistake as mistake:
+        for problem in mistake.problems:
+            typer.echo(f"careline enrich: {problem}", err=True)
+        raise typer.Exit(2) from None
     except (EnrichError, FencedError, KafkaUnavailable) as error:
         typer.echo(f"careline enrich: {error}", err=True)
         raise typer.Exit(1) from None

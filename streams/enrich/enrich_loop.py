@@ -32,6 +32,7 @@ from schemas.interaction import Interaction
 from schemas.mention import Mention
 from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
 from streams.enrich.message_scorer import MessageScorer
+from streams.enrich.model_budget import NOTHING, DailyBudget, Spent, read_spent
 from streams.enrich.time_merge import TimeMerge, Waiting
 from streams.sinks.recorder import Recorder
 
@@ -73,6 +74,7 @@ class EnrichLoop:
         consumer: of the interactions, in a group, read committed, committing nothing by itself.
         producer: transactional.
         scorer: who judges.
+        budget: of what judging costs.
         topic_name: the physical name of a topic.
         recorder: told what happens.
         clock: steady seconds.
@@ -84,10 +86,14 @@ class EnrichLoop:
         producer: KafkaProducer,
         scorer: MessageScorer,
         *,
+        budget: DailyBudget,
         topic_name: Callable[[str], str],
         recorder: Recorder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._budget = budget
+        self._spent: dict[TopicPartition, Spent] = {}
+        """What was spent, written beside the offset of each partition."""
         self._consumer = consumer
         self._producer = producer
         self._scorer = scorer
@@ -163,8 +169,7 @@ class EnrichLoop:
         try:
             self._producer.begin_transaction()
             self._send(judgements)
-            offsets = {place: OffsetAndMetadata(offset, "", -1) for place, offset in self._offsets.items()}
-            self._producer.send_offsets_to_transaction(offsets, self._consumer.group_metadata())
+            self._producer.send_offsets_to_transaction(self._located(), self._consumer.group_metadata())
             self._producer.commit_transaction()
         except ProducerFencedError:
             raise FencedError("another `careline enrich` of the same CARELINE_INSTANCE_ID runs") from None
@@ -173,11 +178,21 @@ class EnrichLoop:
             self._producer.abort_transaction()
             self._rewind()
             return
+        self._budget.told()
         self._recorder.transaction_committed(CONSUMER_NAME, self._clock() - began)
         for judgement in judgements:
             self._recorder.enriched(judgement.scorer, judgement.fallback)
         self.judged += len(judgements)
         self._clear()
+
+    def _located(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        """The offsets behind what was gathered, with what was spent: that of this batch beside the first of them."""
+        first = next(iter(self._offsets))
+        self._spent[first] = self._spent.get(first, NOTHING).plus(self._budget.untold)
+        return {
+            place: OffsetAndMetadata(offset, self._spent.get(place, NOTHING).written(), -1)
+            for place, offset in self._offsets.items()
+        }
 
     def _send(self, judgements: Iterable[Judgement]) -> None:
         found = iter(judgements)
@@ -219,12 +234,15 @@ class EnrichLoop:
         self._merge.clear()
         self._arrived_at = {}
         self._has_moved = False
+        self._spent = {}
         for place in self._consumer.assignment():
-            committed = self._consumer.committed(place, timeout_ms=KAFKA_ANSWER_MS)
+            committed = self._consumer.committed(place, metadata=True, timeout_ms=KAFKA_ANSWER_MS)
             if committed is None:
                 self._consumer.seek_to_beginning(place)
             else:
-                self._consumer.seek(place, committed)
+                self._consumer.seek(place, committed.offset)
+                self._spent[place] = read_spent(committed.metadata)
+        self._budget.begin(self._spent.values())
 
     def _clear(self) -> None:
         self._gathered = []

@@ -6,6 +6,7 @@ else.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from uuid import uuid4
@@ -16,8 +17,11 @@ from kafka.admin import KafkaAdminClient
 from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
 from streams.enrich.enrich_loop import EnrichLoop
 from streams.enrich.message_scorer import MessageScorer, RuleScorer
+from streams.enrich.model_budget import DailyBudget
+from streams.enrich.model_endpoint import ModelEndpoint
+from streams.enrich.model_scorer import ModelScorer
 from streams.kafka_admin import WaitNotice, wait_for_kafka
-from streams.settings import Settings
+from streams.settings import Settings, SettingsMistake
 from streams.sinks.recorder import Recorder
 from streams.topic_settings import MAX_BATCH_BYTES
 
@@ -43,31 +47,56 @@ def run_enrich(
     """Judge messages until `stop` is set; how many were judged. Kafka is waited for.
 
     Raises:
+        SettingsMistake: the settings of the model do not fit together.
         EnrichError: the topics are missing.
         FencedError: another process of the same name works.
     """
+    budget = DailyBudget(
+        settings.model_calls_per_day, settings.model_tokens_per_day, lambda: int(time.time() // 86_400)
+    )
     with ExitStack() as parts:
+        scorer = make_scorer(settings, budget, recorder)
+        parts.callback(scorer.close)
         try:
             _wait_for_kafka(settings, stop)
         except _StoppedError:
             return 0
         _check_topics(settings)
-        scorer = make_scorer(settings, recorder)
-        parts.callback(scorer.close)
         producer = _producer(settings)
         parts.callback(producer.close, timeout=5)
         producer.init_transactions()
         consumer = _consumer(settings)
         parts.callback(consumer.close)
-        announce(f"judging messages of {settings.topic(INTERACTIONS.name)}")
-        loop = EnrichLoop(consumer, producer, scorer, topic_name=settings.topic, recorder=recorder)
+        announce(f"judging messages of {settings.topic(INTERACTIONS.name)} by {settings.model or 'rules'}")
+        loop = EnrichLoop(consumer, producer, scorer, budget=budget, topic_name=settings.topic, recorder=recorder)
         loop.run(stop)
         return loop.judged
 
 
-def make_scorer(settings: Settings, recorder: Recorder) -> MessageScorer:  # noqa: ARG001 - see the model's scorer
-    """Who judges by these settings."""
-    return RuleScorer()
+def make_scorer(settings: Settings, budget: DailyBudget, recorder: Recorder) -> MessageScorer:
+    """Who judges by these settings: the rules, or a model.
+
+    Raises:
+        SettingsMistake: the settings of the model do not fit together.
+    """
+    if settings.model_url is None:
+        return RuleScorer()
+    if not settings.model_url.startswith(("http://", "https://")):
+        raise SettingsMistake([f"CARELINE_MODEL_URL: {settings.model_url[:80]!r} is no http:// or https:// address"])
+    if settings.model is None:
+        raise SettingsMistake(["CARELINE_MODEL: the name of the model is missing"])
+    endpoint = ModelEndpoint(settings.model_url, settings.model, _key(settings), settings.model_timeout_seconds)
+    return ModelScorer(endpoint, settings.model, settings.model_batch, budget=budget, recorder=recorder)
+
+
+def _key(settings: Settings) -> str | None:
+    if settings.model_key_file is None:
+        return settings.model_key
+    try:
+        return settings.model_key_file.read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        cause = type(error).__name__ if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise SettingsMistake([f"CARELINE_MODEL_KEY_FILE: {settings.model_key_file} cannot be read: {cause}"]) from None
 
 
 def _wait_for_kafka(settings: Settings, stop: threading.Event) -> None:

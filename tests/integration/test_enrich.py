@@ -1,4 +1,4 @@
-"""`careline enrich` on a real Kafka: each message judged once, through a kill."""
+"""`careline enrich` on a real Kafka: each message judged once through a kill, issues and the tone of accounts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import pytest
 
 from agents.domain.instant import from_datetime, to_datetime
 from schemas.alert import Alert
+from schemas.control import Control
 from schemas.enrichment import Enrichment
 from schemas.health_score import HealthScore
 from schemas.interaction import Author, Interaction
@@ -52,6 +53,9 @@ def test_each_message_is_judged_once_although_the_process_is_killed(pipeline: Pi
     first.wait()
     second = pipeline.start_worker("enrich")
 
+    pipeline.broadcast(
+        Control(id="f", kind="account_forgotten", as_of=datetime.now(UTC), account_id="account-2", also_known_as=("a",))
+    )
     found = pipeline.read(ENRICHMENTS, Enrichment, enough=count)
     mentions = pipeline.read(MENTIONS, Mention, enough=count + 1)
 
@@ -60,6 +64,9 @@ def test_each_message_is_judged_once_although_the_process_is_killed(pipeline: Pi
     assert Counter(each.id for each in mentions) == Counter(
         [*(f"c{n % 50}/c{n % 50}-{n}" for n in range(count)), f"c1/c1-{count + 1}"]
     )
+    # Each partition of interactions passes it on, into each partition of what was published.
+    assert len(pipeline.read(ENRICHMENTS, Control, enough=4)) == 4
+    assert [control.also_known_as for control in pipeline.read(MENTIONS, Control, enough=2)] == [("a",), ("a",)]
     assert stop(second) == 0
 
 
@@ -109,7 +116,7 @@ def test_a_surge_raises_one_alert_and_the_tone_moves_health_although_everything_
     pipeline.start_worker()
 
     issues = pipeline.read(ISSUES, Issue, enough=2)
-    scores = [score for score in pipeline.read(HEALTH, HealthScore, enough=250) if score.score is not None]
+    scores = [score for score in pipeline.read(HEALTH, HealthScore, enough=100) if score.score is not None]
     told = [alert for alert in pipeline.read(ALERTS, Alert, enough=2) if alert.name == "IssueSurge"]
 
     firing = [alert for alert in told if alert.state == "firing"]
