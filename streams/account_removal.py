@@ -11,7 +11,19 @@ from datetime import datetime, timedelta
 from schemas.account_profile import AccountProfile
 from schemas.clock_view import ClockView
 from schemas.codec import ContractViolation, decode
-from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, INTERACTIONS, REJECTED, SIGNALS, SLA_EVENTS
+from schemas.topics import (
+    ADHERENCE,
+    ALERTS,
+    CLOCKS,
+    ENRICHMENTS,
+    HEALTH,
+    INTERACTIONS,
+    ISSUES,
+    MENTIONS,
+    REJECTED,
+    SIGNALS,
+    SLA_EVENTS,
+)
 from streams.connectors.accounts_directory import AccountsDirectory, provisional, tidy
 from streams.kafka_connection import KafkaConnection
 from streams.sinks.clickhouse_connection import ClickHouseTarget
@@ -109,6 +121,9 @@ def remainders(now: datetime) -> list[Remainder]:
         (INTERACTIONS, "events as they came, with their text unless it was redacted"),
         (SIGNALS, "answers to surveys, usage and the like"),
         (SLA_EVENTS, "what was decided, and the control that forgets it"),
+        (ENRICHMENTS, "how its messages felt, without their text"),
+        (MENTIONS, "when it wrote, and the telling words of it unless text was redacted"),
+        (ISSUES, "issues that it was part of"),
         (ALERTS, "alerts"),
         (REJECTED, "dead letters with their bytes"),
     ]

@@ -54,8 +54,9 @@ def sink(
 ) -> None:
     """Write results from Kafka into ClickHouse, each once.
 
-    Reads SLA events, clocks, adherence, health, alerts and dead letters; brings the tables up to date first. Batches
-    are at most a second old. While ClickHouse is away the sink waits and says so; Kafka keeps what is to come.
+    Reads SLA events, clocks, adherence, health, enrichments, issues, alerts and dead letters; brings the tables up to
+    date first. Batches are at most a second old. While ClickHouse is away the sink waits and says so; Kafka keeps what
+    is to come.
 
     With a server any number of sinks share the work. With the embedded engine (chdb://) there is one, and it answers
     `careline sql` on loopback, because only one process may open the engine.
@@ -116,9 +117,9 @@ def sql(
 ) -> None:
     """Ask ClickHouse: a server, or the engine inside the sink that runs on this machine.
 
-    Tables: sla_events, clocks, adherence, health, alerts, rejected. Views that take replaced and retracted rows out:
-    open_clocks, outcomes, outcomes_hourly, adherence_now, error_budgets_now, health_now,
-    health_contributions, alerts_firing.
+    Tables: sla_events, clocks, adherence, health, enrichments, issues, alerts, rejected. Views that take replaced and
+    retracted rows out: open_clocks, outcomes, outcomes_hourly, adherence_now, error_budgets_now, health_now,
+    health_contributions, sentiments, issues_now, alerts_firing.
 
     Only reading is allowed, for up to 30 s and 100,000 rows. A statement with its own FORMAT is printed as it comes.
 

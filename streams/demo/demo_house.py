@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 25.0
 """How long a worker or a sink may take to finish what it has in hand."""
 RECOVERED = "careline_recovery_seconds_count"
 STAGES = ("conversation", "account")
+"""Agents with lanes on every worker; that of issues has one lane in all."""
 
 Say = Callable[[str], None]
 
@@ -56,6 +57,7 @@ class DemoHouse:
     kafka: EmbeddedKafka | None = None
     connect: GuardedChild | None = None
     sink: GuardedChild | None = None
+    enrich: GuardedChild | None = None
     company: GuardedChild | None = None
     workers: list[GuardedChild] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -64,7 +66,8 @@ class DemoHouse:
     @property
     def children(self) -> list[GuardedChild]:
         """All programs that have been started, in the order in which they are ended."""
-        return [child for child in (self.company, self.connect, *self.workers, self.sink) if child is not None]
+        children = (self.company, self.connect, self.enrich, *self.workers, self.sink)
+        return [child for child in children if child is not None]
 
     # start
 
@@ -91,6 +94,7 @@ class DemoHouse:
             self._child(f"worker-{number}", parts.work_command(), metrics)
             for number, metrics in enumerate(parts.worker_metrics, start=1)
         ]
+        self.enrich = self._child("enrich", parts.enrich_command(), parts.enrich_metrics)
         books = await asyncio.to_thread(read_books, settings)
         outcome = await asyncio.to_thread(publish_if_different, settings, POLICY_FILE)
         self.say(f"promises    {outcome}")
@@ -136,6 +140,7 @@ class DemoHouse:
         signs = [
             partial(answers, parts.connect_address, "/ready"),
             partial(answers, parts.settings.sql_address, "/ping"),
+            partial(answers, parts.enrich_metrics, "/metrics"),
             *(partial(has_recovered, metrics) for metrics in parts.worker_metrics),
         ]
         try:
@@ -147,6 +152,7 @@ class DemoHouse:
         self.say(f"connect     http://{parts.connect_address}/in/company  (signed webhooks)")
         for number, metrics in enumerate(parts.worker_metrics, start=1):
             self.say(f"worker {number}    http://{metrics}/metrics")
+        self.say(f"enrich      language and sentiment by rules, offline; http://{parts.enrich_metrics}/metrics")
         self.say(
             f"ClickHouse  embedded, answers SQL at {parts.settings.sql_address}; metrics http://{parts.sink_metrics}/metrics"
         )
@@ -186,7 +192,7 @@ class DemoHouse:
     async def close(self) -> None:
         """End everything that still runs: sources, workers, sink, Kafka."""
         await self.end_sources()
-        await self._end(self.workers)
+        await self._end([child for child in (self.enrich, *self.workers) if child is not None])
         if self.sink is not None:
             await self._end([self.sink])
         await asyncio.to_thread(self._stack.close)
@@ -219,7 +225,7 @@ def answers(address: str, path: str) -> bool:
 
 
 def has_recovered(metrics: str) -> bool:
-    """Whether a worker has its partitions and their state, for both agents."""
+    """Whether a worker has its partitions and their state, for the agents of which each has some."""
     text = get_text(metrics, "/metrics") or ""
     return all(sum_of(text, f'{RECOVERED}{{stage="{stage}"}}') >= 1 for stage in STAGES)
 

@@ -92,6 +92,7 @@ class DemoParts:
     connect_address: str = field(default_factory=_address)
     connect_metrics: str = field(default_factory=_address)
     sink_metrics: str = field(default_factory=_address)
+    enrich_metrics: str = field(default_factory=_address)
     worker_metrics: tuple[str, ...] = field(init=False)
     _secret: str = field(init=False)
 
@@ -154,6 +155,10 @@ class DemoParts:
     def work_command(self) -> list[str]:
         """Judges."""
         return [*PROGRAM, "work"]
+
+    def enrich_command(self) -> list[str]:
+        """Judges what customers write, by rules: a demo calls nobody."""
+        return [*PROGRAM, "enrich"]
 
     def sink_command(self) -> list[str]:
         """Writes into ClickHouse and answers SQL."""

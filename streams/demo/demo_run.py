@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.domain.instant import Instant
-from schemas.topics import INTERACTIONS, SIGNALS, SLA_EVENTS
+from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS, SIGNALS, SLA_EVENTS
 from streams.demo.demo_errors import DemoFailed
 from streams.demo.demo_house import DemoHouse, get_text, sum_of
 from streams.demo.demo_parts import DemoParts
@@ -27,6 +27,7 @@ from streams.demo.floor_view import FloorView
 from streams.demo.live_screen import FloorStatus, LiveScreen
 from streams.demo.run_ledgers import Books, Judged, read_books
 from streams.embedded_kafka import FetchProgress
+from streams.enrich.enrich_process import GROUP as ENRICH_GROUP
 from streams.settings import Settings, split_address
 from streams.simulation.floor_hours import BERLIN, working_morning
 from streams.simulation.story import DEFAULT_START
@@ -44,12 +45,17 @@ EXAMPLE_QUESTION = "SELECT account_id, score, band, reason FROM health_now ORDER
 EVENTS_SERIES = "careline_events_accepted_total"
 
 
-def stages_of(settings: Settings) -> tuple[Stage, Stage, Stage]:
+def stages_of(settings: Settings) -> tuple[Stage, ...]:
     """Who reads what, in the order in which it is worked off."""
     workers = settings.topic(settings.group)
     return (
         Stage("workers", workers, (settings.topic(INTERACTIONS.name), settings.topic(SIGNALS.name))),
-        Stage("account agents", workers, (settings.topic(SLA_EVENTS.name),)),
+        Stage("enrich", settings.topic_prefix + ENRICH_GROUP, (settings.topic(INTERACTIONS.name),)),
+        Stage(
+            "account and issue agents",
+            workers,
+            tuple(settings.topic(topic.name) for topic in (SLA_EVENTS, ENRICHMENTS, MENTIONS)),
+        ),
         Stage("sink", settings.topic(SINK_GROUP), tuple(settings.topic(table.topic.name) for table in TABLES)),
     )
 
@@ -170,7 +176,7 @@ class DemoRun:
                     events=events,
                     events_per_second=max(0, events - told_events) / max(0.001, now - told_at),
                     work_lag=lags[0],
-                    sink_lag=lags[2],
+                    sink_lag=lags[-1],
                     seconds=now - first_event_at,
                     hints=self.hints(),
                 )

@@ -25,11 +25,29 @@ def delete_forgotten(client: Client, batch: AnyBatch) -> None:
     Raises:
         ClickHouseError: it did not; do it again.
     """
+    for column in batch.table.lists:
+        _take_out(client, batch, column)
     for condition, values in _conditions(batch):
         table = batch.table.name
         # A mutation looks at every part, and most partitions have nothing of an account.
         if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", values).result_rows:  # noqa: S608 - our own names
             client.command(f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2", values)
+
+
+def _take_out(client: Client, batch: AnyBatch, column: str) -> None:
+    """Take what is forgotten out of lists that have other keys as well.
+
+    A topic with such a list has one partition, so every row that is there stands before.
+    """
+    keys = list(batch.forgotten)
+    for begin in range(0, len(keys), KEYS_PER_STATEMENT):
+        values = {"keys": keys[begin : begin + KEYS_PER_STATEMENT]}
+        table, condition = batch.table.name, f"hasAny({column}, %(keys)s)"
+        if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", values).result_rows:  # noqa: S608 - our own names
+            left = f"arrayFilter(each -> NOT has(%(keys)s, each), {column})"
+            client.command(
+                f"ALTER TABLE {table} UPDATE {column} = {left} WHERE {condition} SETTINGS mutations_sync = 2", values
+            )
 
 
 def counting_statement(accounts: Iterable[str]) -> str:

@@ -56,7 +56,8 @@ class Table(NamedTuple, Generic[Event]):
     """Where the records of one topic go.
 
     `columns` are in the order of the rows; `happened_at` is the instant that the table is partitioned by, null where it
-    has no partitions. `keys` are expressions of a row's keys: when one of them is forgotten, the row goes.
+    has no partitions. `keys` are expressions of a row's keys: when one of them is forgotten, the row goes. `lists` are
+    columns of many keys: a forgotten one is taken out of them.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Table(NamedTuple, Generic[Event]):
     cells: Callable[[Event], Row]
     keys: tuple[str, ...]
     happened_at: Callable[[Event], datetime] | None = None
+    lists: tuple[str, ...] = ()
 
     def row(self, event: Event, position: Position) -> Row:
         """The row of one record."""
@@ -126,7 +128,7 @@ _ALERT_TEXT = (
     *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
     *("owner", "play", "issue_id", "topic_id"),
 )
-_ALERT_PLAIN = ("occurred_at", "instance", "due_at", "growth", "accounts", "messages")
+_ALERT_PLAIN = ("occurred_at", "instance", "due_at", "growth")
 _ENRICHMENT_TEXT = (
     *("id", "conversation_id", "interaction_id", "account_id", "scorer", "scorer_version", "channel", "language"),
     *("mood", "fallback", "clock", "tier", "team"),
@@ -310,6 +312,7 @@ TABLES: tuple[Table[Any], ...] = (
         _issue_cells,
         _BY_ACCOUNT,
         attrgetter("opened_at"),
+        lists=("accounts",),
     ),
     Table(
         "alerts",

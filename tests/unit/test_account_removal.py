@@ -40,4 +40,4 @@ def test_an_id_is_a_literal_whatever_is_in_it() -> None:
     statement = counting_statement(["o'neil\\", "acme"])
 
     assert "account_id IN ('o\\'neil\\\\', 'acme')" in statement
-    assert statement.count("UNION ALL") == 6
+    assert statement.count("UNION ALL") == 8
