@@ -87,6 +87,8 @@ class IssueAgent:
             for clock in self._memory.clocks:
                 self._memory.take(clock, Forgot(accounts), whole=True)
             self._effects.relay(ISSUES, control)
+            for account in accounts:
+                self._effects.forget(ALERTS, account)
         elif control.kind == "issues_activated":
             try:
                 rules = from_published(control.policy_text or "")

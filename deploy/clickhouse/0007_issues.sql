@@ -86,6 +86,10 @@ ALTER TABLE alerts ADD COLUMN IF NOT EXISTS topic_id String COMMENT 'of a theme 
 
 ALTER TABLE alerts ADD COLUMN IF NOT EXISTS growth Nullable(Float64) COMMENT 'of a theme that rises' AFTER topic_id;
 
+ALTER TABLE alerts ADD COLUMN IF NOT EXISTS accounts Array(String) COMMENT 'who wrote about it first' AFTER growth;
+
+ALTER TABLE alerts ADD COLUMN IF NOT EXISTS messages Array(String) COMMENT 'the first messages' AFTER accounts;
+
 CREATE OR REPLACE VIEW alerts_firing AS
 SELECT * FROM
 (

@@ -35,10 +35,7 @@ def delete_forgotten(client: Client, batch: AnyBatch) -> None:
 
 
 def _take_out(client: Client, batch: AnyBatch, column: str) -> None:
-    """Take what is forgotten out of lists that have other keys as well.
-
-    A topic with such a list has one partition, so every row that is there stands before.
-    """
+    """Take what is forgotten out of lists that have other keys as well, in all rows that are there."""
     keys = list(batch.forgotten)
     for begin in range(0, len(keys), KEYS_PER_STATEMENT):
         values = {"keys": keys[begin : begin + KEYS_PER_STATEMENT]}

@@ -128,7 +128,7 @@ _ALERT_TEXT = (
     *("priority", "channel", "tier", "team", "clock", "cause_id", "window"),
     *("owner", "play", "issue_id", "topic_id"),
 )
-_ALERT_PLAIN = ("occurred_at", "instance", "due_at", "growth")
+_ALERT_PLAIN = ("occurred_at", "instance", "due_at", "growth", "accounts", "messages")
 _ENRICHMENT_TEXT = (
     *("id", "conversation_id", "interaction_id", "account_id", "scorer", "scorer_version", "channel", "language"),
     *("mood", "fallback", "clock", "tier", "team"),
@@ -321,6 +321,7 @@ TABLES: tuple[Table[Any], ...] = (
         _alert_cells,
         _BY_ACCOUNT,
         attrgetter("occurred_at"),
+        lists=("accounts",),
     ),
     Table(
         "rejected",

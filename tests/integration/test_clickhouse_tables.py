@@ -13,6 +13,8 @@ from schemas.adherence import AdherenceReport
 from schemas.codec import EVENT_TYPES, decode
 from schemas.rejection import Origin, Rejection
 from schemas.sla_event import Cause, SlaEvent
+from streams.sinks.batch_intent import PartitionBatch
+from streams.sinks.forgotten_rows import delete_forgotten
 from streams.sinks.migrations_runner import (
     Migration,
     MigrationError,
@@ -267,3 +269,18 @@ def test_the_latest_report_is_laid_out_flat(clickhouse: Client, project_root: Pa
         "FROM error_budgets_now"
     ).result_rows
     assert row == (budget.policy, budget.left, budget.breaches_left, "7d")
+
+
+@pytest.mark.parametrize("name", ["issues", "alerts"])
+def test_what_is_forgotten_is_taken_out_of_lists_that_others_are_in_too(
+    clickhouse: Client, name: str, project_root: Path
+) -> None:
+    table = table_named(name)
+    example = next(each for each in examples_of(table, project_root) if each.accounts)
+    write(clickhouse, table, table.row(example, Position(0, 1)))
+    batch = PartitionBatch(table, name, 0, 1, 0)
+    batch.forget(2, (example.accounts[0], "somebody else"), 0.0)
+
+    delete_forgotten(clickhouse, batch)
+
+    assert clickhouse.query(f"SELECT accounts FROM {name}").result_rows == [(list(example.accounts[1:]),)]

@@ -18,9 +18,8 @@ from typing_extensions import override
 from schemas.clock_view import ClockView
 from schemas.codec import EVENT_TYPES, decode, encode, headers_of
 from schemas.control import Control
-from schemas.issue import Issue
 from schemas.sla_event import Cause, SlaEvent
-from schemas.topics import CLOCKS, ISSUES, SLA_EVENTS
+from schemas.topics import CLOCKS, SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka
 from streams.kafka_connection import KafkaConnection
 from streams.sinks.batch_intent import BatchLimits, read_intent
@@ -364,33 +363,6 @@ def test_what_is_forgotten_is_deleted_up_to_its_place_and_again_by_a_replay(
         assert clickhouse.command("SELECT count() FROM clocks") == 0
         assert clickhouse.command("SELECT count() FROM system.mutations WHERE NOT is_done") == 0
         sink.group += "-replayed"
-
-
-def test_what_is_forgotten_is_taken_out_of_the_issues_that_others_have_too(
-    sink: Sink, producer: KafkaProducer, clickhouse: Client
-) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    forgotten = Control(id="f", kind="account_forgotten", as_of=now, account_id="a", also_known_as=("domain:a",))
-    silence = Issue(
-        id="q/1",
-        issue_id="q",
-        kind="issue_silence",
-        status="opened",
-        name="a is silent",
-        opened_at=now,
-        as_of=now,
-        began_at=now,
-        account_id="a",
-    )
-    surge = replace(
-        silence, id="s/1", issue_id="s", kind="issue_surge", account_id=None, accounts=("a", "b", "domain:a")
-    )
-    for event in (surge, silence, forgotten):
-        send(producer, sink, event, ISSUES.name)
-    producer.flush()
-    sink.run(2, BatchLimits(age_seconds=0.3))
-
-    assert clickhouse.query("SELECT id, accounts FROM issues_now").result_rows == [("s/1", ["b"])]
 
 
 def test_whole_process_migrates_writes_and_tells_of_missing_topics(

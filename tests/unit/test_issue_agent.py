@@ -201,6 +201,7 @@ def test_what_is_forgotten_stands_in_no_memory_and_in_nothing_that_is_told_later
 
     assert msgspec.msgpack.encode(account) not in remembered
     assert [topic for topic, _ in partition.effects.relayed] == [ISSUES]
+    assert partition.effects.forgotten == [(ALERTS, account)]
     while (wake_at := partition.wake_at()) is not None:
         partition.tick(wake_at)
     assert account not in partition.issues()[-1].accounts
