@@ -54,7 +54,7 @@ KAFKA_ANSWER_MS = 10_000
 
 
 class FencedError(RuntimeError):
-    """Another process has taken this one's name: going on would double its work."""
+    """The broker takes no more transactions of this process; a new one goes on from what is committed."""
 
 
 class KafkaRecord(Protocol):
@@ -114,7 +114,7 @@ class EnrichLoop:
         """Judge until `stop` is set; what was gathered is published before returning.
 
         Raises:
-            FencedError: another process of the same name works.
+            FencedError: the broker takes no more transactions of this process.
         """
         self._consumer.subscribe(topics=[self._topic_name(INTERACTIONS.name)], listener=_Moved(self._forget))
         while not stop.is_set():
@@ -171,12 +171,8 @@ class EnrichLoop:
             self._send(judgements)
             self._producer.send_offsets_to_transaction(self._located(), self._consumer.group_metadata())
             self._producer.commit_transaction()
-        except ProducerFencedError:
-            raise FencedError("another `careline enrich` of the same CARELINE_INSTANCE_ID runs") from None
         except KafkaError as error:
-            log.warning("nothing of the batch was published, it is read again: %s", type(error).__name__)
-            self._producer.abort_transaction()
-            self._rewind()
+            self._give_up(error)
             return
         self._budget.told()
         self._recorder.transaction_committed(CONSUMER_NAME, self._clock() - began)
@@ -184,6 +180,20 @@ class EnrichLoop:
             self._recorder.enriched(judgement.scorer, judgement.fallback)
         self.judged += len(judgements)
         self._clear()
+
+    def _give_up(self, error: KafkaError) -> None:
+        """Take back what was begun, and read it again."""
+        log.warning("nothing of the batch was published, it is read again: %s", type(error).__name__)
+        try:
+            if isinstance(error, ProducerFencedError):
+                raise error
+            self._producer.abort_transaction()
+            self._rewind()
+        except KafkaError:
+            raise FencedError(
+                "Kafka takes no more transactions of this process: another `careline enrich` of the same "
+                "CARELINE_INSTANCE_ID runs, or Kafka was away for too long; start it again"
+            ) from error
 
     def _located(self) -> dict[TopicPartition, OffsetAndMetadata]:
         """The offsets behind what was gathered, with what was spent: that of this batch beside the first of them."""

@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
-from streams.enrich.enrich_loop import EnrichLoop
+from streams.enrich.enrich_loop import MOST_MESSAGES, EnrichLoop
 from streams.enrich.message_scorer import MessageScorer, RuleScorer
 from streams.enrich.model_budget import DailyBudget
 from streams.enrich.model_endpoint import ModelEndpoint
@@ -49,7 +49,7 @@ def run_enrich(
     Raises:
         SettingsMistake: the settings of the model do not fit together.
         EnrichError: the topics are missing.
-        FencedError: another process of the same name works.
+        FencedError: Kafka takes no more transactions of this process.
     """
     budget = DailyBudget(
         settings.model_calls_per_day, settings.model_tokens_per_day, lambda: int(time.time() // 86_400)
@@ -132,9 +132,16 @@ def _consumer(settings: Settings) -> KafkaConsumer:
         auto_offset_reset="earliest",
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(min(3.0, settings.session_timeout_seconds / 4) * 1000),
+        max_poll_interval_ms=int(_longest_batch_seconds(settings) * 1000),
         allow_auto_create_topics=False,
         fetch_max_wait_ms=FETCH_WAIT_MS,
     )
+
+
+def _longest_batch_seconds(settings: Settings) -> float:
+    """What a batch may take before Kafka gives its partitions to somebody else: all its calls just in time."""
+    calls = -(-MOST_MESSAGES // settings.model_batch)
+    return 300.0 + (0.0 if settings.model_url is None else calls * settings.model_timeout_seconds)
 
 
 def _producer(settings: Settings) -> KafkaProducer:
