@@ -69,7 +69,7 @@ class WatchState(Struct, kw_only=True):
 
     now: int | None = None
     seen: dict[str, int] = field(default_factory=dict)
-    """The newest messages and when they were written, by which a repeated one is recognised."""
+    """Digests of the newest messages' ids, and when they were written, by which a repeated one is recognised."""
     surges: IssueState = field(default_factory=IssueState)
     silences: SilenceState = field(default_factory=SilenceState)
     themes: list[KnownTheme] = field(default_factory=list)

@@ -70,7 +70,7 @@ class IssueWatch:
 
     def _wrote(self, step: Wrote) -> Taken:
         state = self.state
-        if step.id in state.seen:
+        if _digest(step.id) in state.seen:
             return Taken("duplicate", [])
         if state.now is not None and step.at < state.now - TOO_LATE_US:
             return Taken("late", [])
@@ -85,7 +85,7 @@ class IssueWatch:
 
     def _remember(self, step: Wrote) -> None:
         seen = self.state.seen
-        seen[step.id] = step.at
+        seen[_digest(step.id)] = step.at
         oldest = step.at - 2 * TOO_LATE_US
         while len(seen) > REMEMBERED_MESSAGES or next(iter(seen.values())) < oldest:
             del seen[next(iter(seen))]

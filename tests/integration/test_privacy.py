@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.topics import ACCOUNT_STATE, ADHERENCE, CLOCKS, CONVERSATION_STATE, HEALTH
+from schemas.topics import ACCOUNT_STATE, ADHERENCE, CLOCKS, CONVERSATION_STATE, HEALTH, ISSUE_STATE
 from streams.embedded_kafka import EmbeddedKafka
 from tests.connect_bench import SENDERS
 from tests.installation import Installation, until, words_in
@@ -46,7 +46,7 @@ def begin(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Iterator[B
         pipeline = Pipeline(kafka.bootstrap, topic_prefix, tmp_path)
         pipeline.activate(simple_policy(seconds=1), datetime(2026, 1, 1, tzinfo=UTC))
         pipeline.close()
-        for command in ("connect", "work", "sink"):
+        for command in ("connect", "work", "enrich", "sink"):
             installation.start(command)
         installation.wait_until_ready()
         return installation
@@ -90,7 +90,7 @@ def test_nothing_that_is_redacted_is_anywhere(begin: Begin) -> None:
     tables = house.tables()
     house.stop()
     found = {name: words_in(records).decode(errors="replace") for name, records in house.records().items()}
-    found |= tables | {command: house.said(command) for command in ("connect", "work", "sink")}
+    found |= tables | {command: house.said(command) for command in ("connect", "work", "enrich", "sink")}
     assert len(found) > 20
     assert all(found[name] for name in ("careline.interactions.v1", "careline.signals.v1", "sla_events", "rejected"))
     left = {name: word for name, text in found.items() for word in PLANTED if word in text.lower()}
@@ -112,6 +112,7 @@ def test_an_account_is_forgotten_everywhere_and_others_are_not(begin: Begin) -> 
     assert until(lambda: house.rows(told) == expected), house.said("sink") + house.said("connect")
     assert has_rows(house, f"health {mine}")
     assert has_rows(house, "rejected")
+    assert until(lambda: house.rows("SELECT count() AS n FROM enrichments FINAL") == [{"n": 12}]), house.said("enrich")
     others = {name: house.rows(f"SELECT count() AS n FROM {name} FINAL WHERE account_id = 'beta'") for name in TABLES}
 
     planned = json.loads(house.careline("accounts", "forget", "acme", "--dry-run", "--json").stdout)
@@ -120,7 +121,7 @@ def test_an_account_is_forgotten_everywhere_and_others_are_not(begin: Begin) -> 
     again = json.loads(house.careline("accounts", "forget", "acme", "--yes", "--json").stdout)
 
     assert (planned["conversations"], planned["clocks"]) == (6, 12)
-    assert all(planned["rows"].values())
+    assert [name for name, count in planned["rows"].items() if not count] == ["issues"]
     assert refused.returncode == 2
     assert not any(done["rows_left"].values()), done
     assert (again["conversations"], again["clocks"], again["reports"]) == (0, 0, 0)
@@ -132,12 +133,12 @@ def test_an_account_is_forgotten_everywhere_and_others_are_not(begin: Begin) -> 
     assert not [name for name, text in tables.items() if "acme" in text]
     house.stop()
     latest = {name: latest_of(records) for name, records in house.records().items()}
-    for topic in (CLOCKS, ADHERENCE, HEALTH, CONVERSATION_STATE, ACCOUNT_STATE):
+    for topic in (CLOCKS, ADHERENCE, HEALTH, CONVERSATION_STATE, ACCOUNT_STATE, ISSUE_STATE):
         assert b"beta" in b"".join(latest[topic.name].values())
         assert not [key for key, value in latest[topic.name].items() if b"acme" in key + value], topic.name
 
 
-TABLES = ("sla_events", "clocks", "adherence", "health", "alerts")
+TABLES = ("sla_events", "clocks", "adherence", "health", "enrichments", "alerts")
 
 
 def latest_of(records: list[Any]) -> dict[bytes, bytes]:
@@ -163,7 +164,7 @@ def test_no_secret_is_said(begin: Begin) -> None:
     assert until(lambda: "does not answer" in house.said("sink"))
     house.stop()
 
-    said = "".join([house.said(name) for name in ("connect", "work", "sink")])
+    said = "".join([house.said(name) for name in ("connect", "work", "enrich", "sink")])
     assert "DEBUG" in said
     said += "".join(answer.stdout + answer.stderr for answer in answers)
     assert len(secrets) > 20
