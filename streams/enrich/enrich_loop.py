@@ -116,7 +116,9 @@ class EnrichLoop:
         Raises:
             FencedError: the broker takes no more transactions of this process.
         """
-        self._consumer.subscribe(topics=[self._topic_name(INTERACTIONS.name)], listener=_Moved(self._forget))
+        self._consumer.subscribe(
+            topics=[self._topic_name(INTERACTIONS.name)], listener=_Moved(self._look_again, self._forget)
+        )
         while not stop.is_set():
             self._take_in()
             if self._is_due():
@@ -233,8 +235,10 @@ class EnrichLoop:
 
     # partitions
 
-    def _forget(self, revoked: Iterable[TopicPartition]) -> None:
+    def _look_again(self) -> None:
         self._has_moved = True
+
+    def _forget(self, revoked: Iterable[TopicPartition]) -> None:
         for place in revoked:
             self._recorder.partition_released(CONSUMER_NAME, place.topic, place.partition)
 
@@ -271,18 +275,20 @@ class EnrichLoop:
 
 
 class _Moved(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no annotations
-    """Tells the loop that partitions have moved."""
+    """Tells the loop that partitions have moved: it looks what is committed before it goes on."""
 
-    def __init__(self, forget: Callable[[Iterable[TopicPartition]], None]) -> None:
+    def __init__(self, look_again: Callable[[], None], forget: Callable[[Iterable[TopicPartition]], None]) -> None:
+        self._look_again = look_again
         self._on_revoked = forget
 
     @override
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._look_again()
         self._on_revoked(list(revoked))
 
     @override
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Nothing: the loop looks what is committed before it goes on."""
+        self._look_again()
 
 
 def _event_in(place: TopicPartition, record: KafkaRecord) -> Interaction | Control | None:

@@ -15,11 +15,15 @@ import pytest
 from agents.account_agent import LEDGER_KEY as ACCOUNT_LEDGER_KEY
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import LEDGER_KEY, ConversationAgent
+from agents.domain.instant import DAY_US, to_datetime
 from agents.domain.timeline import decode_state, encode_state
+from agents.issue_agent import IssueAgent
+from agents.issue_memory import IssueMemory
 from agents.partition_controls import tick
 from schemas.account_state import AccountLedger, AccountState, decode_account_state
 from schemas.conversation_state import PartitionLedger
-from schemas.topics import INTERACTIONS, SIGNALS
+from schemas.mention import Mention
+from schemas.topics import INTERACTIONS, MENTIONS, SIGNALS
 from streams.lane.changelog import ChangelogDamaged, from_value, to_value
 from streams.lane.partition_states import PartitionStates
 from tests.contract.record_states import NOW
@@ -102,3 +106,22 @@ def test_a_format_of_a_later_release_stops_the_worker_loudly(recorded: dict[str,
 
     with pytest.raises(ChangelogDamaged, match="upgrade all workers first"):
         from_value(bytes([value[0] + 1]) + value[1:])
+
+
+def test_issues_of_before_are_read_and_go_on(recorded: dict[str, dict[str, bytes]]) -> None:
+    states, effects = memory_of(recorded["issue"]), ListEffects()
+    agent = IssueAgent(states, effects)
+    before = agent.ledger.applied
+    mention = Mention(
+        id="c/later", account_id="a", occurred_at=to_datetime(NOW + DAY_US), words=("printer", "smoke", "again")
+    )
+
+    agent.process([record_of(MENTIONS, "a", mention, offset=10_000, appended_at=NOW + DAY_US)], NOW)
+
+    assert before > 0
+    assert agent.ledger.applied == before + 1
+    assert agent.ledger.rules is not None
+    assert not effects.rejected
+    state = IssueMemory(states).watch("wall").state
+    assert state.surges.counted >= before
+    assert len(state.silences.accounts) > 1
