@@ -23,6 +23,7 @@ from streams.issue_publisher import publish_issue_rules
 from streams.settings import Settings
 from tests.fixtures_kafka import make_topics
 from tests.message_stories import story_with_issue
+from tests.unit.test_model_scorer import Endpoint
 from tests.work_processes import Pipeline, a_message, stop
 
 pytestmark = pytest.mark.integration
@@ -129,3 +130,33 @@ def test_a_surge_raises_one_alert_and_the_tone_moves_health_although_everything_
     assert {part.source for score in scores for part in score.contributions} == {"careline-rules"}
     assert len(scores) > 10
     assert sum(score.score or 0 for score in scores) < 40 * len(scores)
+
+
+def test_what_a_model_may_cost_in_a_day_survives_a_restart(pipeline: Pipeline) -> None:
+    endpoint = Endpoint()
+    model = {
+        "CARELINE_MODEL_URL": endpoint.url,
+        "CARELINE_MODEL": "llama",
+        "CARELINE_MODEL_BATCH": "4",
+        "CARELINE_MODEL_CALLS_PER_DAY": "2",
+    }
+    pipeline.send(written("c1", n, f"Where is number {n}?") for n in range(12))
+    first = pipeline.start_worker("enrich", **model)
+    before = pipeline.read(ENRICHMENTS, Enrichment, enough=12)
+    assert stop(first) == 0
+    pipeline.start_worker("enrich", **model)
+    pipeline.send(written("c1", n, f"Where is number {n}?") for n in range(12, 16))
+
+    after = pipeline.read(ENRICHMENTS, Enrichment, enough=16)
+    endpoint.server.shutdown()
+
+    assert Counter((each.scorer, each.fallback) for each in before) == {
+        ("llama", None): 8,
+        ("careline-rules", "budget"): 4,
+    }
+    assert sum(each.tokens for each in before) == 200
+    assert Counter((each.scorer, each.fallback) for each in after) == {
+        ("llama", None): 8,
+        ("careline-rules", "budget"): 8,
+    }
+    assert len(endpoint.asked) == 2
