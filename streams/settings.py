@@ -191,9 +191,7 @@ class Settings:
     )
     model: str | None = _setting(None, "CARELINE_MODEL", "The name of the model at that endpoint")
     model_key: str | None = _setting(None, "CARELINE_MODEL_KEY", "The key for that endpoint", secret=True)
-    model_key_file: Path | None = _setting(
-        None, "CARELINE_MODEL_KEY_FILE", "A file with the key, in place of CARELINE_MODEL_KEY"
-    )
+    model_key_file: Path | None = _setting(None, "CARELINE_MODEL_KEY_FILE", "A file that holds it, instead")
     model_timeout_seconds: float = _setting(
         20.0,
         "CARELINE_MODEL_TIMEOUT_SECONDS",
@@ -247,7 +245,7 @@ class Settings:
                 values[setting.name] = value if check is None else check(value)
             except ValueError as error:
                 problems.append(f"{variable}: {error}")
-        for name in ("kafka_password", "kafka_key_password"):
+        for name in ("kafka_password", "kafka_key_password", "model_key"):
             problems += _take_from_file(values, name)
         settings = cls(**values)
         problems = problems or settings.kafka.security.mistakes()

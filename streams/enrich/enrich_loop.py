@@ -34,6 +34,7 @@ from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
 from streams.enrich.message_scorer import MessageScorer
 from streams.enrich.model_budget import NOTHING, DailyBudget, Spent, read_spent
 from streams.enrich.time_merge import TimeMerge, Waiting
+from streams.kafka_refusal import is_refusal
 from streams.sinks.recorder import Recorder
 
 log = logging.getLogger("careline.enrich")
@@ -115,6 +116,7 @@ class EnrichLoop:
 
         Raises:
             FencedError: the broker takes no more transactions of this process.
+        KafkaError: Kafka refuses something.
         """
         self._consumer.subscribe(
             topics=[self._topic_name(INTERACTIONS.name)], listener=_Moved(self._look_again, self._forget)
@@ -184,7 +186,9 @@ class EnrichLoop:
         self._clear()
 
     def _give_up(self, error: KafkaError) -> None:
-        """Take back what was begun, and read it again."""
+        """Take back what was begun, and read it again; a refusal of Kafka's is for whoever runs the loop."""
+        if is_refusal(error):
+            raise error
         log.warning("nothing of the batch was published, it is read again: %s", type(error).__name__)
         try:
             if isinstance(error, ProducerFencedError):

@@ -12,15 +12,18 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
+from streams.access_watch import AccessWatch
 from streams.enrich.enrich_loop import MOST_MESSAGES, EnrichLoop
 from streams.enrich.message_scorer import MessageScorer, RuleScorer
 from streams.enrich.model_budget import DailyBudget
 from streams.enrich.model_endpoint import ModelEndpoint
 from streams.enrich.model_scorer import ModelScorer
-from streams.kafka_admin import WaitNotice, wait_for_kafka
+from streams.kafka_admin import WaitNotice, admin_client, wait_for_kafka
+from streams.kafka_refusal import KafkaRefused, refusal_in
+from streams.kafka_rights import require_rights
 from streams.settings import Settings, SettingsMistake
 from streams.sinks.recorder import Recorder
 from streams.topic_settings import MAX_BATCH_BYTES
@@ -48,6 +51,7 @@ def run_enrich(
 
     Raises:
         SettingsMistake: the settings of the model do not fit together.
+        KafkaRefused: the brokers do not let us in, or not near the topics or the group.
         EnrichError: the topics are missing.
         FencedError: Kafka takes no more transactions of this process.
     """
@@ -64,12 +68,15 @@ def run_enrich(
         _check_topics(settings)
         producer = _producer(settings)
         parts.callback(producer.close, timeout=5)
-        producer.init_transactions()
+        try:
+            producer.init_transactions()
+        except KafkaError as error:
+            raise refusal_in(error, settings.kafka) or error from None
         consumer = _consumer(settings)
         parts.callback(consumer.close)
         announce(f"judging messages of {settings.topic(INTERACTIONS.name)} by {settings.model or 'rules'}")
         loop = EnrichLoop(consumer, producer, scorer, budget=budget, topic_name=settings.topic, recorder=recorder)
-        loop.run(stop)
+        _run(loop, settings, stop)
         return loop.judged
 
 
@@ -85,18 +92,8 @@ def make_scorer(settings: Settings, budget: DailyBudget, recorder: Recorder) -> 
         raise SettingsMistake([f"CARELINE_MODEL_URL: {settings.model_url[:80]!r} is no http:// or https:// address"])
     if settings.model is None:
         raise SettingsMistake(["CARELINE_MODEL: the name of the model is missing"])
-    endpoint = ModelEndpoint(settings.model_url, settings.model, _key(settings), settings.model_timeout_seconds)
+    endpoint = ModelEndpoint(settings.model_url, settings.model, settings.model_key, settings.model_timeout_seconds)
     return ModelScorer(endpoint, settings.model, settings.model_batch, budget=budget, recorder=recorder)
-
-
-def _key(settings: Settings) -> str | None:
-    if settings.model_key_file is None:
-        return settings.model_key
-    try:
-        return settings.model_key_file.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        cause = type(error).__name__ if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise SettingsMistake([f"CARELINE_MODEL_KEY_FILE: {settings.model_key_file} cannot be read: {cause}"]) from None
 
 
 def _wait_for_kafka(settings: Settings, stop: threading.Event) -> None:
@@ -107,25 +104,46 @@ def _wait_for_kafka(settings: Settings, stop: threading.Event) -> None:
     def say(notice: WaitNotice) -> None:
         log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
 
-    wait_for_kafka(settings.kafka_servers, on_wait=say, sleep=pause)
+    wait_for_kafka(settings.kafka, on_wait=say, sleep=pause)
 
 
 def _check_topics(settings: Settings) -> None:
-    names = [settings.topic(topic.name) for topic in (INTERACTIONS, ENRICHMENTS, MENTIONS)]
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_servers.split(","))
-    try:
-        found = {topic["name"] for topic in admin.describe_topics(names) if topic["error_code"] == 0}
-    finally:
-        admin.close()
-    missing = sorted(set(names) - found)
+    """Make sure that the topics are there, and that we may use them."""
+    reads, writes = (
+        [settings.topic(INTERACTIONS.name)],
+        [settings.topic(topic.name) for topic in (ENRICHMENTS, MENTIONS)],
+    )
+    require_rights(settings.kafka, {"READ": reads, "WRITE": writes}, settings.topic(GROUP))
+    with admin_client(settings.kafka) as admin:
+        found = {topic["name"] for topic in admin.describe_topics([*reads, *writes]) if topic["error_code"] == 0}
+    missing = sorted({*reads, *writes} - found)
     if missing:
         raise EnrichError(f"Kafka has no topic {', '.join(missing)}; create them with `careline topics create`")
 
 
+def _run(loop: EnrichLoop, settings: Settings, stop: threading.Event) -> None:
+    refusals: list[KafkaRefused] = []
+
+    def leave(refused: KafkaRefused) -> None:
+        refusals.append(refused)
+        stop.set()
+
+    access = AccessWatch(settings.kafka, leave)
+    access.start()
+    try:
+        loop.run(stop)
+    except KafkaError as error:
+        raise refusal_in(error, settings.kafka) or error from None
+    finally:
+        access.stop()
+    if refusals:
+        raise refusals[0]
+
+
 def _consumer(settings: Settings) -> KafkaConsumer:
     return KafkaConsumer(
-        bootstrap_servers=settings.kafka_servers.split(","),
-        group_id=settings.topic_prefix + GROUP,
+        **settings.kafka.for_kafka_python(),
+        group_id=settings.topic(GROUP),
         client_id=GROUP,
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -149,7 +167,7 @@ def _producer(settings: Settings) -> KafkaProducer:
     # own, and a lasting one lets a restart abort at once what was left open.
     name = settings.instance_id or uuid4().hex
     return KafkaProducer(
-        bootstrap_servers=settings.kafka_servers.split(","),
+        **settings.kafka.for_kafka_python(),
         client_id=GROUP,
         transactional_id=f"{settings.topic_prefix}{GROUP}-{name}",
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
