@@ -41,7 +41,7 @@ from tests.certificate_authority import CertificateAuthority, Identity
 
 READY_SECONDS = 120.0
 PASSWORD = "a password of the test"
-PROCESSES = ("topics create", "policy publish", "connect", "work", "sink", "doctor")
+PROCESSES = ("topics create", "policy publish", "connect", "work", "enrich", "sink", "doctor")
 """Each has a user of its own with the password; what it may do is the test's to say."""
 
 RIGHTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "kafka-security.md"

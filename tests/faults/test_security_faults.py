@@ -105,7 +105,7 @@ def _status(url: str, body: bytes | None = None, headers: dict[str, str] | None 
 
 def _post(url: str, message_id: str) -> int:
     now = datetime.now(UTC)
-    message = {"id": message_id, "conversation": message_id, "at": now.isoformat(), "from": "customer"}
+    message = {"id": message_id, "conversation": message_id, "at": now.isoformat(), "from": "customer", "text": "Hello"}
     body = json.dumps(message).encode()
     return _status(url, body, sign_standard(NEW_SECRET, body, now))[0]
 
@@ -131,7 +131,7 @@ def _says(log: str, words: Iterable[str]) -> None:
 
 
 def test_f25_a_whole_story_with_least_rights(secured: SecuredHouse, seed: int, now: int, tmp_path: Path) -> None:
-    """Topics, policy, webhooks, workers, sink and doctor, each by its own user with what the docs grant it."""
+    """Topics, policy, webhooks, workers, enrich, sink and doctor, each by its own user with what the docs grant it."""
     pytest.importorskip("chdb", reason="needs the embedded ClickHouse: the extra `embedded`")
     figures = Figures("F25 TLS, users, least rights", seed)
     house, story = secured, invent(seed, CONVERSATIONS, now)
@@ -140,6 +140,7 @@ def test_f25_a_whole_story_with_least_rights(secured: SecuredHouse, seed: int, n
     # What a policy judges begins with it, and a story has happened before: it is announced as in every other fault.
     house.publish_policy()
     worker = house.begin("work", "work")
+    enrich = house.begin("enrich", "enrich", CARELINE_METRICS_ADDRESS="127.0.0.1:0")
     connect, url = house.door(CARELINE_KAFKA_SASL_MECHANISM="PLAIN", CARELINE_LOG_LEVEL="DEBUG")
     wait_until(lambda: _ready(url)[0] == 200, "connect is ready")
     house.send(story.records())
@@ -152,13 +153,14 @@ def test_f25_a_whole_story_with_least_rights(secured: SecuredHouse, seed: int, n
     facts = {json.loads(value)["id"] for _, value in everything_in(house, SLA_EVENTS) if value and b'"id"' in value}
     sink = house.begin("sink", "sink", CARELINE_METRICS_ADDRESS="127.0.0.1:0")
     wait_until(lambda: _written(house.metrics_of(sink), "sla_events") >= len(facts), "every fact is in ClickHouse")
+    wait_until(lambda: _written(house.metrics_of(sink), "enrichments") >= WEBHOOKS, "every judgement is in ClickHouse")
     doctor = house.begin("doctor", "doctor", CARELINE_CLICKHOUSE=f"chdb://{tmp_path / 'none'}")
     doctor.wait(ENDED_SECONDS)
     told = house.log_of(doctor)
     assert f"by SASL_SSL, SCRAM-SHA-512 as {user_of('doctor')}" in told, told
     assert "nothing lost, nothing doubled" in told, told
-    assert [stop(each) for each in (connect, worker, sink)] == [0, 0, 0]
-    for each in (connect, worker, sink, doctor):
+    assert [stop(each) for each in (connect, worker, enrich, sink)] == [0, 0, 0, 0]
+    for each in (connect, worker, enrich, sink, doctor):
         _says(house.log_of(each), ())
     assert_clean(figures)
 
