@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -38,10 +39,11 @@ class Endpoint:
                 endpoint.asked.append(body)
                 endpoint.keys.append(self.headers["Authorization"])
                 status, said = endpoint.answer(json.loads(body["messages"][1]["content"])["messages"])
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
+                with suppress(ConnectionError):  # who has waited long enough has gone
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(said)))
+                    self.end_headers()
+                    self.wfile.write(said)
 
             @override
             def log_message(self, *_: object) -> None:
