@@ -14,6 +14,7 @@ from schemas.codec import decode, encode
 from schemas.sla_event import SlaEvent
 from schemas.topics import SLA_EVENTS
 from streams.embedded_kafka import EmbeddedKafka
+from streams.sinks.rows import TABLES
 from tests.fixtures_kafka import make_topics
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
     sink = subprocess.Popen([sys.executable, "-c", PROGRAM, "sink"], env=environment, stderr=subprocess.PIPE, text=True)
     try:
         address = line_with(sink, "read-only SQL at").rpartition("http://")[2]
-        line_with(sink, "writing 7 topics")
+        line_with(sink, f"writing {len(TABLES)} topics")
         while_running = careline(environment | {"CARELINE_SQL_ADDRESS": address}, "sql", count, "--json")
         second = careline(environment, "sink")
     finally:
