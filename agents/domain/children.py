@@ -51,6 +51,8 @@ def parts_of_children(children: Sequence[Child], how: Aggregation) -> tuple[list
     weighing = [weights.get(child.id, 0) if child.score is not None else 0 for child in ordered]
     points = apportion([weight * (child.score or 0) for child, weight in zip(ordered, weighing, strict=True)], known)
     shares = apportion([weight * SHARE_UNITS for weight in weighing], known)
+    if how == "worst":  # one child makes the score, but only who knows all of them knows which
+        known, total = sum(child.score is not None for child in counting), len(counting)
     coverage = max(1, rounded(known * SHARE_UNITS, total))
     return [ChildPart(*each) for each in zip(ordered, shares, points, strict=True)], coverage
 

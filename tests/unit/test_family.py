@@ -79,10 +79,11 @@ def test_the_three_ways(how: Aggregation, score: int, coverage: int) -> None:
     assert (sum(part.points for part in parts), covered) == (score, coverage)
 
 
-def test_whose_score_is_not_known_lowers_the_coverage() -> None:
-    parts, coverage = parts_of_children([Child("a", 80_00, 300_00), Child("b", None, 100_00)], "by_value")
+@pytest.mark.parametrize(("how", "covered"), [("mean", 5_000), ("by_value", 7_500), ("worst", 5_000)])
+def test_whose_score_is_not_known_lowers_the_coverage(how: Aggregation, covered: int) -> None:
+    parts, coverage = parts_of_children([Child("a", 80_00, 300_00), Child("b", None, 100_00)], how)
 
-    assert ([part.points for part in parts], coverage) == ([80_00, 0], 7_500)
+    assert ([part.points for part in parts], coverage) == ([80_00, 0], covered)
 
 
 def test_a_circle_ends_at_one_account_and_who_hangs_below_it_does_not() -> None:
