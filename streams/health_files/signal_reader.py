@@ -45,8 +45,9 @@ def signals_of(node: Node, problems: Problems) -> dict[str, SignalRule]:
     return found
 
 
-RESERVED = ("account", "tier", "segment", "contract", "band", "score", "coverage", "profile", "not")
-"""What conditions ask for besides signals."""
+RESERVED = ("account", "band", "score", "coverage", "profile", "not")
+"""What conditions ask for besides signals. A signal may be called `tier`, `segment` or `contract`, as columns of real
+histories are: caps, floors and plays then ask for the signal, and the `when` of a profile for the account."""
 
 
 class _SignalReader:

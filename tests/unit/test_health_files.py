@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from agents.domain.health_profile import HealthFile
+from agents.domain.health_verdict import Account, HealthBook
 from agents.domain.normalisation import MILLION, Steps
+from agents.domain.signal_reading import Observation
 from streams.health_files.health_case_reader import read_health_cases
 from streams.health_files.profile_reader import read_profile_text
 from streams.health_files.snapshot_mapping import read_snapshot_mapping
@@ -35,6 +37,18 @@ def with_line(key: str, line: str) -> str:
     (place,) = [number for number, each in enumerate(lines) if each.strip().startswith(f"{key}:")]
     indent = len(lines[place]) - len(lines[place].lstrip())
     return "\n".join([*lines[:place], " " * indent + line, *lines[place + 1 :]]) + "\n"
+
+
+def test_a_signal_may_have_the_name_of_a_field_of_the_account() -> None:
+    file, errors, _ = found(
+        GOOD.replace("plan", "contract") + "    caps: [{when: {contract: trial}, at_most: 39, because: a trial}]\n"
+    )
+    assert (file is not None, errors) == (True, [])
+    assert file is not None
+    book = HealthBook(file)
+    account = Account("a", {"account": "a", "contract": "gold"})
+    verdict = book.judge(account, {"contract": [Observation(0, "trial")], "logins": [Observation(0, 20 * MILLION)]}, 1)
+    assert (verdict.score, [part.because for part in verdict.parts if part.because]) == (39_00, ["a trial"])
 
 
 def test_the_published_example_is_right() -> None:
