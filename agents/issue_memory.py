@@ -9,13 +9,14 @@ import msgspec
 
 from agents.domain.issue_rules import DEFAULT_RULES, IssueRules, from_published
 from agents.domain.issue_watch import IssueWatch, Taken
+from agents.interaction_check import WALL
 from agents.ports import LEDGER_PREFIX, States
 from schemas.watch_state import IssueLedger, MemoryBook, Step, WatchState
 
 LEDGER_KEY = LEDGER_PREFIX + "ledger"
 
 MOST_CLOCKS = 4
-"""The wall's and those of a few simulations; the one that was not heard of for longest is forgotten first."""
+"""The wall's and those of a few simulations; the simulation not heard of for longest is forgotten first."""
 PART_BYTES = 1_000_000
 """Far below what one record may be."""
 LEAST_JOURNAL_BYTES = 256 * 1024
@@ -88,7 +89,7 @@ class IssueMemory:
             self._write(clock, book, self._steps.get(clock, []))
         self._steps, self._whole = {}, set()
         while len(self.ledger.clocks) > MOST_CLOCKS:
-            self._forget_clock(next(iter(self.ledger.clocks)))
+            self._forget_clock(next(clock for clock in self.ledger.clocks if clock != WALL))
 
     def encoded_ledger(self) -> bytes:
         """The ledger as bytes."""

@@ -238,12 +238,12 @@ def test_the_memory_is_written_whole_now_and_then_and_bounded_in_clocks(
 ) -> None:
     monkeypatch.setattr(issue_memory, "LEAST_JOURNAL_BYTES", 2_000)
     monkeypatch.setattr(issue_memory, "PART_BYTES", 3_000)
-    for number in range(6):
-        found = [mention(message, f"simulation:{number}") for message in STORY.messages[:150]]
+    for clock in ("wall", *(f"simulation:{number}" for number in range(6))):
+        found = [mention(message, clock) for message in STORY.messages[:150]]
         partition.take(*found, at=2**51, batch=10)
 
     ledger = partition.ledger()
-    assert list(ledger.clocks) == [f"simulation:{number}" for number in range(2, 6)]
+    assert list(ledger.clocks) == ["wall", *(f"simulation:{number}" for number in range(3, 6))]
     assert all(book.parts > 1 and book.journal_bytes <= book.state_bytes for book in ledger.clocks.values())
     kept = sum(book.parts + book.journals for book in ledger.clocks.values())
     assert len(partition.states.states) == kept + 1
