@@ -29,6 +29,8 @@ MOST_THEMES = 500
 MOST_ACCOUNTS_TOLD = 100
 WORTH_TELLING = 2.0
 """An issue is told again when it has this many times the accounts, or the growth, that were told last."""
+_NOBODY = "\0~"
+"""Before what stands for an account that is forgotten. It is counted, and never told."""
 _SAME_THEME = 0.5
 """Share of the lighter theme's weight that two have in common."""
 
@@ -195,9 +197,9 @@ class IssueWatch:
             growth=None if surge is None else round(surge.growth, 2),
             missing=None if known.missing is None else round(known.missing, 1),
             account_id=known.account,
-            accounts=() if surge is None else tuple(surge.accounts[:MOST_ACCOUNTS_TOLD]),
+            accounts=() if surge is None else tuple(_known(surge.accounts)[:MOST_ACCOUNTS_TOLD]),
             account_count=1 if surge is None else len(surge.accounts),
-            messages=() if surge is None else tuple(surge.message_ids),
+            messages=() if surge is None else tuple(filter(None, surge.message_ids)),
             owner=known.owner,
             closed_at=to_datetime(at) if status == "closed" else None,
             clock=self._clock,
@@ -206,8 +208,8 @@ class IssueWatch:
     # forgetting
 
     def _forget(self, account: str) -> None:
-        """Leave nothing that names an account; what it wrote goes on counting, as somebody's."""
-        state, nobody = self.state, f"~{_digest(account)}"
+        """Leave nothing that names an account, nor its words as it wrote them; they go on counting, as somebody's."""
+        state, nobody = self.state, f"{_NOBODY}{_digest(account)}"
         state.silences.accounts.pop(account, None)
         state.open.pop(_silence_of(account), None)
         surges = state.surges
@@ -215,16 +217,20 @@ class IssueWatch:
         gone |= {message.id for message in surges.pending if message.account == account}
         for number, message in surges.messages.items():
             if message.account == account:
-                surges.messages[number] = replace(message, id="", account=nobody)
+                surges.messages[number] = replace(message, id="", account=nobody, words=[])
         surges.pending = [
-            replace(message, id=nobody, account=nobody) if message.account == account else message
+            replace(message, id="", account=nobody, words=()) if message.account == account else message
             for message in surges.pending
         ]
         for mark in surges.marks.values():
             mark.accounts = [nobody if each == account else each for each in mark.accounts]
         for surge in surges.surges:
-            surge.accounts = [each for each in surge.accounts if each != account]
+            surge.accounts = [nobody if each == account else each for each in surge.accounts]
             surge.message_ids = [each for each in surge.message_ids if each not in gone]
+
+
+def _known(accounts: list[str]) -> list[str]:
+    return [each for each in accounts if not each.startswith(_NOBODY)]
 
 
 def _silence_of(account: str) -> str:

@@ -207,6 +207,25 @@ def test_what_is_forgotten_stands_in_no_memory_and_in_nothing_that_is_told_later
     assert account not in partition.issues()[-1].accounts
 
 
+def test_who_is_forgotten_before_an_issue_begins_is_counted_and_not_told(partition: Partition) -> None:
+    quiet = [message for message in STORY.messages if STORY.began_at is None or message.at < STORY.began_at]
+    partition.take(*(mention(message) for message in quiet))
+    texts = ["export blank Grabowski", "export blank Grabowski", "export blank pages", "export blank pages"] * 2
+    for number, text in enumerate(texts):
+        at = quiet[-1].at + (number + 1) * MINUTE_US
+        partition.take(mention(CustomerMessage(id=f"x{number}", at=at, account=f"new-{number}", text=text)))
+        if number == 2:
+            forget = Control(id="f", kind="account_forgotten", as_of=to_datetime(at), account_id="new-0")
+            partition.take(msgspec.structs.replace(forget, also_known_as=("new-1",)))
+    partition.tick((partition.wake_at() or 0) + MINUTE_US)
+    opened = next(issue for issue in partition.issues() if "export" in issue.name)
+
+    assert opened.account_count > len(opened.accounts) > 0
+    assert all(each.startswith("new-") for each in opened.accounts)
+    assert len(opened.messages) == len(opened.accounts)
+    assert "grabowski" not in opened.name
+
+
 def test_poison_is_put_aside_and_a_message_that_breaks_something_harms_no_other(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
