@@ -146,8 +146,11 @@ class AccountAgent:
 
     def _take_signal(self, record: Record, signal: Signal, at: Instant) -> None:
         ledger = self._ledger
-        if ledger.forgotten and forgetting.is_forgotten(ledger.forgotten, signal.account_id, signal.clock, at):
-            ledger.late += 1
+        told_of = signal.name if signal.kind == "child" else signal.account_id
+        if any(
+            forgetting.is_forgotten(ledger.forgotten, each, signal.clock, at) for each in {signal.account_id, told_of}
+        ):
+            ledger.late += told_of == signal.account_id
             return
         signal = self._lives_on(signal)
         opened = self._opened(signal.account_id, signal.clock)
@@ -160,10 +163,7 @@ class AccountAgent:
             return
         ledger.duplicate += verdict == "duplicate"
         ledger.late += verdict == "late"
-        if verdict in {
-            "applied",
-            "heard",
-        }:  # heard from another account: nobody outside said it, it is in nobody's books
+        if verdict in {"applied", "heard"}:  # heard from another account: nobody outside said it, it is in no books
             opened.taken.append(record)
             ledger.applied += verdict == "applied"
 

@@ -239,6 +239,15 @@ def test_a_child_that_leaves_is_taken_out_and_so_is_one_that_is_forgotten() -> N
     assert group.hears(belongs("c", None, days=2)).settle().points("P") == {"pulse": 5}  # as before it had children
 
 
+def test_a_word_under_way_brings_no_forgotten_child_back() -> None:
+    group = Group().hears(pulse("a", 80), pulse("b", 40), pulse("P", 5), belongs("a", "P"), belongs("b", "P")).settle()
+    group.hears(pulse("b", 90, days=0.5))  # which it tells its parent, whose partition forgets it first
+
+    group.forgets("b")
+
+    assert group.points("P") == {"a": 80}
+
+
 def test_an_idle_child_decays_and_its_parent_with_it() -> None:
     group = Group().hears(pulse("a", 80), belongs("a", "P"), pulse("P", 5)).settle()
     told = group.score("P")
