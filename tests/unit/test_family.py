@@ -164,6 +164,12 @@ class Group:
         found = self.houses[account][1].latest(HEALTH).get(account)
         return found if isinstance(found, HealthScore) else None
 
+    def exact(self, account: str) -> int | None:
+        """The score of today in hundredths, whether or not it was told: what a parent would be told of it."""
+        self.hears(belongs(account, "Z", days=1)).hears(belongs(account, None, days=1.01))
+        told = [each.value for each in self._said(account) if each.account_id == "Z" and each.text is None]
+        return None if told[-1] is None else round(told[-1] * 100)
+
     def points(self, account: str) -> dict[str | None, float]:
         told = self.score(account)
         assert told is not None
@@ -291,7 +297,8 @@ def test_order_does_not_matter_and_circles_end_the_same_way(random: Any, data: s
         one, other = mixed.score(each), plain.score(each)
         assert one is not None
         assert other is not None
-        assert one.score == other.score
+        assert one.score == pytest.approx(other.score, abs=0.1)  # a smaller move is not told
+        assert mixed.exact(each) == plain.exact(each)
         assert [(part.signal, part.because) for part in one.contributions] == [
             (part.signal, part.because) for part in other.contributions
         ]
