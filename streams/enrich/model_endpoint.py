@@ -31,6 +31,8 @@ MOST_CHARACTERS = 2_000
 MOST_ANSWER_BYTES = 1_000_000
 CHARACTERS_OF_A_TOKEN = 4
 """For endpoints that do not count: a usual rule of thumb."""
+MOST_TOKENS = 10_000_000
+"""Of one call, by far: who tells more, or less than none, does not count but would end the budget, or fill it up."""
 
 
 class ModelTrouble(Exception):  # noqa: N818 - what happened, in the words of the enrichment
@@ -63,7 +65,7 @@ class _Choice(Struct, frozen=True):
 
 
 class _Usage(Struct, frozen=True):
-    total_tokens: int = 0
+    total_tokens: Annotated[int, Meta(ge=0, le=MOST_TOKENS)] = 0
 
 
 class _Completion(Struct, frozen=True):
@@ -113,7 +115,7 @@ class ModelEndpoint:
             completion = _completion_of.decode(body)
         except msgspec.DecodeError:
             raise ModelTrouble("garbage", estimate) from None
-        tokens = completion.usage.total_tokens if completion.usage is not None else estimate
+        tokens = (completion.usage.total_tokens if completion.usage is not None else 0) or estimate
         content = completion.choices[0].message.content if completion.choices else None
         if content is None:
             raise ModelTrouble("refused", tokens)

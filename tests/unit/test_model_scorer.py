@@ -166,6 +166,9 @@ GARBAGE = {
     "a language that is a sentence": completion(
         json.dumps({"judgements": [{"id": number, "sentiment": 0, "language": "English!"} for number in (1, 2)]})
     ),
+    "who pays back": completion(
+        json.dumps({"judgements": [{"id": number, "sentiment": 0, "language": "en"} for number in (1, 2)]}), -1_000_000
+    ),
     "no completion": (200, b'{"error": "busy"}'),
     "bytes": (200, b"\xff\xfe"),
     "endless": (200, b" " * 1_100_000),
@@ -234,6 +237,18 @@ def test_a_spent_budget_is_over_until_the_next_day(scenes: Scenes) -> None:
     assert few_calls.recorder.outcomes == ["answered"]
     few_calls.day += 1
     assert [each.fallback for each in few_calls.scorer.score(TEXTS[3:])] == [None]
+
+
+def test_who_counts_no_tokens_spends_what_is_estimated(scenes: Scenes) -> None:
+    scene = scenes()
+    scene.endpoint.answer = lambda messages: completion(
+        json.loads(judged(messages)[1])["choices"][0]["message"]["content"], 0
+    )
+
+    scene.scorer.score(TEXTS[:1])
+
+    assert scene.recorder.outcomes == ["answered"]
+    assert scene.recorder.tokens > 0
 
 
 def test_what_was_spent_survives_a_restart_beside_the_offsets() -> None:
