@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.domain.instant import DAY_US
-from agents.domain.message_words import stem
+from agents.domain.message_words import words_of
 from agents.domain.topic_surge import Sensitivity
 from schemas.issue import IssueKind
 
@@ -50,9 +50,15 @@ def owner_of(rules: IssueRules, kind: IssueKind, marks: Iterable[str] = ()) -> s
     """Whose an issue is; null where no rule fits. `marks` are those by which a surge is told from everything else."""
     stems = {part for mark in marks for part in mark.split()}
     for rule in rules.owners:
-        if rule.kind in {None, kind} and (not rule.words or any(stem(word.lower()) in stems for word in rule.words)):
+        if rule.kind in {None, kind} and (not rule.words or any(_is_told_by(word, stems) for word in rule.words)):
             return rule.owner
     return None
+
+
+def _is_told_by(word: str, stems: set[str]) -> bool:
+    """Whether an issue has a word; one that is counted by pairs of characters, when it has most of them."""
+    parts = [part.stem for part in words_of(word)]
+    return sum(part in stems for part in parts) * 2 > len(parts)
 
 
 def to_published(rules: IssueRules) -> str:

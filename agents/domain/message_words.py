@@ -6,7 +6,7 @@ and for English only, so that `crashes`, `crashed` and `crashing` are one word; 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
@@ -32,7 +32,7 @@ _NOT_WORDS = re.compile(
 _WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W\d_]+)*")
 _ELIDED = re.compile(r"^(?:[cdjlmnst]|qu|dell|nell|sull|all|un)'(?=\w{2})")
 """French and Italian articles: `l'application` is `application`."""
-_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{2,}")
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 
 
@@ -59,8 +59,8 @@ def words_of(text: str) -> list[Word]:
         if word is not None:
             found.setdefault(word.stem, word)
         elif _UNSPACED.search(written):
-            for pair in _pairs(written):
-                found.setdefault(pair, Word(pair, pair))
+            for word in _parts(written):
+                found.setdefault(word.stem, word)
     return list(found.values())[:MOST_WORDS]
 
 
@@ -82,8 +82,22 @@ def _word(written: str) -> Word | None:
     return Word(bare, stem(bare))
 
 
-def _pairs(run: str) -> list[str]:
-    return [run[place : place + 2] for place in range(len(run) - 1)]
+def _parts(written: str) -> Iterator[Word]:
+    """What a run says that has characters of a language without spaces: their pairs, and the words between them."""
+    place = 0
+    for run in _UNSPACED.finditer(written):
+        yield from _between(written[place : run.start()])
+        for start in range(run.start(), run.end() - 1):
+            pair = written[start : start + 2]
+            yield Word(pair, pair)
+        place = run.end()
+    yield from _between(written[place:])
+
+
+def _between(written: str) -> Iterator[Word]:
+    word = _word(written)
+    if word is not None:
+        yield word
 
 
 def stem(word: str) -> str:

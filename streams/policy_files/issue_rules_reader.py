@@ -96,7 +96,7 @@ def _rule(fields: Mapping[str, Node], what: str, problems: Problems) -> OwnerRul
     kind = next((each for each in kinds if each == named), None)
     words = words_of(when["words"], "words", problems) if "words" in when else ()
     for word in words:
-        if len(telling_words(word.text)) != 1:
+        if not telling_words(word.text) or len(word.text.split()) > 1:
             message = f"{word.text!r} is no single word that an issue is told by"
             problems.warning(word.place, message, "write nouns and verbs, one by one, without `the` and `not`")
     if words and kind == "issue_silence":

@@ -15,6 +15,7 @@ from agents.domain.issue_rules import (
     owner_of,
     to_published,
 )
+from agents.domain.message_words import words_of
 from agents.domain.topic_surge import Sensitivity
 from streams.cli.main import app
 from streams.policy_files.issue_rules_reader import read_issue_rules, read_issue_rules_text
@@ -76,6 +77,20 @@ def test_what_is_never_asked_is_doubted() -> None:
         version="1", owners=(OwnerRule(owner="a"), OwnerRule(owner="b", words=("not",))), rest_us=12 * HOUR_US
     )
     assert [each.line for each in problems.warnings] == [5, 5]
+
+
+def test_words_of_a_language_without_spaces_name_an_owner() -> None:
+    problems = Problems("rules.yaml")
+    text = "version: 1\nowners:\n  - {when: {words: [支払い, l'application]}, owner: a}"
+    rules = read_issue_rules_text(text, problems)
+    assert rules is not None
+    assert not problems.warnings
+
+    owners = [
+        owner_of(rules, "issue_surge", [word.stem for word in words_of(told)])
+        for told in ("支払いができません", "l'application plante", "支店はどこ")
+    ]
+    assert owners == ["a", "a", None]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"version": ""}', '{"version": "1", "growth": 1}', "[1]"])

@@ -18,6 +18,9 @@ def stems(text: str) -> list[str]:
         pytest.param("No puedo descargar la factura", ["descargar", "factura"], id="Spanish"),
         pytest.param("Оплата картой отклонена", ["оплата", "картой", "отклонена"], id="Russian"),
         pytest.param("登录失败", ["登录", "录失", "失败"], id="Chinese, by pairs"),
+        pytest.param(
+            "PDFが空白、wifiが不調", ["pdf", "が空", "空白", "wifi", "が不", "不調"], id="Japanese, with words"
+        ),
         pytest.param("@acme see https://acme.example/x?y=1 or a.b@acme.example", [], id="handles and addresses"),
         pytest.param("order 4711 of 2026-03-02, phone +49 30 1234567", ["order", "phon"], id="numbers"),
         pytest.param("error E1042 on iPhone15", ["error", "iphone15"], id="codes that are mostly digits are numbers"),
