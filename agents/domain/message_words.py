@@ -64,6 +64,27 @@ def words_of(text: str) -> list[Word]:
     return list(found.values())[:MOST_WORDS]
 
 
+def joined(words: Iterable[str]) -> Iterator[str]:
+    """Words in their order, with pairs of characters that overlap made into the longer words that they are of."""
+    left = dict.fromkeys(words)
+    while left:
+        word = next(iter(left))
+        del left[word]
+        while (pair := next((each for each in left if _continues(word, each)), None)) is not None:
+            word += pair[1]
+            del left[pair]
+        while (pair := next((each for each in left if _continues(each, word)), None)) is not None:
+            word = pair[0] + word
+            del left[pair]
+        yield word
+
+
+def _continues(word: str, other: str) -> bool:
+    """Whether a pair goes on where a word ends, or a word where a pair ends."""
+    is_one_pair = 2 in {len(word), len(other)}
+    return is_one_pair and word[-1] == other[0] and bool(_UNSPACED.fullmatch(word) and _UNSPACED.fullmatch(other))
+
+
 def words_again(texts: Iterable[str]) -> list[Word]:
     """The words of a message of which only the words as written are known (`schemas.mention`)."""
     return [Word(text, stem(text)) for text in texts]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import log
 
 from agents.domain.instant import HOUR_US
-from agents.domain.message_words import stem
+from agents.domain.message_words import joined, stem
 from agents.domain.theme_marks import ThemeMarks
 from schemas.issue_state import IssueState, SurgeState
 
@@ -69,7 +69,7 @@ def name_of(state: IssueState, weights: dict[str, float], numbers: Sequence[int]
     if not telling:  # only pairs of words that are frequent by themselves
         telling = [word for mark in weights for word in mark.split() if word in written]
     names = [max(sorted(written[mark]), key=written[mark].__getitem__) for mark in dict.fromkeys(telling)]
-    return " ".join(names[:_WORDS_OF_NAME])
+    return " ".join(list(joined(names))[:_WORDS_OF_NAME])
 
 
 def admit(state: IssueState, surge: SurgeState, number: int, *, certainly: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.domain.message_words import MOST_WORDS, stem, words_of
+from agents.domain.message_words import MOST_WORDS, joined, stem, words_of
 
 
 def stems(text: str) -> list[str]:
@@ -49,6 +49,12 @@ def test_words(text: str, expected: list[str]) -> None:
 )
 def test_forms_of_a_word_are_one(forms: tuple[str, ...], expected: str) -> None:
     assert {stem(form) for form in forms} == {expected}
+
+
+def test_pairs_of_characters_are_told_as_the_words_that_they_are_of() -> None:
+    told = joined(["pdf", "スポ", "エク", "クス", "ート", "ポー", "app", "空白", "pp"])
+
+    assert list(told) == ["pdf", "エクスポート", "app", "空白", "pp"]
 
 
 def test_a_long_message_is_read_at_its_beginning() -> None:
