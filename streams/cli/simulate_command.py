@@ -64,6 +64,9 @@ _Truth = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON at the first event and one at the end.")]
 
+_OF_STORIES = {name: f"--{name}" for name in ("scenario", "warp", "seconds", "rate", "url", "kafka", "start")}
+"""Options that say nothing about a life in files."""
+
 
 def simulate(
     context: typer.Context,
@@ -96,7 +99,7 @@ def simulate(
     Example: careline simulate --seed 7 --months 6 --events life.ndjson --truth truth.json
     """
     if months is not None or events is not None or truth is not None:
-        _write_life(seed, months, events, truth)
+        _write_life(context, seed, months, events, truth)
         return
     from streams.simulation.event_delivery import DeliveryFailed
 
@@ -113,14 +116,25 @@ def simulate(
         raise typer.Exit(_FAILED) from None
 
 
-def _write_life(seed: int, months: int | None, events: Path | None, truth: Path | None) -> None:
+def _write_life(context: typer.Context, seed: int, months: int | None, events: Path | None, truth: Path | None) -> None:
     from streams.cli.simulated_life import write_life
 
+    mistake = None
     if months is None or (events is None and truth is None):
-        missing = "--months says how long the life is" if months is None else "--events or --truth says where to"
-        typer.echo(f"careline simulate: a life goes into files: {missing}", err=True)
+        mistake = "--months says how long the life is" if months is None else "--events or --truth says where to"
+    elif events is not None and truth is not None and events.resolve() == truth.resolve():
+        mistake = "--events and --truth are one file, and one would overwrite the other"
+    elif given := [option for name, option in _OF_STORIES.items() if _is_given(context, name)]:
+        mistake = f"leave out {', '.join(given)}, which a story that is sent has"
+    if mistake is not None or months is None:
+        typer.echo(f"careline simulate: a life goes into files: {mistake}", err=True)
         raise typer.Exit(_WRONG_OPTION)
     write_life(seed, months, events, truth)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _plan(seed: int, scenario: str, events_per_story_second: float, start: datetime | None) -> "StoryPlan":

@@ -179,7 +179,15 @@ def test_a_life_goes_into_files(tmp_path: Path) -> None:
     assert from_datetime(datetime.fromisoformat(written["ends_at"])) == DEFAULT_START + 90 * DAY_US
 
 
-@pytest.mark.parametrize("options", [["--months", "3"], ["--truth", "t.json"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--months", "3"],
+        ["--truth", "t.json"],
+        ["--months", "3", "--truth", "/dev/null", "--events", "/dev/../dev/null"],
+        ["--months", "3", "--truth", "/dev/null", "--start", "2026-03-02T08:00:00+01:00"],
+    ],
+)
 def test_a_life_without_a_length_or_a_place_is_a_mistake(options: list[str]) -> None:
     said = CliRunner().invoke(app, ["simulate", *options])
 
