@@ -27,7 +27,7 @@ LONGEST_TEXT = 1_000
 HALF_LIFE_US = 14 * DAY_US
 """After two weeks an occurrence counts half: what people write about changes with releases and seasons."""
 LEAST_MESSAGES = 200
-"""Before so many messages nothing is known to be unusual."""
+"""Before so many messages nothing is known to be unusual. Fading does not count: who has few a day has them in time."""
 
 _REACH = 2
 """How many words further the second word of a pair may stand. At 3, false alarms rise and speed falls by a third."""
@@ -154,7 +154,7 @@ class ThemeMarks:
         span = last - first + 1
         exposure = max(float(span), state.messages[last].usual - state.messages[first].usual)
         before = state.past_messages / self.weight_at(state.messages[last].at) - span
-        if before < max(LEAST_MESSAGES, _LEAST_PAST * exposure):
+        if first < LEAST_MESSAGES or before < _LEAST_PAST * exposure:
             return None
         return past / (before + _UNSEEN_MESSAGES) * exposure
 

@@ -114,6 +114,17 @@ def test_nothing_is_unusual_at_the_beginning() -> None:
     assert surges_in(written(SMOKE * 10, accounts=100), Sensitivity()) == []
 
 
+def test_a_desk_with_a_few_messages_a_day_has_issues_too(background: list[CustomerMessage]) -> None:
+    weeks = [
+        CustomerMessage(id=f"w{number}", at=ISSUE_AT - (400 - number) * 4 * HOUR_US, account=one.account, text=one.text)
+        for number, one in enumerate(background[:400])
+    ]
+
+    (surge,) = surges(weeks, written(SMOKE, accounts=12))
+
+    assert surge.raised_at <= ISSUE_AT + HOUR_US
+
+
 def test_a_message_that_comes_late_counts_when_it_comes() -> None:
     watch = TopicSurges()
     on_time, late = written(SMOKE[:2], 2)
