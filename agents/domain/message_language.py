@@ -7,6 +7,7 @@ langdetect is random and no longer maintained. Small words are enough for what i
 
 import re
 from functools import cache
+from unicodedata import normalize
 
 from agents.domain.stop_words import BY_LANGUAGE
 
@@ -36,7 +37,7 @@ _LEAST_SCRIPT = 0.3
 
 def language_of(text: str) -> str:
     """ISO 639-1, or `und`. Cyrillic is Russian unless it has Ukrainian letters; other Slavic languages are not told."""
-    plain = text[:_READ_CHARACTERS].lower().replace("\u2019", "'")
+    plain = normalize("NFC", text[:_READ_CHARACTERS]).lower().replace("\u2019", "'")
     letters = sum(letter.isalpha() for letter in plain)
     for script, language in _SCRIPTS:
         if letters and sum(len(run) for run in script.findall(plain)) >= _LEAST_SCRIPT * letters:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
+from unicodedata import normalize
 
 from agents.domain.stop_words import STOP_WORDS
 
@@ -48,6 +49,8 @@ def words_of(text: str) -> list[Word]:
     plain = text[:_MOST_CHARACTERS]
     if "&" in plain:
         plain = unescape(plain)
+    if not plain.isascii():  # an accent may be a character of its own, and kana have a half width as well (UAX #15)
+        plain = normalize("NFKC", plain)
     plain = plain.lower().translate(_APOSTROPHES)
     if "@" in plain or ">" in plain:
         plain = _QUOTED.sub(" ", plain)

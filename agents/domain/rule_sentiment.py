@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple, Protocol
+from unicodedata import normalize
 
 from agents.domain.message_language import UNKNOWN, language_of
 from agents.domain.sentiment_words import FACES, LEXICONS
@@ -58,7 +59,7 @@ class RuleSentiment:
 
     def score(self, text: str, language: str | None = None) -> Sentiment:
         """How a text feels. Never fails."""
-        plain = _HANDLE.sub(" ", text[:_READ_CHARACTERS]).replace("\u2019", "'")
+        plain = _HANDLE.sub(" ", normalize("NFC", text[:_READ_CHARACTERS])).replace("\u2019", "'")
         spoken = language or language_of(plain)
         read_as = "en" if spoken == UNKNOWN else spoken
         weighed = [(face, float(FACES[face])) for face in _faces(plain)]

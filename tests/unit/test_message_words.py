@@ -21,6 +21,7 @@ def stems(text: str) -> list[str]:
         pytest.param(
             "PDFが空白、wifiが不調", ["pdf", "が空", "空白", "wifi", "が不", "不調"], id="Japanese, with words"
         ),
+        pytest.param("re\u0301glage de\u0301grade\u0301", ["réglag", "dégradé"], id="accents of their own"),
         pytest.param("@acme see https://acme.example/x?y=1 or a.b@acme.example", [], id="handles and addresses"),
         pytest.param("order 4711 of 2026-03-02, phone +49 30 1234567", ["order", "phon"], id="numbers"),
         pytest.param("error E1042 on iPhone15", ["error", "iphone15"], id="codes that are mostly digits are numbers"),

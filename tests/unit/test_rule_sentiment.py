@@ -1,5 +1,7 @@
 """Sentiment and language by rules: orders that hold in every language, reasons, and no failure whatever the text."""
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,13 @@ def score(text: str, language: str | None = None) -> float:
     found = SCORER.score(text, language).score
     assert found is not None
     return found
+
+
+def test_accents_that_are_characters_of_their_own_change_nothing() -> None:
+    text = "Le réglage a été dégradé, je suis très déçu"
+    assert SCORER.score(normalize("NFD", text)) == SCORER.score(text)
+    assert SCORER.score(text).language == "fr"
+    assert language_of(normalize("NFD", text)) == "fr"
 
 
 @pytest.mark.parametrize(
