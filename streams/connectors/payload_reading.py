@@ -5,6 +5,7 @@ milliseconds or ISO 8601). Normalisers take them apart with these functions, whi
 missing where it must not be is said by `Malformed`, which names the place.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -35,20 +36,40 @@ MOST_ITEMS = 10_000
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""Escapes of a JSON text from left to right, so that an escaped backslash hides none; `half` is half a character."""
+
 
 class Malformed(ValueError):  # noqa: N818 - it describes the payload, in the words of the dead letter
     """Something is missing without which the payload means nothing. The message ends with its place (`$.a.b`)."""
 
 
 def read_json(body: bytes) -> Json | Refused:
-    """The value in a JSON text, or why there is none."""
+    """The value in a JSON text, or why there is none.
+
+    Half a character, as programs leave it that cut a text between two UTF-16 units, is JSON all the same (RFC 8259,
+    section 8.2); it becomes U+FFFD.
+    """
     try:
         body.decode()  # the decoder skips the inside of texts that it is not asked for, wrong bytes included
-        return msgspec.json.decode(body)
+        try:
+            return msgspec.json.decode(body)
+        except msgspec.DecodeError:
+            mended = _ESCAPES.sub(_whole, body)
+            if mended == body:
+                raise
+            return msgspec.json.decode(mended)
     except UnicodeDecodeError as error:
         return Refused("not_utf8", str(error))
     except (msgspec.DecodeError, RecursionError) as error:
         return Refused("not_json", str(error))
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape["half"] else escape[0]
 
 
 def table(value: Json, *path: str) -> dict[str, Json]:

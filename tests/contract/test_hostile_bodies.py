@@ -25,6 +25,8 @@ BODIES = {
     "lists in lists": b"[" * MEGABYTE,
     "objects in objects": b'{"a":' * (MEGABYTE // 5),
     "one key again and again": b"{" + b",".join([b'"a":1'] * (MEGABYTE // 6)) + b"}",
+    "halves of characters": b'{"a":"' + rb"\ud83d" * (MEGABYTE // 6) + b'"}',
+    "backslashes and half a character": b'{"a":"' + rb"\\" * (MEGABYTE // 2) + rb'\udc00"}',
     "many keys": b"{" + b",".join(b'"k%d":1' % index for index in range(MEGABYTE // 11)) + b"}",
     "a number of a million digits": b'{"id":' + b"9" * MEGABYTE + b"}",
     "many empty objects": b"[" + b"{}," * (MEGABYTE // 3) + b"{}]",

@@ -206,6 +206,11 @@ def test_escapes_are_undone_once_and_files_are_told_by_their_metadata() -> None:
     assert event.attachments == (Attachment(name="a.png", media_type="image/png", size_bytes=9), Attachment())
 
 
+def test_half_a_character_where_a_text_was_cut_loses_no_message() -> None:
+    event = event_of(slack_event(slack_message(text="cut \ud83d off, \\ud83d as written, whole \U0001f600")))
+    assert event.text == "cut \ufffd off, \\ud83d as written, whole \U0001f600"
+
+
 def changed(now: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     message = slack_message(thread_ts="1772443700.000001")
     event = {
