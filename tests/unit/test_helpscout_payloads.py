@@ -1,5 +1,6 @@
 """What Help Scout's webhooks mean: with the header that names the event, and without it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -122,6 +123,13 @@ def test_events(event: str, payload: dict[str, Any], expected: list[Line]) -> No
 )
 def test_without_the_header_the_object_tells_everything(payload: dict[str, Any], expected: list[Line]) -> None:
     assert tuples_of(HELPSCOUT, payload) == expected
+
+
+def test_a_conversation_was_closed_when_help_scout_says_so() -> None:
+    told = WHOLE | {"closedAt": "2026-03-02T09:29:40Z", "userUpdatedAt": "2026-03-04T10:00:00Z"}
+    closed = drafts_of(HELPSCOUT, told)[-1].event
+
+    assert (closed.type, closed.occurred_at) == ("status_changed", datetime(2026, 3, 2, 9, 29, 40, tzinfo=UTC))
 
 
 def test_what_a_workflow_sends_is_automated() -> None:

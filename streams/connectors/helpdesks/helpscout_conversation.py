@@ -166,7 +166,8 @@ class HelpScoutConversation:
 
     def changed(self, kind: str, what: str, **words: Any) -> Draft:  # noqa: ANN401 - contract fields
         """A change of the conversation itself. What it is and when is its id: Help Scout has none."""
-        moment = self.moment()
+        closed_at = instant(self.conversation, "closedAt") if words.get("status") == "closed" else None
+        moment = closed_at or self.moment()  # a closed conversation may have been changed since
         stamp = moment.isoformat() if moment else "unknown"
         return self.draft(f"conversation:{self.id}:{what}:{stamp}", kind, moment, self.actor(), **words)
 
