@@ -7,17 +7,20 @@ transaction as its results), and ClickHouse. What retention has removed cannot b
     applied + duplicate + late + rejected = accepted        for every partition
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from agents.conversation_agent import LEDGER_KEY
+from agents.forgetting import forgotten_accounts
 from schemas.account_state import AccountLedger, decode_account_state
-from schemas.codec import ContractViolation, contract_in
+from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Interaction
+from schemas.rejection import Rejection
 from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
 from streams.lane.changelog import from_value
 from streams.lane.lane_effects import SOURCE
@@ -25,7 +28,7 @@ from streams.settings import Settings, split_address
 from streams.sinks.clickhouse_connection import read_target
 from streams.sinks.rows import TABLES
 from streams.sinks.sql_client import SqlError, ask_table
-from streams.topic_reader import TopicReader, topic_reader
+from streams.topic_reader import StoredRecord, TopicReader, topic_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,14 @@ class AuditLine:
         return self.missing == self.surplus == 0
 
 
+_WITH_ROWS = (SLA_EVENTS, REJECTED)
+"""Topics whose every record becomes a row that stays until its account is forgotten."""
+
+
+class _OfAccount(msgspec.Struct):
+    account_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """What the log holds of a partition below a place."""
@@ -73,6 +84,8 @@ class _Span:
     events: int
     controls: int
     waiting: int
+    forgotten: int
+    """Events of whom a later record forgets: they were counted, and ClickHouse has deleted their rows."""
 
 
 def audit(settings: Settings) -> Iterator[AuditLine]:
@@ -148,7 +161,9 @@ def _count(reader: TopicReader, settings: Settings, topic: TopicSpec, until: Map
     """Events and controls of each partition below a place (default: its end)."""
     name = settings.topic(topic.name)
     ends = reader.ends(name)
-    starts, events, controls, waiting = (dict.fromkeys(ends, 0) for _ in range(4))
+    starts, events, controls, waiting, forgotten = (dict.fromkeys(ends, 0) for _ in range(5))
+    kept: dict[int, Counter[tuple[str, ...]]] = {number: Counter() for number in ends}
+    has_rows = topic in _WITH_ROWS
     seen: set[int] = set()
     for record in reader.records(name):
         number = record.partition
@@ -157,11 +172,51 @@ def _count(reader: TopicReader, settings: Settings, topic: TopicSpec, until: Map
             starts[number] = record.offset
         if record.offset >= until.get(number, ends[number] if not until else 0):
             waiting[number] += 1
+        elif has_rows and (keys := _forgotten_by(record)) is not None:
+            controls[number] += 1
+            gone = [whose for whose in kept[number] if not keys.isdisjoint(whose)]
+            forgotten[number] += sum(kept[number].pop(whose) for whose in gone)
         elif _is_control(record.headers):
             controls[number] += 1
         else:
             events[number] += 1
-    return {number: _Span(starts[number], events[number], controls[number], waiting[number]) for number in ends}
+            if has_rows:
+                kept[number][_whose(topic, record)] += 1
+    return {
+        number: _Span(starts[number], events[number], controls[number], waiting[number], forgotten[number])
+        for number in ends
+    }
+
+
+def _forgotten_by(record: StoredRecord) -> frozenset[str] | None:
+    """The keys whose rows the sink deletes because of a record; null where it deletes none."""
+    if record.value is None:
+        return frozenset() if record.key is None else frozenset({record.key.decode("utf-8", "replace")})
+    try:
+        if contract_in(record.headers, Interaction) is not Control:
+            return None
+        control = decode(Control, record.value)
+        return frozenset(forgotten_accounts(control)) if control.kind == "account_forgotten" else None
+    except ContractViolation:
+        return None
+
+
+def _whose(topic: TopicSpec, record: StoredRecord) -> tuple[str, ...]:
+    """The keys under which the row of a record is deleted, as in the tables (`streams.sinks.rows`)."""
+    if topic is not REJECTED:
+        return ((record.key or b"").decode("utf-8", "replace"),)
+    try:
+        letter = decode(Rejection, record.value)
+    except ContractViolation:
+        return ()
+    return (letter.key or b"").decode("utf-8", "replace"), _account_inside(letter.value or b"")
+
+
+def _account_inside(value: bytes) -> str:
+    try:
+        return msgspec.json.decode(value, type=_OfAccount).account_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _is_control(headers: Sequence[tuple[str, bytes]]) -> bool:
@@ -188,7 +243,8 @@ def _of_clickhouse(settings: Settings, topic: TopicSpec, spans: Mapping[int, _Sp
         return
     found = {int(row[0]): int(row[1]) for row in rows}
     for partition, span in sorted(spans.items()):
-        stored = found.get(partition, 0)
-        note = "" if span.start == 0 else "rows outlive the topic: only a lack can be told"
-        accounted = stored if span.start == 0 else min(stored, span.events)
-        yield AuditLine(f"ClickHouse {table}", partition, accepted=span.events, accounted=accounted, note=note)
+        stored, events = found.get(partition, 0), span.events - span.forgotten
+        notes = [f"{span.forgotten:,} of forgotten accounts are deleted"] if span.forgotten else []
+        notes += ["rows outlive the topic: only a lack can be told"] if span.start > 0 else []
+        accounted = stored if span.start == 0 else min(stored, events)
+        yield AuditLine(f"ClickHouse {table}", partition, events, accounted, note="; ".join(notes))

@@ -128,6 +128,9 @@ def test_an_account_is_forgotten_everywhere_and_others_are_not(begin: Begin) -> 
     assert {each["until"] is None for each in done["remains"]} == {True, False}
     for name, before in others.items():
         assert house.rows(f"SELECT count() AS n FROM {name} FINAL WHERE account_id = 'beta'") == before
+    books = json.loads(house.careline("doctor", "--audit", "--json").stdout)
+    assert not [line for line in books if line["missing"] or line["surplus"]]
+    assert [line for line in books if "of forgotten accounts" in line["note"]]
     tables = house.tables()
     assert all("beta" in tables[name] for name in TABLES)
     assert not [name for name, text in tables.items() if "acme" in text]
