@@ -21,7 +21,18 @@ from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Interaction
 from schemas.rejection import Rejection
-from schemas.topics import ACCOUNT_STATE, CONVERSATION_STATE, INTERACTIONS, REJECTED, SLA_EVENTS, TopicSpec
+from schemas.topics import (
+    ACCOUNT_STATE,
+    CONVERSATION_STATE,
+    ENRICHMENTS,
+    INTERACTIONS,
+    ISSUE_STATE,
+    MENTIONS,
+    REJECTED,
+    SLA_EVENTS,
+    TopicSpec,
+)
+from schemas.watch_state import IssueLedger
 from streams.lane.changelog import from_value
 from streams.lane.lane_effects import SOURCE
 from streams.settings import Settings, split_address
@@ -100,6 +111,8 @@ def audit(settings: Settings) -> Iterator[AuditLine]:
         ledgers = _account_ledgers(reader, settings)  # before the log is counted, which goes on meanwhile
         sla_events = _count(reader, settings, SLA_EVENTS, {})
         yield from _of_accounts(ledgers, sla_events)
+        yield from _of_enrichments(reader, settings, ledgers)
+        yield from _of_mentions(reader, settings)
         yield from _of_clickhouse(settings, SLA_EVENTS, sla_events)
         yield from _of_clickhouse(settings, REJECTED, _count(reader, settings, REJECTED, {}))
 
@@ -149,6 +162,48 @@ def _of_accounts(ledgers: Mapping[int, AccountLedger], spans: Mapping[int, _Span
             note="" if span.start == 0 else f"only what lies behind offset {span.start:,} can be recounted",
             waiting=behind,
         )
+
+
+def _of_enrichments(
+    reader: TopicReader, settings: Settings, ledgers: Mapping[int, AccountLedger]
+) -> Iterator[AuditLine]:
+    judged = {number: book.enrichment_offsets.get(number, -1) + 1 for number, book in ledgers.items()}
+    for partition, span in sorted(_count(reader, settings, ENRICHMENTS, judged or {-1: 0}).items()):
+        book = ledgers.get(partition, AccountLedger())
+        yield _line(
+            "enrichments",
+            partition,
+            span,
+            applied=book.enrichment_applied,
+            duplicate=book.enrichment_duplicate,
+            late=book.enrichment_late,
+            rejected=book.enrichment_rejected,
+        )
+
+
+def _of_mentions(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
+    states = _ledger_states(reader, settings, ISSUE_STATE)
+    ledgers = {partition: msgspec.msgpack.decode(state, type=IssueLedger) for partition, state in states}
+    judged = {number: book.next_offset for number, book in ledgers.items()}
+    for partition, span in sorted(_count(reader, settings, MENTIONS, judged or {-1: 0}).items()):
+        book = ledgers.get(partition, IssueLedger())
+        yield _line(
+            "mentions",
+            partition,
+            span,
+            applied=book.applied,
+            duplicate=book.duplicate,
+            late=book.late,
+            rejected=book.rejected,
+        )
+
+
+def _line(book: str, partition: int, span: _Span, **counted: int) -> AuditLine:
+    """A partition whose ledger tells of every event below the place that was judged."""
+    accounted, note = sum(counted.values()), ""
+    if span.start > 0:
+        accounted, note = min(accounted, span.events), f"only what lies behind offset {span.start:,} can be recounted"
+    return AuditLine(book, partition, span.events, accounted, waiting=span.waiting, note=note, **counted)
 
 
 def _ledger_states(reader: TopicReader, settings: Settings, topic: TopicSpec) -> Iterator[tuple[int, bytes]]:

@@ -131,6 +131,7 @@ def test_an_account_is_forgotten_everywhere_and_others_are_not(begin: Begin) -> 
     books = json.loads(house.careline("doctor", "--audit", "--json").stdout)
     assert not [line for line in books if line["missing"] or line["surplus"]]
     assert [line for line in books if "of forgotten accounts" in line["note"]]
+    assert {book: sum(line["applied"] for line in books if line["book"] == book) for book in JUDGED} == JUDGED
     tables = house.tables()
     assert all("beta" in tables[name] for name in TABLES)
     assert not [name for name, text in tables.items() if "acme" in text]
@@ -141,6 +142,7 @@ def test_an_account_is_forgotten_everywhere_and_others_are_not(begin: Begin) -> 
         assert not [key for key, value in latest[topic.name].items() if b"acme" in key + value], topic.name
 
 
+JUDGED = {"enrichments": 12, "mentions": 12}
 TABLES = ("sla_events", "clocks", "adherence", "health", "enrichments", "alerts")
 
 
