@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from kafka.admin import ACLOperation, ResourceType
 
-from schemas.topics import CLOCKS, INTERACTIONS, SLA_EVENTS, TopicSpec
+from schemas.topics import CLOCKS, INTERACTIONS, MENTIONS, SLA_EVENTS, TopicSpec
 from tests.faults.fault_story import POLICY, invent
 from tests.faults.house import House, stop, wait_until
 from tests.faults.secured_broker import PASSWORD, PROCESSES, Right, SecuredBroker, documented_rights, user_of
@@ -205,11 +205,12 @@ REFUSALS = {
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_f25_what_is_not_let_in_ends_with_its_reason(secured: SecuredHouse, seed: int, refusal: str) -> None:
-    """Worker, sink and a command end; connect stays, answers 503, and says why."""
+    """Worker, enrich, sink and a command end; connect stays, answers 503, and says why."""
     spoil, command, words = REFUSALS[refusal]
     changes = spoil(secured.broker)
     began = time.monotonic()
-    processes = [secured.begin(*each, **changes) for each in (("work", "work"), ("sink", "sink"), command)]
+    kinds = (("work", "work"), ("enrich", "enrich"), ("sink", "sink"), command)
+    processes = [secured.begin(*each, **changes) for each in kinds]
     connect, url = secured.door(**changes)
     for process in processes:
         _ends_refused(secured, process, *words)
@@ -238,6 +239,12 @@ def test_f25_a_missing_right_ends_with_its_name(secured: SecuredHouse, seed: int
         house.rights_without("work", taken)
         _ends_refused(house, house.begin("work", "work"), words, user_of("work"), "docs/kafka-security.md")
 
+    mentions = house.topic_right(MENTIONS, ACLOperation.WRITE)
+    judging = Right(ResourceType.GROUP, f"{prefix}careline-enrich", (ACLOperation.READ,))
+    house.rights_without("enrich", mentions)
+    _ends_refused(house, house.begin("enrich", "enrich"), f"may not WRITE the topic {prefix}{MENTIONS.name}")
+    house.rights_without("enrich", judging)
+    _ends_refused(house, house.begin("enrich", "enrich"), f"may not READ the group {prefix}careline-enrich")
     house.rights_without("sink", house.topic_right(CLOCKS, ACLOperation.READ))
     house.rights_without("doctor", Right(ResourceType.TOPIC, f"{prefix}careline.", (ACLOperation.DESCRIBE,)))
     house.rights_without("connect", house.topic_right(INTERACTIONS, ACLOperation.WRITE))
