@@ -44,6 +44,7 @@ test-fast: $(STAMP) ## the tests that start nothing
 
 test-faults: $(STAMP) ## kill, pause and cut off real parts while they work
 	$(PYTEST) -m faults $(ARGS)
+	$(PYTEST) tests/contract/test_connector_behaviour.py
 
 coverage: $(STAMP) ## the tests with branch coverage and its floors
 	$(PYTEST) -m "(not faults or quick) and not benchmark" --cov --cov-report=term $(ARGS)
