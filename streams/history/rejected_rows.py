@@ -29,7 +29,7 @@ class RejectedRows:
     """
 
     def __init__(self, path: Path, *, strict: bool = False) -> None:
-        self.path = path.with_name(path.name + SUFFIX)
+        self.path = Path(f"{path}{SUFFIX}")  # not with_name: `.` and `/` have no name
         self.counts: Counter[str] = Counter()
         self.member: str | None = None
         self.unwritten: str | None = None

@@ -90,6 +90,24 @@ def test_a_wrong_policy_file_is_told_with_every_mistake_before_kafka_is_asked(
     assert_told(careline("policy", "publish", str(policy), CARELINE_KAFKA=closed), 2, *words)
 
 
+@pytest.mark.parametrize("folder", [".", "/"], ids=["here", "the root"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "policy run --policies POLICY --mapping MAPPING FOLDER",
+        "policy diff POLICY POLICY --mapping MAPPING --events FOLDER",
+        "policy explain c1 --policies POLICY --mapping MAPPING FOLDER",
+        "import --dry-run --mapping MAPPING FOLDER",
+    ],
+)
+def test_a_folder_where_history_is_asked_for_is_told(command: str, folder: str, policy: Path, tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text('format: csv\nconversation: "{id}"\nevents: [{at: "{at}", from: customer}]\n', encoding="utf-8")
+    words = {"POLICY": str(policy), "MAPPING": str(mapping), "FOLDER": folder}
+
+    assert_told(careline(*(words.get(word, word) for word in command.split())), 2, f"{folder}: error: ", "directory")
+
+
 def test_a_variable_that_cannot_be_understood_is_named() -> None:
     assert_told(careline("topics", "list", CARELINE_PARTITIONS="many"), 2, "CARELINE_PARTITIONS", "'many'")
 
