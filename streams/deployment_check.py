@@ -146,7 +146,8 @@ def _check_workers(settings: Settings, _now: datetime) -> Finding:
     with topic_reader(settings.kafka) as reader:
         ends = reader.ends(topic)
     members, committed = _group(settings, group)
-    behind = {number: end - committed.get((topic, number), 0) for number, end in ends.items()}
+    # Workers go on between the two questions: what they have committed may lie behind the end that was told.
+    behind = {number: max(0, end - committed.get((topic, number), 0)) for number, end in ends.items()}
     worst = max(behind, key=lambda number: behind[number])
     told = f"{members} in group {group}, {sum(behind.values()):,} records behind"
     if not members:
