@@ -89,7 +89,7 @@ def _of_files(
     if account not in known:
         names = known if len(known) <= _MOST_NAMES else ()
         hint = did_you_mean(account, names, "ids are those that the mapping makes")
-        raise stop(f"careline health explain: no account {account!r} among {len(known):,} of these files ({hint})")
+        raise stop(f"careline health explain: no account {account!r} among the {len(known):,} of these files ({hint})")
     verdict, (who, observed) = family.verdict(account), known[account]
     changes = [verdict] if family.aggregates(account) else list(story(book, who, observed, instant))
     return columns_of(verdict, profiles.version) | {"changes": changes_of(changes)}

@@ -106,7 +106,9 @@ def _of_files(
     hint = did_you_mean(
         conversation, known if len(known) <= _MOST_NAMES else (), "ids are those that the mapping makes"
     )
-    raise stop(f"careline policy explain: no conversation {conversation!r} in {len(known):,} of these files ({hint})")
+    raise stop(
+        f"careline policy explain: no conversation {conversation!r} among the {len(known):,} of these files ({hint})"
+    )
 
 
 def _of_worker(context: typer.Context, conversation: str, now: str | None, kafka: str | None) -> "Explanation":

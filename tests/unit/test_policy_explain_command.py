@@ -110,7 +110,7 @@ def test_people_read_reasons_and_sums(folder: Path) -> None:
 def test_a_conversation_that_is_not_there(folder: Path) -> None:
     result = explain(folder, "21")
     assert result.exit_code == 1
-    assert "no conversation '21' in 4" in result.stderr
+    assert "no conversation '21' among the 4 of these files" in result.stderr
 
 
 @pytest.mark.parametrize(
