@@ -95,7 +95,7 @@ def _out_of_reach(path: Path, target: MetricTarget, calendar: Calendar, start: I
     """Targets that nobody can meet, and targets that a calendar has no time for."""
     for here, duration in _durations(path, target):
         if not duration.seconds and not duration.business_days:
-            message = f"a target of {duration.text} can never be met"
+            message = f"a target of {duration.text} is due at its start, or at the next opening"
             yield Doubt(here, message, "allow some time, or leave the target out")
         elif calendar.name != ALWAYS.name and not _has_time(calendar, duration, start):
             message = (

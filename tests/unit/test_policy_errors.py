@@ -194,7 +194,7 @@ def test_policies_that_earlier_ones_leave_nothing_to(conditions: list[str], unre
         (policy("when: {tier: gold}"), 3, 5, "no policy is for everyone else"),
         (policy("").replace("1h", "{p1: 1h}"), 5, 32, "'p1' is none of Careline's priorities"),
         (policy("").replace("1h", "{highest: 1h}"), 5, 32, "'highest' is none of"),
-        (policy("").replace("1h", "0s"), 5, 15, "can never be met"),
+        (policy("").replace("1h", "0s"), 5, 15, "is due at its start"),
         (policy("").replace("1h", "{target: 1h, pause_when: {tier: gold}}"), 5, 44, "can never end"),
         (
             policy("").replace("1h", "{target: 1h, pause_when: {status: open}}"),
