@@ -4,7 +4,7 @@ Called by `policy_reader` at the end. The checks stand in `calendar_lint`, `cloc
 those of whole policies. Each check is a generator of `Doubt`s: a path in the file, what is odd, a way out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from agents.domain.calendar import compile_calendars
@@ -33,10 +33,22 @@ def _doubts(policy_file: PolicyFile) -> Iterator[Doubt]:
     for index, policy in enumerate(policy_file.policies):
         path: Path = ("policies", index)
         yield from _policy_doubts(path, policy)
+        yield from _left_nothing(path, policy, policy_file.policies[:index])
         yield from target_doubts(policy_file, index, calendars, from_datetime(begins))
-    if policy_file.policies[-1].when != Condition():
+    if can_hold(*(Condition({}, policy.when) for policy in policy_file.policies)):
         message = "no policy is for everyone else: conversations that match none have no promise"
         yield Doubt(("policies", len(policy_file.policies) - 1), message, "end with a policy without `when`")
+
+
+def _left_nothing(path: Path, policy: Policy, earlier: Sequence[Policy]) -> Iterator[Doubt]:
+    """Beyond what `policy_overlap` makes an error: one for a tier and one for all others leave nothing between them.
+
+    A policy for everyone else is no mistake behind them: it is there for the day when one of them is narrowed.
+    """
+    rest = [Condition({}, other.when) for other in earlier]
+    if policy.when != Condition() and can_hold(policy.when) and not can_hold(policy.when, *rest):
+        message = f"policy {policy.id!r} can never match: the earlier ones together take all it could"
+        yield Doubt(path, message, "narrow one of those, or put it before them")
 
 
 def _policy_doubts(path: Path, policy: Policy) -> Iterator[Doubt]:

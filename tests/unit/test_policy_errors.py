@@ -161,6 +161,14 @@ def test_all_mistakes_are_told_at_once_and_in_order() -> None:
     ]
 
 
+GOLD_AND_OTHERS = (
+    HEAD
+    + "policies:\n"
+    + "  - {id: a, when: {tier: gold}, targets: {first_response: 1h}}\n"
+    + "  - {id: b, when: {not: {tier: gold}}, targets: {first_response: 1h}}\n"
+)
+
+
 @pytest.mark.parametrize(
     ("conditions", "unreached"),
     [
@@ -210,6 +218,12 @@ def test_policies_that_earlier_ones_leave_nothing_to(conditions: list[str], unre
             5,
             "can never match",
         ),
+        (
+            GOLD_AND_OTHERS + "  - {id: c, when: {channel: email}, targets: {next_response: 1h}}",
+            5,
+            5,
+            "together",
+        ),
         (HEAD + "policies: [{id: a}]", 2, 12, "promises nothing"),
         (HEAD + "calendars: {c: {time_zone: UTC, weekly: {mon: [09:00-17:00]}}}\n" + TAIL, 2, 13, "no policy uses"),
         (weekly("mon: [09:00-13:00, 12:00-17:00]"), 6, 26, "hours overlap"),
@@ -220,6 +234,13 @@ def test_doubt_leaves_the_file_usable(text: str, line: int, column: int, message
     problems = Problems("p.yaml")
     assert read_policy_text(text, problems) is not None, problems.errors
     assert (line, column) in [(found.line, found.column) for found in problems.warnings if message in found.message]
+
+
+def test_policies_that_leave_nothing_over_need_none_for_everyone_else() -> None:
+    for fallback in ("", "  - {id: z, targets: {next_response: 1h}}\n"):
+        problems = Problems("p.yaml")
+        assert read_policy_text(GOLD_AND_OTHERS + fallback, problems) is not None, problems.errors
+        assert problems.warnings == []
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
