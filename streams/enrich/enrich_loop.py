@@ -2,7 +2,8 @@
 
 What a gathered batch leads to and the offsets behind it are one Kafka transaction: a process that is killed has either
 published both or nothing, and the next owner of the partition goes on from there. The broker refuses the offsets of an
-owner that lost its partition meanwhile (KIP-447), and then the results of the same transaction do not appear either.
+owner that lost its partition meanwhile (KIP-447), and then the results of the same transaction do not appear either: so
+they are sent as the member that read the messages, which a process that was frozen may be no more.
 Ids follow from the message, so even judging again after a reset of the offsets doubles nothing for readers.
 
 What the conversation agent puts into the dead letters is left out here without a word: it is told there.
@@ -17,7 +18,7 @@ from typing import Protocol
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError, ProducerFencedError
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 from typing_extensions import override
 
 from agents.domain.instant import from_datetime
@@ -108,6 +109,8 @@ class EnrichLoop:
         self._arrived_at: dict[TopicPartition, float] = {}
         self._since = self._lag_told_at = clock()
         self._has_moved = False
+        self._member: ConsumerGroupMetadata | None = None
+        """As whom the messages since the last rewinding were read."""
         self.judged = 0
         """Messages whose enrichments are durable."""
 
@@ -166,6 +169,10 @@ class EnrichLoop:
         """Judge what was gathered and make it durable together with the offsets behind it."""
         if not self._offsets:
             return
+        member = self._member
+        if member is None or member.generation_id < 0:  # of nobody the broker would take any offset
+            self._rewind()
+            return
         messages = [event for event in self._gathered if isinstance(event, Interaction)]
         texts = [message.text for message in messages if message.text is not None]
         judgements = self._scorer.score(texts) if texts else []
@@ -173,7 +180,7 @@ class EnrichLoop:
         try:
             self._producer.begin_transaction()
             self._send(judgements)
-            self._producer.send_offsets_to_transaction(self._located(), self._consumer.group_metadata())
+            self._producer.send_offsets_to_transaction(self._located(), member)
             self._producer.commit_transaction()
         except KafkaError as error:
             self._give_up(error)
@@ -253,6 +260,7 @@ class EnrichLoop:
         self._arrived_at = {}
         self._has_moved = False
         self._spent = {}
+        self._member = self._consumer.group_metadata()  # before looking what is committed: later ones may know more
         for place in self._consumer.assignment():
             committed = self._consumer.committed(place, metadata=True, timeout_ms=KAFKA_ANSWER_MS)
             if committed is None:
