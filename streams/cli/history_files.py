@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from streams.history.conversations import History, read_history
+from streams.history.due_metrics import DueMetrics
 from streams.history.history_summary import row_lines
 from streams.history.import_mapping import ImportMapping
 from streams.history.rejected_rows import StrictStop
@@ -39,13 +40,15 @@ def stop(problems: Sequence[Problem]) -> NoReturn:
     raise typer.Exit(WRONG_FILE)
 
 
-def load_mapping(path: Path, found_before: Sequence[Problem] = ()) -> ImportMapping:
-    """The mapping; warnings are told.
+def load_mapping(
+    path: Path, found_before: Sequence[Problem] = (), clocks: frozenset[str] | None = None
+) -> ImportMapping:
+    """The mapping; warnings are told. `clocks` are those that the policies declare, null where none are at hand.
 
     Ends the program when the file is wrong, or when errors of other files have been found before: all are told at once.
     """
     problems = Problems(str(path))
-    mapping = read_mapping(path, problems)
+    mapping = read_mapping(path, problems, DueMetrics(clocks))
     if mapping is None or found_before:
         stop([*found_before, *problems.errors])
     for warning in problems.warnings:

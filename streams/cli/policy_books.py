@@ -6,6 +6,7 @@ into force, and asking what it would have said is asking about the time before t
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from agents.domain.policy_book import PolicyBook
 from streams.cli.history_files import tell
@@ -13,16 +14,27 @@ from streams.policy_files.policy_reader import read_policy_file
 from streams.policy_files.problem import Problem, Problems
 
 
-def load_books(paths: Sequence[Path]) -> tuple[list[PolicyBook], list[Problem]]:
-    """One book for each file, and what is wrong with any of them: then a book is empty. Warnings are told."""
+class LoadedBooks(NamedTuple):
+    """One book for each file, and what is wrong with any of them: then a book is empty."""
+
+    books: list[PolicyBook]
+    mistakes: list[Problem]
+    clocks: frozenset[str] | None
+    """The clocks that any of them declares; null where a file is wrong, so that this is not known."""
+
+
+def load_books(paths: Sequence[Path]) -> LoadedBooks:
+    """Read policy files. Warnings are told."""
     books: list[PolicyBook] = []
     mistakes: list[Problem] = []
+    clocks: set[str] = set()
     for path in paths:
         problems = Problems(str(path))
         policy_file = read_policy_file(path, problems)
         mistakes += problems.errors
         books.append(PolicyBook() if policy_file is None else PolicyBook.of(policy_file))
         if policy_file is not None:
+            clocks.update(policy_file.clocks)
             for warning in problems.warnings:
                 tell(warning.as_line())
-    return books, mistakes
+    return LoadedBooks(books, mistakes, None if mistakes else frozenset(clocks))

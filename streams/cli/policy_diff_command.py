@@ -63,8 +63,8 @@ def diff(
     from streams.cli.policy_books import load_books
 
     end = instant_of(now, "--now")
-    books, mistakes = load_books([old, new])
-    history = load_history(load_mapping(mapping, mistakes), events, strict=strict)
+    books, mistakes, clocks = load_books([old, new])
+    history = load_history(load_mapping(mapping, mistakes, clocks), events, strict=strict)
     found, count = _judge(history, books, from_datetime(end))
     tell_rows(history, len(history), count)
     if as_json:

@@ -93,8 +93,8 @@ def _of_files(
     if policies is None or mapping is None:
         raise typer.BadParameter("FILE needs both --policies and --mapping", param_hint="FILE")
     end = from_datetime(instant_of(now, "--now"))
-    (book,), mistakes = load_books([policies])
-    history = load_history(load_mapping(mapping, mistakes), files, strict=False)
+    (book,), mistakes, clocks = load_books([policies])
+    history = load_history(load_mapping(mapping, mistakes, clocks), files, strict=False)
     known: list[str] = []
     for told in history.told_together(_SOURCE):
         known += [name for name, _ in told]

@@ -82,7 +82,8 @@ def policy_run(
 
     end = instant_of(now, "--now")
     policy_file, mistakes = _policies(policies)
-    read = load_mapping(mapping, mistakes)
+    # Of policies that are wrong it is not known what they declare.
+    read = load_mapping(mapping, mistakes, None if mistakes else frozenset(policy_file.clocks))
     history = load_history(read, files, strict=strict)
     verdicts = _Verdicts(policy_file, from_datetime(end), jobs or cores())
     try:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from schemas.interaction import AuthorKind, InteractionType, Status, SurveyKind
+from streams.history.due_metrics import DueMetrics
 from streams.policy_files.problem import Place
 
 ACCOUNT_FIELDS = ("tier", "segment", "contract")
@@ -124,7 +125,10 @@ class EventEntry:
 
 @dataclass(frozen=True, slots=True)
 class ImportMapping:
-    """A whole mapping file. `value_map` has the source's words and ours per field; `source_text` is the file as is."""
+    """A whole mapping file. `value_map` has the source's words and ours per field; `source_text` is the file as is.
+
+    `due_metrics` is not of the file: it knows which metrics rows may set a due date for.
+    """
 
     file: str
     source_text: str
@@ -137,6 +141,7 @@ class ImportMapping:
     account_fields: dict[str, TextTemplate] = field(default_factory=dict)
     conversation_fields: dict[str, TextTemplate] = field(default_factory=dict)
     value_map: dict[str, dict[str, str]] = field(default_factory=dict)
+    due_metrics: DueMetrics = field(default_factory=DueMetrics)
 
     def column_uses(self) -> tuple[ColumnUse, ...]:
         """Every mention of a column, in the order of the parts of the file."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from streams.history.due_metrics import DueMetrics
 from streams.history.import_mapping import FLAGS, REQUIRED_WITH, VOCABULARIES, ImportMapping, TextTemplate
 from streams.history.row_columns import Columns, TextOf, text_of, words_of
 from streams.history.row_events import EventBody, Standing, UnusableRow
@@ -32,10 +33,10 @@ def body_reader(
     names = tuple(keys)
     getters = [_value_reader(name, template, mapping, columns) for name, template in keys.items()]
     if all(template.is_constant for template in keys.values()):
-        constant = _body(dict(zip(names, [get(None) for get in getters], strict=True)), times)
+        constant = _body(dict(zip(names, [get(None) for get in getters], strict=True)), times, mapping.due_metrics)
         return lambda _values: constant
     if UNSHARED & keys.keys():
-        return _UnsharedBody(dict(zip(names, getters, strict=True)), times).read
+        return _UnsharedBody(dict(zip(names, getters, strict=True)), times, mapping.due_metrics).read
     seen: dict[tuple[Any, ...], EventBody | None] = {}
 
     def shared(values: Any) -> EventBody | None:  # noqa: ANN401 - a row of either format
@@ -43,7 +44,7 @@ def body_reader(
         if found not in seen:
             if len(seen) >= REMEMBERED:
                 seen.clear()
-            seen[found] = _body(dict(zip(names, found, strict=True)), times)
+            seen[found] = _body(dict(zip(names, found, strict=True)), times, mapping.due_metrics)
         return seen[found]
 
     return shared
@@ -52,9 +53,12 @@ def body_reader(
 class _UnsharedBody:
     """Bodies of which a part differs from row to row: the rest is checked once, and then only that part is read."""
 
-    def __init__(self, getters: Mapping[str, Callable[[Any], Any]], times: Mapping[str, TimeReader]) -> None:
+    def __init__(
+        self, getters: Mapping[str, Callable[[Any], Any]], times: Mapping[str, TimeReader], due_metrics: DueMetrics
+    ) -> None:
         self._getters = getters
         self._times = times
+        self._due_metrics = due_metrics
         self._repeated = [get for name, get in getters.items() if name not in UNSHARED]
         self._own = [(name, get, times.get(name)) for name, get in getters.items() if name in UNSHARED]
         self._due_at = getters.get("due_at")
@@ -75,7 +79,7 @@ class _UnsharedBody:
         return body
 
     def _read_all(self, values: Any) -> EventBody | None:  # noqa: ANN401 - a row of either format
-        return _body({name: get(values) for name, get in self._getters.items()}, self._times)
+        return _body({name: get(values) for name, get in self._getters.items()}, self._times, self._due_metrics)
 
 
 def _own_value(text: str, name: str, time: TimeReader | None) -> str | datetime | None:
@@ -100,7 +104,7 @@ def _in_our_words(text: TextOf, ours: dict[str, str]) -> TextOf:
     return translated
 
 
-def _body(found: dict[str, Any], times: Mapping[str, TimeReader]) -> EventBody | None:
+def _body(found: dict[str, Any], times: Mapping[str, TimeReader], due_metrics: DueMetrics) -> EventBody | None:
     """The body that the values of a row make; null when a due date is wanted and the row has none.
 
     Raises:
@@ -112,7 +116,7 @@ def _body(found: dict[str, Any], times: Mapping[str, TimeReader]) -> EventBody |
     values.setdefault("type", "message")
     if values["type"] == "due_set" and "due_at" not in values:
         return None
-    _check_words(values)
+    _check_words(values, due_metrics)
     for name, value in values.items():
         if name in TIME_KEYS:
             values[name] = _time(times[name], name, value)
@@ -123,7 +127,7 @@ def _body(found: dict[str, Any], times: Mapping[str, TimeReader]) -> EventBody |
     return EventBody(**values)
 
 
-def _check_words(values: dict[str, Any]) -> None:
+def _check_words(values: dict[str, Any], due_metrics: DueMetrics) -> None:
     for name, vocabulary in VOCABULARIES.items():
         if name in values and values[name] not in vocabulary:
             raise UnusableRow("unknown_word", f"{name}: {values[name][:60]!r} is none of {', '.join(vocabulary)}")
@@ -131,6 +135,9 @@ def _check_words(values: dict[str, Any]) -> None:
     for name in REQUIRED_WITH.get(kind, ()):
         if name not in values:
             raise UnusableRow("missing_value", f"a {kind} needs `{name}`, and the row has none")
+    if kind == "due_set" and not due_metrics.may_be(values["metric"]):
+        known = ", ".join(due_metrics.known)
+        raise UnusableRow("unknown_word", f"metric: {values['metric'][:60]!r} is none of {known}")
 
 
 def _flag(name: str, text: str) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from schemas.policy import METRICS, PRIORITIES
+from schemas.policy import PRIORITIES
+from streams.history.due_metrics import DueMetrics
 from streams.history.import_mapping import (
     ACCOUNT_FIELDS,
     ALLOWED_WITH,
@@ -54,26 +55,33 @@ _TIME_KEYS = ("at", "due_at", "received_at")
 _TRANSLATABLE = tuple(dict.fromkeys(("account", *ACCOUNT_FIELDS, *CONVERSATION_FIELDS, *EVENT_KEYS)))
 
 
-def read_mapping(path: Path, problems: Problems) -> ImportMapping | None:
+def read_mapping(path: Path, problems: Problems, due_metrics: DueMetrics | None = None) -> ImportMapping | None:
     """A mapping file, or null with everything that is wrong with it among the problems."""
     text = read_file(path, problems)
-    return None if text is None else parse_mapping(text, problems)
+    return None if text is None else parse_mapping(text, problems, due_metrics)
 
 
-def parse_mapping(text: str, problems: Problems) -> ImportMapping | None:
-    """A mapping from its text, or null with everything that is wrong with it among the problems."""
+def parse_mapping(text: str, problems: Problems, due_metrics: DueMetrics | None = None) -> ImportMapping | None:
+    """A mapping from its text, or null with everything that is wrong with it among the problems.
+
+    Args:
+        text: of the file.
+        problems: where mistakes go.
+        due_metrics: what the policies that will judge know of metrics; null where no policies are at hand.
+    """
     root = parse_yaml(text, problems)
     if root is None:
         return None
-    mapping = _MappingReader(problems).read(root, text)
+    mapping = _MappingReader(problems, due_metrics or DueMetrics()).read(root, text)
     return None if problems.errors else mapping
 
 
 class _MappingReader:
     """Walks over the tree once; every part is checked as far as possible, so that all mistakes are told together."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, due_metrics: DueMetrics) -> None:
         self._problems = problems
+        self._due_metrics = due_metrics
 
     def read(self, root: Node, text: str) -> ImportMapping | None:
         table = fields_of(root, KEYS, "a mapping", self._problems)
@@ -105,6 +113,7 @@ class _MappingReader:
             account_fields=account_fields,
             conversation_fields=conversation_fields,
             value_map=value_map,
+            due_metrics=self._due_metrics,
         )
         self._check_paths(mapping)
         return mapping
@@ -222,13 +231,20 @@ class _MappingReader:
             self._problems.error(place, f"{text!r} is not a number", 'a number or a "{column}"')
         elif key in _TIME_KEYS and not _succeeds(time_reader(ZoneInfo("UTC"), None), text):
             self._problems.error(place, f"{text!r} is neither a column nor a time", 'for example "{column}"')
-        elif key == "metric" and text not in METRICS:
-            self._problems.warning(
-                place, f"{text!r} is not a metric, unless a policy declares this clock", did_you_mean(text, METRICS)
-            )
+        elif key == "metric":
+            self._check_metric(text, place)
         elif key == "priority" and text not in PRIORITIES:
             self._problems.warning(
                 place, f"{text!r} is none of {', '.join(PRIORITIES)}: policies have no target for it"
+            )
+
+    def _check_metric(self, text: str, place: Place) -> None:
+        known = self._due_metrics.known
+        if not self._due_metrics.may_be(text):
+            self._problems.error(place, f"metric cannot be {text!r}", did_you_mean(text, known))
+        elif text not in known:
+            self._problems.warning(
+                place, f"{text!r} is not a metric, unless a policy declares this clock", did_you_mean(text, known)
             )
 
 

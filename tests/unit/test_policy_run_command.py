@@ -115,6 +115,60 @@ def test_a_wrong_file_is_told_with_its_place(folder: Path, name: str, content: s
     assert "Traceback" not in result.stderr
 
 
+DUE = '  - {when: {what: due}, at: "{at}", type: due_set, metric: "{who}", due_at: 2025-03-02T10:30:00Z}\n'
+DUE_ROWS = "id,who,what,at\n" + "".join(
+    f"1,{metric},due,2025-03-02T10:00:00Z\n"
+    for metric in ("first_response", "triage", "First Response", "first_resp", '"tri\nage"')
+)
+DECLARING = POLICY + "clocks: {triage: {start: {type: message}, satisfy: {type: assigned}}}\n"
+
+
+def test_a_due_date_for_no_metric_is_a_row_of_no_use(folder: Path) -> None:
+    (folder / "m.yaml").write_text(MAPPING + DUE)
+    (folder / "p.yaml").write_text(DECLARING)
+    (folder / "h.csv").write_text(DUE_ROWS)
+    judged = run(folder / "p.yaml", folder / "m.yaml", folder / "h.csv")
+    assert judged.exit_code == 0, judged.stderr
+    assert "5 rows: 2 used, 0 without an event, 3 rejected" in judged.stderr
+    assert "rejected, unknown_word: 3" in judged.stderr
+    first, *_ = map(json.loads, (folder / "h.csv.rejected.ndjson").read_text().splitlines())
+    assert first["detail"].startswith("metric: 'First Response' is none of first_response, ")
+    assert first["detail"].endswith(", triage")
+
+    # No policies are at hand, and any of them may declare a clock of the name first_resp.
+    dry = invoke("import", "--mapping", folder / "m.yaml", folder / "h.csv", "--dry-run", "--json")
+    assert json.loads(dry.stdout)["rejected"] == {"unknown_word": 2}
+
+
+@pytest.mark.parametrize("command", ["run", "explain", "diff"])
+def test_a_metric_in_the_mapping_must_be_one_of_the_policies(folder: Path, command: str) -> None:
+    (folder / "p.yaml").write_text(DECLARING)
+
+    def told(metric: str) -> Result:
+        (folder / "m.yaml").write_text(MAPPING + DUE.replace('"{who}"', metric))
+        files: list[str | Path] = ["--mapping", folder / "m.yaml", "--now", "2025-03-02T12:30:00Z"]
+        policies, history = folder / "p.yaml", folder / "h.csv"
+        match command:
+            case "run":
+                return invoke("run", "--policies", policies, *files, history)
+            case "explain":
+                return invoke("explain", "1", "--policies", policies, *files, history)
+            case _:
+                return invoke("diff", policies, policies, *files, "--events", history)
+
+    assert told("triage").exit_code == 0
+    wrong = told("first_resp")
+    assert wrong.exit_code == 2
+    assert "m.yaml:7:60: error: metric cannot be 'first_resp' (did you mean 'first_response'?)" in wrong.stderr
+
+
+def test_a_metric_in_other_letters_is_a_mistake_of_the_mapping_without_policies_too(folder: Path) -> None:
+    (folder / "m.yaml").write_text(MAPPING + DUE.replace('"{who}"', "First Response"))
+    result = invoke("import", "--mapping", folder / "m.yaml", folder / "h.csv", "--dry-run")
+    assert result.exit_code == 2
+    assert "m.yaml:7:60: error: metric cannot be 'First Response'" in result.stderr
+
+
 def test_import_without_kafka_says_so_and_a_dry_run_needs_none(folder: Path) -> None:
     command = ["import", "--mapping", str(folder / "m.yaml"), str(folder / "h.csv"), "--kafka", "127.0.0.1:1", "--json"]
     absent = CliRunner().invoke(app, command)
