@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -111,7 +111,9 @@ class Offer(NamedTuple):
     warnings: tuple[Problem, ...] = ()
 
 
-def publish_offer(settings: Settings, kind: FileKind, offer: Offer, now: Callable[[], datetime]) -> PublishOutcome:
+def publish_offer(
+    settings: Settings, kind: FileKind, offer: Offer, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> PublishOutcome:
     """Put a file in force unless this version of it already is.
 
     Raises:

@@ -29,6 +29,15 @@ def publish_issue_rules(
         TopicsMissing: the topics have not been created.
         KafkaUnavailable: no broker answers or it does not take a record; publishing again completes what was begun.
     """
+    return publish_offer(settings, ISSUE_RULES, issue_rules_offer(path), now)
+
+
+def issue_rules_offer(path: Path) -> Offer:
+    """A file that could be published: read and tried, without Kafka.
+
+    Raises:
+        PolicyRefused: the file is wrong.
+    """
     problems = Problems(str(path))
     text = read_file(path, problems)
     rules = read_issue_rules_text(text, problems) if text is not None else None
@@ -38,5 +47,4 @@ def publish_issue_rules(
     def is_same(known: str) -> bool:
         return from_published(known) == rules
 
-    offer = Offer(path, text, rules.version, None, to_published(rules), is_same, tuple(problems.warnings))
-    return publish_offer(settings, ISSUE_RULES, offer, now)
+    return Offer(path, text, rules.version, None, to_published(rules), is_same, tuple(problems.warnings))

@@ -31,7 +31,7 @@ def publish_if_different(
         TopicsMissing: the topics have not been created.
         KafkaUnavailable: no broker answers or it does not take a record; publishing again completes what was begun.
     """
-    return publish_offer(settings, POLICY, _read(path), now)
+    return publish_offer(settings, POLICY, policy_offer(path), now)
 
 
 def published_policies(settings: Settings) -> dict[str, PublishedPolicy]:
@@ -44,7 +44,12 @@ def published_policies(settings: Settings) -> dict[str, PublishedPolicy]:
     return published_files(settings, POLICY)
 
 
-def _read(path: Path) -> Offer:
+def policy_offer(path: Path) -> Offer:
+    """A file that could be published: read and tried, without Kafka.
+
+    Raises:
+        PolicyRefused: the file is wrong.
+    """
     problems = Problems(str(path))
     text = read_file(path, problems)
     policy_file = read_policy_text(text, problems, path.parent) if text is not None else None

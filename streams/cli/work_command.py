@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,7 @@ from streams.repeated_lines import RepeatedLines
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from streams.file_publisher import FileKind, Offer
     from streams.kafka_admin import WaitNotice
     from streams.sinks.recorder import Recorder
 
@@ -92,29 +93,59 @@ def work(
 def _run(settings: Settings) -> int:
     from prometheus_client import CollectorRegistry
 
+    from streams.file_publisher import PolicyRefused
     from streams.sinks.metrics_server import MetricsAddressError, start_metrics_server
     from streams.sinks.prometheus_metrics import PrometheusRecorder
 
     registry = CollectorRegistry()
     recorder = PrometheusRecorder(registry)
     try:
+        offers = _offers(settings)  # Kafka may be long in coming, and cannot mend a file
         with start_metrics_server(settings.metrics_address, registry) as server:
             logging.getLogger("careline.work").info("metrics at %s", server.url)
-            return _work(settings, recorder)
+            return _work(settings, recorder, offers)
+    except PolicyRefused as refused:
+        typer.echo(str(refused), err=True)
+        return 2
     except MetricsAddressError as error:
         typer.echo(f"careline work: {error}", err=True)
         return 1
 
 
-def _work(settings: Settings, recorder: "Recorder") -> int:
+def _offers(settings: Settings) -> "list[tuple[FileKind, Offer]]":
+    """The files to publish, read and tried.
+
+    Raises:
+        PolicyRefused: one is wrong, or several; the mistakes of all are told together.
+    """
     from streams.file_publisher import PolicyRefused
-    from streams.health_publisher import publish_health
-    from streams.issue_publisher import publish_issue_rules
+    from streams.health_publisher import HEALTH_PROFILES, health_offer
+    from streams.issue_publisher import ISSUE_RULES, issue_rules_offer
+    from streams.policy_publisher import POLICY, policy_offer
+
+    offers = []
+    problems = []
+    for kind, path, read in (
+        (POLICY, settings.policies_file, policy_offer),
+        (HEALTH_PROFILES, settings.health_file, health_offer),
+        (ISSUE_RULES, settings.issues_file, issue_rules_offer),
+    ):
+        try:
+            if path is not None:
+                offers.append((kind, read(path)))
+        except PolicyRefused as refused:
+            problems += refused.problems
+    if problems:
+        raise PolicyRefused(problems)
+    return offers
+
+
+def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[tuple[FileKind, Offer]]") -> int:
+    from streams.file_publisher import publish_offer
     from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
     from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
     from streams.kafka_rights import require_rights
     from streams.partition_counts import TopicsMissing
-    from streams.policy_publisher import publish_if_different
     from streams.worker import Worker, lane_kinds, needed_topics
 
     log = logging.getLogger("careline.work")
@@ -123,18 +154,10 @@ def _work(settings: Settings, recorder: "Recorder") -> int:
         topics = needed_topics(lane_kinds(agent_figures=settings.agent_figures))
         physical = {operation: [settings.topic(name) for name in names] for operation, names in topics.items()}
         require_rights(settings.kafka, physical, settings.topic(settings.group))
-        if settings.policies_file is not None:
-            outcome = publish_if_different(settings, settings.policies_file)
-            log.info("%s", outcome)
-        if settings.health_file is not None:
-            log.info("%s", publish_health(settings, settings.health_file))
-        if settings.issues_file is not None:
-            log.info("%s", publish_issue_rules(settings, settings.issues_file))
+        for kind, offer in offers:
+            log.info("%s", publish_offer(settings, kind, offer))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Worker(settings, recorder).run())
-    except PolicyRefused as refused:
-        typer.echo(str(refused), err=True)
-        return 2
     except KafkaRefused as refused:
         typer.echo(f"careline work: {refused}", err=True)
         return REFUSED_STATUS
