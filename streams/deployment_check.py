@@ -178,9 +178,15 @@ def _group(settings: Settings, group: str) -> tuple[int, dict[tuple[str, int], i
 
 
 def _check_ledgers(settings: Settings, _now: datetime) -> Finding:
-    """Every offset below `next_offset` must have been applied, known already, late, rejected, or a control record."""
+    """Every offset below `next_offset` must have been applied, known already, late, rejected, or a control record.
+
+    Transactions take offsets too: each leaves a mark in every partition that it writes to. So an offset of which
+    nothing is known is a mark, unless retention may have taken a record before it was read.
+    """
+    topic = settings.topic(INTERACTIONS.name)
     with topic_reader(settings.kafka) as reader:
         ledgers = _ledgers(reader, settings)
+        starts, ends = reader.starts(topic), reader.ends(topic)
     if ledgers is None:
         return Finding("ledgers", "fail", "cannot be read", "upgrade: a worker of a later release wrote them")
     counted = {number: _events_in(ledger) + ledger.controls for number, ledger in ledgers.items()}
@@ -195,15 +201,27 @@ def _check_ledgers(settings: Settings, _now: datetime) -> Finding:
         f"{sum(getattr(ledger, name) for ledger in ledgers.values()):,} {name}"
         for name in ("applied", "duplicate", "late", "rejected")
     )
-    unaccounted = sum(ledger.next_offset - counted[number] for number, ledger in ledgers.items())
-    if unaccounted:
-        told = f"{total:,} events accepted: {parts}; {unaccounted:,} offsets are not accounted for"
+    told = f"{total:,} events accepted: {parts}"
+    open_ones = {number: ledger.next_offset - counted[number] for number, ledger in ledgers.items()}
+    whole = {number for number, start in starts.items() if start == 0}
+    doubtful = [
+        number
+        for number, offsets in open_ones.items()
+        if offsets and (number not in whole or ledgers[number].next_offset > ends[number])
+    ]
+    if doubtful:
+        lost = sum(open_ones[number] for number in doubtful)
+        places = ", ".join(map(str, sorted(doubtful)))
         advice = (
-            "records were gone before a worker read them (retention), or another producer writes with transactions; "
-            "in the first case import what is missing again"
+            "they are marks of transactions, or records that were gone before a worker read them (retention): "
+            "`careline doctor --audit` recounts what is still there"
         )
-        return Finding("ledgers", "warn", told, advice)
-    return Finding("ledgers", "ok", f"{total:,} events accepted: {parts}; nothing lost, nothing doubled")
+        return Finding(
+            "ledgers", "warn", f"{told}; {lost:,} offsets are not accounted for, in partition {places}", advice
+        )
+    if marks := sum(open_ones.values()):
+        told += f"; {marks:,} offsets are marks of transactions"
+    return Finding("ledgers", "ok", f"{told}; nothing lost, nothing doubled")
 
 
 def _ledgers(reader: TopicReader, settings: Settings) -> dict[int, PartitionLedger] | None:

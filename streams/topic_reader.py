@@ -63,6 +63,15 @@ class TopicReader:
             raise TopicAbsent(topic)
         return sorted(found)
 
+    def starts(self, topic: str) -> Mapping[int, int]:
+        """The offset of the oldest record that each partition still holds; 0 where nothing was ever deleted.
+
+        Raises:
+            TopicAbsent: the cluster does not have it.
+        """
+        starts = self._consumer.beginning_offsets([TopicPartition(topic, number) for number in self.partitions(topic)])
+        return {place.partition: offset for place, offset in starts.items()}
+
     def ends(self, topic: str) -> Mapping[int, int]:
         """The offset after the last committed record of each partition.
 
