@@ -262,7 +262,7 @@ def _check_server(target: ClickHouseTarget) -> Finding:
 def _check_sink(settings: Settings, target: ClickHouseTarget) -> Finding:
     """Only one process may open the engine, so the sink is asked; without one, the folder itself."""
     try:
-        rows = ask_table(target, split_address(settings.sql_address), "SELECT count() FROM sla_events").rows
+        found = ask_table(target, split_address(settings.sql_address), "SELECT count() FROM sla_events")
     except SqlError as error:
         return Finding("clickhouse", "warn", str(error), "start `careline sink`; what waits in Kafka is written then")
-    return Finding("clickhouse", "ok", f"{target}, {int(rows[0][0]):,} SLA events")
+    return Finding("clickhouse", "ok", f"{found.answered_by}, {int(found.rows[0][0]):,} SLA events")

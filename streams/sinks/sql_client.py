@@ -18,11 +18,17 @@ ANSWER_SECONDS = 40
 
 
 class ResultTable(NamedTuple):
-    """An answer as rows; `types` are ClickHouse's names of them."""
+    """An answer as rows; `types` are ClickHouse's names of them, `answered_by` is who gave it, in words."""
 
     columns: list[str]
     types: list[str]
     rows: list[list[Any]]
+    answered_by: str = ""
+
+
+class _Answer(NamedTuple):
+    body: bytes
+    answered_by: str
 
 
 class SqlError(RuntimeError):
@@ -35,11 +41,15 @@ def ask(target: ClickHouseTarget, sql_address: tuple[str, int], sql: str, output
     Raises:
         SqlError: the statement is refused or fails, or nobody can be asked.
     """
+    return _answer(target, sql_address, sql, output).body
+
+
+def _answer(target: ClickHouseTarget, sql_address: tuple[str, int], sql: str, output: str) -> _Answer:
     try:
         statement = reading_statement(sql)
         output_format = None if names_format(statement) else output
         if not target.embedded:
-            return _ask_server(target, statement, output_format)
+            return _Answer(_ask_server(target, statement, output_format), str(target))
         return _ask_sink(target, sql_address, statement, output)
     except ClickHouseError as error:
         raise SqlError(explain_refusal(error)) from None
@@ -55,9 +65,10 @@ def ask_table(target: ClickHouseTarget, sql_address: tuple[str, int], sql: str) 
     """
     if names_format(sql):
         raise SqlError("leave out FORMAT to see a table")
-    answer = msgspec.json.decode(ask(target, sql_address, sql, "JSONCompact"))
+    body, answered_by = _answer(target, sql_address, sql, "JSONCompact")
+    answer = msgspec.json.decode(body)
     columns = [column["name"] for column in answer["meta"]]
-    return ResultTable(columns, [column["type"] for column in answer["meta"]], answer["data"])
+    return ResultTable(columns, [column["type"] for column in answer["meta"]], answer["data"], answered_by)
 
 
 def _ask_server(target: ClickHouseTarget, statement: str, output: str | None) -> bytes:
@@ -68,21 +79,21 @@ def _ask_server(target: ClickHouseTarget, statement: str, output: str | None) ->
         return client.raw_query(statement, fmt=output, settings=settings)
 
 
-def _ask_sink(target: ClickHouseTarget, address: tuple[str, int], statement: str, output: str) -> bytes:
+def _ask_sink(target: ClickHouseTarget, address: tuple[str, int], statement: str, output: str) -> _Answer:
     connection = http.client.HTTPConnection(*address, timeout=ANSWER_SECONDS)
     try:
         connection.request("POST", f"/?format={output}", body=statement.encode())
         response = connection.getresponse()
         body = response.read()
     except ConnectionRefusedError:
-        return _ask_folder(target, address, statement, output)
+        return _Answer(_ask_folder(target, address, statement, output), str(target))
     except (OSError, http.client.HTTPException) as error:
         raise SqlError(f"the sink at {address[0]}:{address[1]} does not answer: {error}") from None
     finally:
         connection.close()
     if response.status != http.client.OK:
         raise SqlError(body.decode(errors="replace").strip())
-    return body
+    return _Answer(body, f"the sink at {address[0]}:{address[1]}")
 
 
 def _ask_folder(target: ClickHouseTarget, address: tuple[str, int], statement: str, output: str) -> bytes:

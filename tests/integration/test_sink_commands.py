@@ -46,6 +46,14 @@ def careline(environment: dict[str, str], *arguments: str) -> subprocess.Complet
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+def doctor_on_clickhouse(environment: dict[str, str]) -> str:
+    """What `careline doctor` says of ClickHouse."""
+    command = [sys.executable, "-m", "streams", "doctor", "--json"]
+    examined = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    (detail,) = [finding["detail"] for finding in json.loads(examined.stdout) if finding["check"] == "clickhouse"]
+    return str(detail)
+
+
 def line_with(process: subprocess.Popen[str], words: str) -> str:
     assert process.stderr is not None
     for line in process.stderr:
@@ -68,19 +76,23 @@ def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
         address = line_with(sink, "read-only SQL at").rpartition("http://")[2]
         line_with(sink, f"writing {len(TABLES)} topics")
         while_running = careline(environment | {"CARELINE_SQL_ADDRESS": address}, "sql", count, "--json")
+        examined = doctor_on_clickhouse(environment | {"CARELINE_SQL_ADDRESS": address})
         second = careline(environment, "sink")
     finally:
         sink.send_signal(signal.SIGTERM)
         rest = sink.communicate(timeout=60)[1]
     assert json.loads(while_running.stdout)[0]["n"] in {0, 1}, while_running.stderr
+    assert examined.startswith(f"the sink at {address}, ")
     assert second.returncode == 1
     assert f"is open in process {sink.pid}" in second.stderr
     assert "Traceback" not in second.stderr
     assert sink.returncode == 0, rest
     assert "stopped; written: 1 sla_events" in rest
 
-    after = careline(environment | {"CARELINE_SQL_ADDRESS": "127.0.0.1:1"}, "sql", count, "--json")
+    environment["CARELINE_SQL_ADDRESS"] = "127.0.0.1:1"
+    after = careline(environment, "sql", count, "--json")
     assert json.loads(after.stdout) == [{"n": 1}], after.stderr
+    assert doctor_on_clickhouse(environment).startswith("the embedded ClickHouse in ")
 
 
 def test_migrate_tells_what_it_does_and_does_it_once(environment: dict[str, str], tmp_path: Path) -> None:
