@@ -112,8 +112,10 @@ class LaneEffects:
             self.telling.append(event)
 
     def forget(self, topic: TopicSpec, key: str) -> None:
-        """A tombstone in a topic that is partitioned like the lane."""
-        self._outbox.put(self._home(topic), key.encode(), None, *NO_HEADERS)
+        """A tombstone in a topic that is partitioned like the lane; one that stands alone tells all partitions."""
+        everywhere = self._stands_alone and topic.partitioned_with != "single"
+        for partition in range(self._partitions) if everywhere else (self._partition,):
+            self._outbox.put((self._topic_name(topic.name), partition), key.encode(), None, *NO_HEADERS)
 
     def relay(self, topic: TopicSpec, control: Control) -> None:
         """Pass a control on into every partition of a topic, marked with the partition that it comes from."""

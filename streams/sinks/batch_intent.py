@@ -104,8 +104,9 @@ class PartitionBatch(Generic[Event]):
     opened_at: float | None = None
     row_count: int = 0
     groups: dict[int, list[Row]] = field(default_factory=dict)
-    forgotten: dict[str, int] = field(default_factory=dict)
-    """Keys of which nothing older than a version may stay (`forgotten_rows`)."""
+    forgotten: dict[int | None, dict[str, int]] = field(default_factory=dict)
+    """Keys of which nothing older than a version may stay (`forgotten_rows`), by the partition that a row was told by;
+    null is for whoever told it."""
 
     def __post_init__(self) -> None:
         self.until = self.start
@@ -121,10 +122,12 @@ class PartitionBatch(Generic[Event]):
         self.row_count += 1
         self.skip(offset, now)
 
-    def forget(self, offset: int, keys: Iterable[str], now: float) -> None:
-        """Take in that nothing is known any more under these keys."""
+    def forget(self, offset: int, keys: Iterable[str], now: float, *, told_by: int | None = None) -> None:
+        """Take in that nothing is known any more under these keys, of what a partition told or of all (null)."""
         version = Position(self.partition, offset, self.epoch).version
-        self.forgotten.update(dict.fromkeys(keys, version))
+        versions = dict.fromkeys(keys, version)
+        if versions:
+            self.forgotten.setdefault(told_by if self.table.origin else None, {}).update(versions)
         self.skip(offset, now)
 
     def skip(self, offset: int, now: float) -> None:

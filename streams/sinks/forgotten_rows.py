@@ -3,10 +3,14 @@
 A tombstone in a result topic forgets its key, an `account_forgotten` among the SLA events its accounts. `sink_loop`
 collects both, `clickhouse_writer` calls this behind the inserts of the same batch. The place in the log decides: what
 an account begins anew afterwards stays, and a replay writes the old rows and deletes them again.
+
+Every partition of interactions passes an `account_forgotten` on at its own time, and speaks for itself alone: another
+one, which was faster, may tell of the new life already. Where rows say who told them, only its own go.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
@@ -17,6 +21,17 @@ KEYS_PER_STATEMENT = 1_000
 """About 60 kB: ClickHouse parses 256 kB at most."""
 
 
+class _Some(NamedTuple):
+    """Keys of one statement: which rows are older than their forgetting, and what the placeholders stand for."""
+
+    here: str
+    values: dict[str, object]
+
+    def older(self, key: str) -> str:
+        """Whether a row is older than the forgetting of an expression."""
+        return f"({key} IN %(keys)s AND version < transform({key}, %(keys)s, %(versions)s, toUInt64(0)))"
+
+
 def delete_forgotten(client: Client, batch: AnyBatch) -> None:
     """Delete what the batch says is forgotten, and return when no query finds a row of it any more.
 
@@ -25,26 +40,22 @@ def delete_forgotten(client: Client, batch: AnyBatch) -> None:
     Raises:
         ClickHouseError: it did not; do it again.
     """
-    for column in batch.table.lists:
-        _take_out(client, batch, column)
-    for condition, values in _conditions(batch):
-        table = batch.table.name
-        # A mutation looks at every part, and most partitions have nothing of an account.
-        if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", values).result_rows:  # noqa: S608 - our own names
-            client.command(f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2", values)
+    table = batch.table
+    for some in _statements(batch):
+        for column in table.lists:
+            # Rows of others as well, which stay.
+            gone = f"{some.older('each')} AND {some.here}"
+            left = f"arrayFilter(each -> NOT ({gone}), {column})"
+            _change(client, table, f"UPDATE {column} = {left}", f"arrayExists(each -> {gone}, {column})", some.values)
+        older = " OR ".join(some.older(key) for key in table.keys)
+        _change(client, table, "DELETE", f"({older}) AND {some.here}", some.values)
 
 
-def _take_out(client: Client, batch: AnyBatch, column: str) -> None:
-    """Take what is forgotten out of lists that have other keys as well, in all rows that are there."""
-    keys = list(batch.forgotten)
-    for begin in range(0, len(keys), KEYS_PER_STATEMENT):
-        values = {"keys": keys[begin : begin + KEYS_PER_STATEMENT]}
-        table, condition = batch.table.name, f"hasAny({column}, %(keys)s)"
-        if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", values).result_rows:  # noqa: S608 - our own names
-            left = f"arrayFilter(each -> NOT has(%(keys)s, each), {column})"
-            client.command(
-                f"ALTER TABLE {table} UPDATE {column} = {left} WHERE {condition} SETTINGS mutations_sync = 2", values
-            )
+def _change(client: Client, table: Table[Any], what: str, condition: str, values: Mapping[str, object]) -> None:
+    # A mutation looks at every part, and most partitions have nothing of an account.
+    if client.query(f"SELECT 1 FROM {table.name} WHERE {condition} LIMIT 1", dict(values)).result_rows:  # noqa: S608 - our own names
+        statement = f"ALTER TABLE {table.name} {what} WHERE {condition} SETTINGS mutations_sync = 2"
+        client.command(statement, dict(values))
 
 
 def counting_statement(accounts: Iterable[str]) -> str:
@@ -67,19 +78,19 @@ def _literal(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _conditions(batch: AnyBatch) -> Iterator[tuple[str, dict[str, object]]]:
-    keys = list(batch.forgotten)
-    for begin in range(0, len(keys), KEYS_PER_STATEMENT):
-        some = keys[begin : begin + KEYS_PER_STATEMENT]
-        values: dict[str, object] = {
-            "keys": some,
-            "versions": [batch.forgotten[key] for key in some],
-            "partition": batch.partition,
-            "epoch_began": batch.epoch << EPOCH_SHIFT,
-        }
-        older = " OR ".join(
-            f"({key} IN %(keys)s AND version < transform({key}, %(keys)s, %(versions)s, toUInt64(0)))"
-            for key in batch.table.keys
-        )
+def _statements(batch: AnyBatch) -> Iterator[_Some]:
+    for told_by, versions in batch.forgotten.items():
         # Versions of different partitions of one life of a topic say nothing about each other.
-        yield f"({older}) AND (topic_partition = %(partition)s OR version < %(epoch_began)s)", values
+        here = "topic_partition = %(partition)s"
+        if told_by is not None:
+            here += f" AND {batch.table.origin} = %(told_by)s"
+        rest = iter(versions.items())
+        while some := dict(islice(rest, KEYS_PER_STATEMENT)):
+            values: dict[str, object] = {
+                "keys": list(some),
+                "versions": list(some.values()),
+                "partition": batch.partition,
+                "told_by": told_by,
+                "epoch_began": batch.epoch << EPOCH_SHIFT,
+            }
+            yield _Some(f"({here} OR version < %(epoch_began)s)", values)

@@ -57,7 +57,8 @@ class Table(NamedTuple, Generic[Event]):
 
     `columns` are in the order of the rows; `happened_at` is the instant that the table is partitioned by, null where it
     has no partitions. `keys` are expressions of a row's keys: when one of them is forgotten, the row goes. `lists` are
-    columns of many keys: a forgotten one is taken out of them.
+    columns of many keys: a forgotten one is taken out of them. `origin` is the column that names the partition of
+    interactions that a row was told by, null where it is not known.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Table(NamedTuple, Generic[Event]):
     keys: tuple[str, ...]
     happened_at: Callable[[Event], datetime] | None = None
     lists: tuple[str, ...] = ()
+    origin: str | None = None
 
     def row(self, event: Event, position: Position) -> Row:
         """The row of one record."""
@@ -268,6 +270,7 @@ TABLES: tuple[Table[Any], ...] = (
         _sla_event_row,
         _BY_ACCOUNT,
         attrgetter("occurred_at"),
+        origin="cause_partition",
     ),
     Table("clocks", CLOCKS, (*_CLOCK_TEXT, *_CLOCK_PLAIN, *_CAUSE, *_POSITION), _clock_row, ("id",)),
     Table(

@@ -193,7 +193,8 @@ class SinkLoop:
         try:
             event = _event_in(record, batch.table)
             if isinstance(event, Control):
-                batch.forget(record.offset, forgotten_accounts(event) if event.kind == "account_forgotten" else (), now)
+                accounts = forgotten_accounts(event) if event.kind == "account_forgotten" else ()
+                batch.forget(record.offset, accounts, now, told_by=event.relayed_from)
             else:
                 batch.add(record.offset, event, now)
         except ContractViolation as violation:

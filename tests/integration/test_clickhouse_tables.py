@@ -284,3 +284,10 @@ def test_what_is_forgotten_is_taken_out_of_lists_that_others_are_in_too(
     delete_forgotten(clickhouse, batch)
 
     assert clickhouse.query(f"SELECT accounts FROM {name}").result_rows == [(list(example.accounts[1:]),)]
+
+    # What began anew behind it stays, also when the same forgetting is read again.
+    write(clickhouse, table, table.row(example, Position(0, 3)))
+    delete_forgotten(clickhouse, batch)
+
+    told = clickhouse.query(f"SELECT accounts FROM {name} ORDER BY topic_offset DESC LIMIT 1").result_rows
+    assert told == [(list(example.accounts),)]

@@ -365,6 +365,25 @@ def test_what_is_forgotten_is_deleted_up_to_its_place_and_again_by_a_replay(
         sink.group += "-replayed"
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_slow_partition_that_forgets_takes_nothing_of_the_new_life_that_a_fast_one_tells(
+    sink: Sink, producer: KafkaProducer, clickhouse: Client, *, together: bool
+) -> None:
+    """Each partition of interactions passes the forgetting on behind what it had told itself."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    forgotten = Control(id="f", kind="account_forgotten", as_of=now, account_id="a", relays=2)
+    slow = {number: replace(sla_event(number), cause=Cause(1, number)) for number in (1, 3, 6)}
+    first, second = (replace(forgotten, relayed_from=partition) for partition in (0, 1))
+    for event in (sla_event(0), slow[1], first, sla_event(2), slow[3], second, sla_event(5), slow[6]):
+        send(producer, sink, event)
+    producer.flush()
+    for _ in range(2):
+        sink.run(6, BatchLimits(age_seconds=0.3) if together else BatchLimits(rows=1))
+        left = clickhouse.query("SELECT id FROM sla_events FINAL ORDER BY id").result_rows
+        assert left == [("e2",), ("e5",), ("e6",)]
+        sink.group += "-replayed"
+
+
 def test_whole_process_migrates_writes_and_tells_of_missing_topics(
     kafka: EmbeddedKafka, topic_prefix: str, clickhouse_target: ClickHouseTarget, empty_clickhouse: Client
 ) -> None:

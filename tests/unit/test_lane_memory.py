@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.ports import Record
-from schemas.topics import INTERACTIONS, REJECTED
+from schemas.topics import ALERTS, INTERACTIONS, ISSUES, REJECTED, TopicSpec
 from streams.lane.changelog import FORMAT, ChangelogDamaged, from_value, to_value
 from streams.lane.lane_effects import MOST_REJECTED_BYTES, LaneEffects
 from streams.lane.outbox import Outbox
@@ -83,6 +83,21 @@ def test_a_changelog_value_that_cannot_be_read_is_loud(value: bytes, words: str)
     """Going on without one conversation would be a silent loss."""
     with pytest.raises(ChangelogDamaged, match=words):
         from_value(value)
+
+
+@pytest.mark.parametrize(
+    ("topic", "stands_alone", "told"),
+    [(ALERTS, False, [2]), (ALERTS, True, [0, 1, 2, 3]), (ISSUES, True, [0])],
+)
+def test_a_key_is_forgotten_in_every_partition_that_its_lane_has_told(
+    topic: TopicSpec, told: list[int], *, stands_alone: bool
+) -> None:
+    """A lane that stands alone spreads its alerts by their keys, and an account is in those of other keys too."""
+    outbox = Outbox()
+    effects = LaneEffects(0 if stands_alone else 2, 4, str, outbox, stands_alone=stands_alone)
+    effects.forget(topic, "acme")
+
+    assert [place for place, _ in outbox] == [(topic.name, partition) for partition in told]
 
 
 @pytest.mark.parametrize("size", [0, 900_000, MOST_REJECTED_BYTES, MOST_REJECTED_BYTES + 1, 7_000_000])
