@@ -106,7 +106,7 @@ def found_in_kafka(kafka: KafkaConnection, topic_prefix: str, names: Sequence[st
 
 
 def rows_of(target: ClickHouseTarget, sql_address: tuple[str, int], names: Sequence[str]) -> dict[str, int]:
-    """How many rows of each table are of these accounts.
+    """How many rows of each table are of these accounts, or list them beside others.
 
     Raises:
         SqlError: nobody can be asked.

@@ -7,7 +7,7 @@ confirmed · 2: the command line is wrong, and nothing was changed. `docs/privac
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 0.5
 
+_WHO_DOES_IT = (
+    "`careline work`, `careline enrich` and `careline sink` do it as soon as they run: "
+    "the rows in enrichments and issues go when enrich has passed it on"
+)
+
 
 def forget(
     context: typer.Context,
@@ -37,8 +42,9 @@ def forget(
 ) -> None:
     """Forget an account: its conversations, clocks, reports, health, alerts and rows, and its entry in the directory.
 
-    Every worker and the sink do it at the same place in the log, also those that start later. What happened to the
-    account before and is told again stays away; what happens afterwards begins anew. Doing it again does no harm.
+    Workers, `careline enrich` (which passes it on to enrichments, mentions and issues) and the sink do it at the same
+    place in the log, also those that start later. What happened to the account before and is told again stays away;
+    what happens afterwards begins anew. Doing it again does no harm.
 
     Example: careline accounts forget acme --dry-run
     """
@@ -126,17 +132,20 @@ def _summary(told: dict[str, Any]) -> str:
     )
 
 
+def how_it_stands(rows_left: Mapping[str, int] | None) -> str:
+    """What a person is told of the rows that are left by table (null: nobody can be asked), and who deletes them."""
+    if rows_left is None:
+        return f"asked for; ClickHouse cannot be asked. {_WHO_DOES_IT}"
+    if not any(rows_left.values()):
+        return "forgotten: no row of it is left in ClickHouse"
+    tables = ", ".join(f"{count} in {name}" for name, count in rows_left.items() if count)
+    return f"asked for, and not yet done: {tables}. {_WHO_DOES_IT}"
+
+
 def _say(told: dict[str, Any], remaining: "Sequence[Remainder]") -> None:
     say(_summary(told))
     if not told["dry_run"]:
-        left = told["rows_left"]
-        if left is None:
-            say("asked for; ClickHouse cannot be asked, and the sink deletes the rows when it comes to it")
-        elif any(left.values()):
-            tables = ", ".join(f"{count} in {name}" for name, count in left.items() if count)
-            say(f"asked for, and not yet done: {tables}; workers and sink do it as soon as they run")
-        else:
-            say("forgotten: no row of it is left in ClickHouse")
+        say(how_it_stands(told["rows_left"]))
     say("What remains, and until when:" if not told["dry_run"] else "What would remain, and until when:")
     rows = [[each.where, f"{each.until:%Y-%m-%d}" if each.until else "you decide", each.what] for each in remaining]
     say_table(["where", "until", "what"], rows)

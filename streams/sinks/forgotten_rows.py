@@ -59,11 +59,11 @@ def _change(client: Client, table: Table[Any], what: str, condition: str, values
 
 
 def counting_statement(accounts: Iterable[str]) -> str:
-    """SQL that tells how many rows of each table are of these accounts, without those that were replaced."""
+    """SQL that tells how many rows of each table are of these accounts or list them, replaced ones apart."""
     names = ", ".join(_literal(account_id) for account_id in accounts)
     counts = (
         f"SELECT '{table.name}' AS name, count() AS rows FROM {table.name} FINAL "  # noqa: S608 - literals, and read-only
-        f"WHERE {' OR '.join(f'{key} IN ({names})' for key in _account_keys(table))}"
+        f"WHERE {' OR '.join([*(f'{key} IN ({names})' for key in _account_keys(table)), *_listed(table, names)])}"
         for table in TABLES
     )
     return " UNION ALL ".join(counts)
@@ -71,6 +71,10 @@ def counting_statement(accounts: Iterable[str]) -> str:
 
 def _account_keys(table: Table[Any]) -> tuple[str, ...]:
     return ("account_id",) if "account_id" in table.columns else table.keys
+
+
+def _listed(table: Table[Any], names: str) -> list[str]:
+    return [f"hasAny({column}, [{names}])" for column in table.lists]
 
 
 def _literal(text: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from schemas.account_profile import AccountProfile
 from schemas.topics import TOPICS
 from streams.account_removal import BelongsElsewhere, names_of, remainders
+from streams.cli.accounts_forget_command import how_it_stands
 from streams.connectors.accounts_directory import provisional
 from streams.sinks.forgotten_rows import counting_statement
 
@@ -41,3 +42,16 @@ def test_an_id_is_a_literal_whatever_is_in_it() -> None:
 
     assert "account_id IN ('o\\'neil\\\\', 'acme')" in statement
     assert statement.count("UNION ALL") == 8
+
+
+def test_rows_that_list_an_account_beside_others_are_of_it_too() -> None:
+    assert counting_statement(["acme"]).count("hasAny(accounts, ['acme'])") == 2
+
+
+@pytest.mark.parametrize("rows_left", [None, {"issues": 0, "enrichments": 3}])
+def test_whoever_asks_for_a_forgetting_is_told_all_that_have_to_run_for_it(rows_left: dict[str, int] | None) -> None:
+    told = how_it_stands(rows_left)
+
+    assert all(f"`careline {name}`" in told for name in ("work", "enrich", "sink"))
+    assert ("3 in enrichments" in told) is (rows_left is not None)
+    assert "careline" not in how_it_stands({"issues": 0})
