@@ -5,11 +5,15 @@ up to which a partition has been judged), the ledger that the partition keeps in
 transaction as its results), and ClickHouse. What retention has removed cannot be recounted; it is told, not guessed.
 
     applied + duplicate + late + rejected = accepted        for every partition
+
+Everybody goes on while the doctor reads. What workers and sink have not committed is waiting, not missing
+(`group_offsets`); what they may have done between two questions is taken for done if it is in the book.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +25,7 @@ from schemas.control import Control
 from schemas.conversation_state import PartitionLedger
 from schemas.interaction import Interaction
 from schemas.rejection import Rejection
+from schemas.sla_event import Cause
 from schemas.topics import (
     ACCOUNT_STATE,
     CONVERSATION_STATE,
@@ -33,11 +38,13 @@ from schemas.topics import (
     TopicSpec,
 )
 from schemas.watch_state import IssueLedger
+from streams.group_offsets import group_offsets
 from streams.lane.changelog import from_value
 from streams.lane.lane_effects import SOURCE
 from streams.settings import Settings, split_address
 from streams.sinks.clickhouse_connection import read_target
 from streams.sinks.rows import TABLES
+from streams.sinks.sink_process import GROUP as SINK_GROUP
 from streams.sinks.sql_client import SqlError, ask_table
 from streams.topic_reader import StoredRecord, TopicReader, topic_reader
 
@@ -60,7 +67,7 @@ class AuditLine:
     late: int = 0
     rejected: int = 0
     waiting: int = 0
-    """Records behind the place that was judged: not yet anybody's."""
+    """Records behind the place that was judged, or stored: not yet anybody's."""
     note: str = ""
 
     @property
@@ -87,16 +94,35 @@ class _OfAccount(msgspec.Struct):
     account_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+class _Told(msgspec.Struct):
+    cause: Cause
+
+
+class _Place(NamedTuple):
+    """How far a reader has come for certain, and how far it may have."""
+
+    surely: int
+    perhaps: int
+
+
+@dataclass(slots=True)
 class _Span:
     """What the log holds of a partition below a place."""
 
-    start: int
-    events: int
-    controls: int
-    waiting: int
-    forgotten: int
+    start: int = 0
+    events: int = 0
+    controls: int = 0
+    under_way: int = 0
+    """Events that the reader may have come to."""
+    waiting: int = 0
+    forgotten: int = 0
     """Events of whom a later record forgets: they were counted, and ClickHouse has deleted their rows."""
+    forgotten_later: int = 0
+    """The same, by a record that the reader may not have come to."""
+
+    def accepted(self, accounted: int) -> int:
+        """Events that the reader has come to: as many as it tells of, where that may be."""
+        return min(max(accounted, self.events), self.events + self.under_way)
 
 
 def audit(settings: Settings) -> Iterator[AuditLine]:
@@ -108,20 +134,20 @@ def audit(settings: Settings) -> Iterator[AuditLine]:
     """
     with topic_reader(settings.kafka) as reader:
         yield from _of_conversations(reader, settings)
-        ledgers = _account_ledgers(reader, settings)  # before the log is counted, which goes on meanwhile
-        sla_events = _count(reader, settings, SLA_EVENTS, {})
-        yield from _of_accounts(ledgers, sla_events)
+        ledgers = yield from _of_accounts(reader, settings)
         yield from _of_enrichments(reader, settings, ledgers)
         yield from _of_mentions(reader, settings)
-        yield from _of_clickhouse(settings, SLA_EVENTS, sla_events)
-        yield from _of_clickhouse(settings, REJECTED, _count(reader, settings, REJECTED, {}))
+        yield from _of_clickhouse(reader, settings, SLA_EVENTS)
+        yield from _of_clickhouse(reader, settings, REJECTED)
 
 
 def _of_conversations(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]:
     ledgers: dict[int, PartitionLedger] = {}
     for partition, state in _ledger_states(reader, settings, CONVERSATION_STATE):
         ledgers[partition] = msgspec.msgpack.decode(state, type=PartitionLedger)
-    spans = _count(reader, settings, INTERACTIONS, {number: book.next_offset for number, book in ledgers.items()})
+    spans = _count(
+        reader, settings, INTERACTIONS, _judged({number: each.next_offset for number, each in ledgers.items()})
+    )
     for partition, span in sorted(spans.items()):
         book = ledgers.get(partition, PartitionLedger())
         counted = book.applied + book.duplicate + book.late + book.rejected
@@ -146,29 +172,36 @@ def _account_ledgers(reader: TopicReader, settings: Settings) -> dict[int, Accou
     return {partition: decode_account_state(AccountLedger, state) for partition, state in states}
 
 
-def _of_accounts(ledgers: Mapping[int, AccountLedger], spans: Mapping[int, _Span]) -> Iterator[AuditLine]:
-    for partition, span in sorted(spans.items()):
+def _of_accounts(reader: TopicReader, settings: Settings) -> Generator[AuditLine, None, dict[int, AccountLedger]]:
+    """The ledgers as well: they tell nothing of the places in this topic, which the group has committed with them."""
+    before = _committed(settings, settings.group, SLA_EVENTS)
+    ledgers = _account_ledgers(reader, settings)
+    after = _committed(settings, settings.group, SLA_EVENTS)
+    ends = reader.ends(settings.topic(SLA_EVENTS.name))
+    places = {number: _Place(before.get(number, 0), after.get(number, end)) for number, end in ends.items()}
+    for partition, span in sorted(_count(reader, settings, SLA_EVENTS, places).items()):
         book = ledgers.get(partition, AccountLedger())
         counted = book.sla_applied + book.sla_duplicate + book.sla_rejected
-        behind = max(0, span.events - counted)
+        accepted = span.accepted(counted)
         yield AuditLine(
             "sla-events",
             partition,
-            accepted=span.events,
-            accounted=counted if span.start == 0 else min(counted, span.events),
+            accepted=accepted,
+            accounted=counted if span.start == 0 else min(counted, accepted),
             applied=book.sla_applied,
             duplicate=book.sla_duplicate,
             rejected=book.sla_rejected,
             note="" if span.start == 0 else f"only what lies behind offset {span.start:,} can be recounted",
-            waiting=behind,
+            waiting=span.waiting + span.events + span.under_way - accepted,
         )
+    return ledgers
 
 
 def _of_enrichments(
     reader: TopicReader, settings: Settings, ledgers: Mapping[int, AccountLedger]
 ) -> Iterator[AuditLine]:
     judged = {number: book.enrichment_offsets.get(number, -1) + 1 for number, book in ledgers.items()}
-    for partition, span in sorted(_count(reader, settings, ENRICHMENTS, judged or {-1: 0}).items()):
+    for partition, span in sorted(_count(reader, settings, ENRICHMENTS, _judged(judged)).items()):
         book = ledgers.get(partition, AccountLedger())
         yield _line(
             "enrichments",
@@ -185,7 +218,7 @@ def _of_mentions(reader: TopicReader, settings: Settings) -> Iterator[AuditLine]
     states = _ledger_states(reader, settings, ISSUE_STATE)
     ledgers = {partition: msgspec.msgpack.decode(state, type=IssueLedger) for partition, state in states}
     judged = {number: book.next_offset for number, book in ledgers.items()}
-    for partition, span in sorted(_count(reader, settings, MENTIONS, judged or {-1: 0}).items()):
+    for partition, span in sorted(_count(reader, settings, MENTIONS, _judged(judged)).items()):
         book = ledgers.get(partition, IssueLedger())
         yield _line(
             "mentions",
@@ -212,59 +245,97 @@ def _ledger_states(reader: TopicReader, settings: Settings, topic: TopicSpec) ->
             yield partition, from_value(record.value).state
 
 
-def _count(reader: TopicReader, settings: Settings, topic: TopicSpec, until: Mapping[int, int]) -> dict[int, _Span]:
-    """Events and controls of each partition below a place (default: its end)."""
+def _judged(offsets: Mapping[int, int]) -> dict[int, _Place]:
+    return {number: _Place(offset, offset) for number, offset in offsets.items()}
+
+
+def _committed(settings: Settings, group: str, topic: TopicSpec) -> dict[int, int]:
+    """How far a group says that it has read a topic, by partition."""
     name = settings.topic(topic.name)
-    ends = reader.ends(name)
-    starts, events, controls, waiting, forgotten = (dict.fromkeys(ends, 0) for _ in range(5))
-    kept: dict[int, Counter[tuple[str, ...]]] = {number: Counter() for number in ends}
+    _, offsets = group_offsets(settings.kafka, settings.topic(group))
+    return {number: offset for (of_topic, number), offset in offsets.items() if of_topic == name}
+
+
+def _count(reader: TopicReader, settings: Settings, topic: TopicSpec, places: Mapping[int, _Place]) -> dict[int, _Span]:
+    """Events and controls of each partition below a place; where none is known, all are waiting."""
+    name = settings.topic(topic.name)
+    spans = {number: _Span() for number in reader.partitions(name)}
+    kept: dict[int, Counter[_Whose]] = {number: Counter() for number in spans}
     has_rows = topic in _WITH_ROWS
     seen: set[int] = set()
     for record in reader.records(name):
-        number = record.partition
+        number, span = record.partition, spans[record.partition]
+        surely, perhaps = places.get(number, (0, 0))
         if number not in seen:
             seen.add(number)
-            starts[number] = record.offset
-        if record.offset >= until.get(number, ends[number] if not until else 0):
-            waiting[number] += 1
-        elif has_rows and (keys := _forgotten_by(record)) is not None:
-            controls[number] += 1
-            gone = [whose for whose in kept[number] if not keys.isdisjoint(whose)]
-            forgotten[number] += sum(kept[number].pop(whose) for whose in gone)
+            span.start = record.offset
+        if has_rows and (forgetting := _forgotten_by(record)) is not None:
+            gone = sum(kept[number].pop(whose) for whose in [*kept[number]] if whose.is_gone_by(forgetting))
+            if record.offset < surely:
+                span.forgotten += gone
+            else:
+                span.forgotten_later += gone
+            span.controls += record.offset < surely
+            span.waiting += record.offset >= perhaps
         elif _is_control(record.headers):
-            controls[number] += 1
-        else:
-            events[number] += 1
+            span.controls += record.offset < surely
+            span.waiting += record.offset >= perhaps
+        elif record.offset < surely:
+            span.events += 1
             if has_rows:
                 kept[number][_whose(topic, record)] += 1
-    return {
-        number: _Span(starts[number], events[number], controls[number], waiting[number], forgotten[number])
-        for number in ends
-    }
+        elif record.offset < perhaps:
+            span.under_way += 1
+        else:
+            span.waiting += 1
+    return spans
 
 
-def _forgotten_by(record: StoredRecord) -> frozenset[str] | None:
+class _Whose(NamedTuple):
+    """Under which keys the row of a record is deleted, or which keys a record deletes, of what a partition has told.
+
+    Null for the partition: of whichever.
+    """
+
+    keys: frozenset[str]
+    told_by: int | None = None
+
+    def is_gone_by(self, forgetting: "_Whose") -> bool:
+        """Whether the sink deletes it then (`streams.sinks.forgotten_rows`)."""
+        return not self.keys.isdisjoint(forgetting.keys) and forgetting.told_by in {None, self.told_by}
+
+
+def _forgotten_by(record: StoredRecord) -> _Whose | None:
     """The keys whose rows the sink deletes because of a record; null where it deletes none."""
     if record.value is None:
-        return frozenset() if record.key is None else frozenset({record.key.decode("utf-8", "replace")})
+        return _Whose(frozenset() if record.key is None else frozenset({record.key.decode("utf-8", "replace")}))
     try:
         if contract_in(record.headers, Interaction) is not Control:
             return None
         control = decode(Control, record.value)
-        return frozenset(forgotten_accounts(control)) if control.kind == "account_forgotten" else None
+        if control.kind != "account_forgotten":
+            return None
+        return _Whose(frozenset(forgotten_accounts(control)), control.relayed_from)
     except ContractViolation:
         return None
 
 
-def _whose(topic: TopicSpec, record: StoredRecord) -> tuple[str, ...]:
-    """The keys under which the row of a record is deleted, as in the tables (`streams.sinks.rows`)."""
+def _whose(topic: TopicSpec, record: StoredRecord) -> _Whose:
+    """As in the tables (`streams.sinks.rows`)."""
     if topic is not REJECTED:
-        return ((record.key or b"").decode("utf-8", "replace"),)
+        return _Whose(frozenset({(record.key or b"").decode("utf-8", "replace")}), _teller(record.value or b""))
     try:
         letter = decode(Rejection, record.value)
     except ContractViolation:
-        return ()
-    return (letter.key or b"").decode("utf-8", "replace"), _account_inside(letter.value or b"")
+        return _Whose(frozenset())
+    return _Whose(frozenset({(letter.key or b"").decode("utf-8", "replace"), _account_inside(letter.value or b"")}))
+
+
+def _teller(value: bytes) -> int | None:
+    try:
+        return msgspec.json.decode(value, type=_Told).cause.partition
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _account_inside(value: bytes) -> str:
@@ -283,23 +354,33 @@ def _is_control(headers: Sequence[tuple[str, bytes]]) -> bool:
     return contract is Control or (contract is Interaction and ("ce_source", SOURCE.encode()) in headers)
 
 
-def _of_clickhouse(settings: Settings, topic: TopicSpec, spans: Mapping[int, _Span]) -> Iterator[AuditLine]:
+def _of_clickhouse(reader: TopicReader, settings: Settings, topic: TopicSpec) -> Iterator[AuditLine]:
     """A topic whose every record becomes a row that stays; of others only the latest value per key does."""
     table = next(each.name for each in TABLES if each.topic is topic)
+    ends = reader.ends(settings.topic(topic.name))
+    written = _committed(settings, SINK_GROUP, topic)
+    places = {number: _Place(written.get(number, 0), written.get(number, end)) for number, end in ends.items()}
+    # Rows first: what is forgotten or written while the log is read is behind the place then.
+    below = " OR ".join(
+        f"topic_partition = {number} AND topic_offset < {place.perhaps}" for number, place in places.items()
+    )
     try:
         rows = ask_table(
             read_target(settings.clickhouse_url, settings.data_dir),
             split_address(settings.sql_address),
-            f"SELECT topic_partition, uniqExact(topic_offset) FROM {table} "  # noqa: S608 - a name of ours
+            f"SELECT topic_partition, uniqExact(topic_offset) FROM {table} WHERE {below} "  # noqa: S608 - names of ours
             "GROUP BY topic_partition ORDER BY topic_partition",
         ).rows
     except SqlError as error:
         yield AuditLine(f"ClickHouse {table}", -1, 0, 0, note=f"cannot be asked: {error}")
         return
     found = {int(row[0]): int(row[1]) for row in rows}
-    for partition, span in sorted(spans.items()):
-        stored, events = found.get(partition, 0), span.events - span.forgotten
+    for partition, span in sorted(_count(reader, settings, topic, places).items()):
+        stored = found.get(partition, 0)
+        most = span.events + span.under_way - span.forgotten
+        accepted = min(max(stored, span.events - span.forgotten - span.forgotten_later), most)
         notes = [f"{span.forgotten:,} of forgotten accounts are deleted"] if span.forgotten else []
         notes += ["rows outlive the topic: only a lack can be told"] if span.start > 0 else []
-        accounted = stored if span.start == 0 else min(stored, events)
-        yield AuditLine(f"ClickHouse {table}", partition, events, accounted, note="; ".join(notes))
+        accounted = stored if span.start == 0 else min(stored, accepted)
+        waiting = span.waiting + (span.under_way and most - accepted)
+        yield AuditLine(f"ClickHouse {table}", partition, accepted, accounted, waiting=waiting, note="; ".join(notes))

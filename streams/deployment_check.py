@@ -4,7 +4,6 @@
 looked at.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +11,13 @@ from typing import Literal
 
 import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, KafkaError
+from kafka.errors import KafkaError
 
 from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
 from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TOPICS
 from streams.file_publisher import in_force
+from streams.group_offsets import group_offsets
 from streams.kafka_admin import KafkaUnavailable, describe_topics, wait_for_kafka
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.lane.changelog import ChangelogDamaged, from_value
@@ -39,8 +38,6 @@ LAG_WORTH_A_WARNING = 10_000
 """Records not yet judged. A worker does several times as many in a second; more means that it does not keep up."""
 
 _CONNECT_SECONDS = 5.0
-_COORDINATOR_ATTEMPTS = 20  # a new cluster makes the topic of its groups when it is first asked for one
-_COORDINATOR_PAUSE_SECONDS = 0.25
 
 Verdict = Literal["ok", "warn", "fail"]
 
@@ -145,7 +142,7 @@ def _check_workers(settings: Settings, _now: datetime) -> Finding:
     topic = settings.topic(INTERACTIONS.name)
     with topic_reader(settings.kafka) as reader:
         ends = reader.ends(topic)
-    members, committed = _group(settings, group)
+    members, committed = group_offsets(settings.kafka, group)
     # Workers go on between the two questions: what they have committed may lie behind the end that was told.
     behind = {number: max(0, end - committed.get((topic, number), 0)) for number, end in ends.items()}
     worst = max(behind, key=lambda number: behind[number])
@@ -156,25 +153,6 @@ def _check_workers(settings: Settings, _now: datetime) -> Finding:
         advice = f"start more workers (up to {len(ends)} can share), or look into their logs"
         return Finding("workers", "warn", f"{told}; most in partition {worst}: {behind[worst]:,}", advice)
     return Finding("workers", "ok", told)
-
-
-def _group(settings: Settings, group: str) -> tuple[int, dict[tuple[str, int], int]]:
-    """How many members a group has, and the offsets that it has committed by topic and partition."""
-    admin = KafkaAdminClient(**settings.kafka.for_kafka_python(), client_id="careline-doctor")
-    try:
-        for _ in range(_COORDINATOR_ATTEMPTS):
-            try:
-                members = len(admin.describe_groups([group])[group]["members"])
-                offsets = admin.list_group_offsets(group)[group].items()
-            except CoordinatorNotAvailableError:
-                time.sleep(_COORDINATOR_PAUSE_SECONDS)
-            except GroupIdNotFoundError:
-                break
-            else:
-                return members, {(place.topic, place.partition): max(found.offset, 0) for place, found in offsets}
-    finally:
-        admin.close()
-    return 0, {}
 
 
 def _check_ledgers(settings: Settings, _now: datetime) -> Finding:

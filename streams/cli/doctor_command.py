@@ -35,7 +35,8 @@ def doctor(
     point, changes nothing, and tells for whatever is not well what to do about it.
 
     With --audit the books are closed: for every partition applied + duplicate + late + rejected = accepted, and what
-    stands in ClickHouse. That reads whole topics.
+    stands in ClickHouse. That reads whole topics. What workers or sink have not come to yet is waiting and no fault;
+    the exit status is 1 only for what is missing or there too often.
     """
     if audit:
         _audit(context, kafka, as_json=as_json)
@@ -87,7 +88,7 @@ def _as_text(line: "AuditLine") -> str:
     verdict = "even" if line.is_even else f"{line.missing:,} missing, {line.surplus:,} too many"
     parts = [f"{place:<26} {line.accepted:,} accepted = {counted}: {verdict}"]
     if line.waiting:
-        parts.append(f"{line.waiting:,} not yet judged")
+        parts.append(f"{line.waiting:,} waiting")
     if line.note:
         parts.append(line.note)
     return "; ".join(parts)

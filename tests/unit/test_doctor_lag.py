@@ -27,7 +27,7 @@ def test_workers_that_go_on_while_they_are_asked_after_are_not_ahead(monkeypatch
         yield Ends()
 
     monkeypatch.setattr(deployment_check, "topic_reader", reader)
-    monkeypatch.setattr(deployment_check, "_group", lambda *_: (2, {(TOPIC, 0): 12, (TOPIC, 1): 7}))
+    monkeypatch.setattr(deployment_check, "group_offsets", lambda *_: (2, {(TOPIC, 0): 12, (TOPIC, 1): 7}))
 
     found = deployment_check._check_workers(Settings(), datetime.now(UTC))
 
