@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.starting_over import start_over
 from streams.settings import Settings, SettingsMistake
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def enrich(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = Non
 
 
 def _run(settings: Settings, recorder: "Recorder") -> None:
-    from streams.enrich.enrich_loop import FencedError
+    from streams.enrich.enrich_loop import FencedError, PutOutError
     from streams.enrich.enrich_process import EnrichError, run_enrich
     from streams.kafka_admin import KafkaUnavailable
 
@@ -76,6 +77,8 @@ def _run(settings: Settings, recorder: "Recorder") -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         judged = run_enrich(settings, stop, recorder)
+    except PutOutError as put_out:
+        start_over("careline.enrich", str(put_out))
     except SettingsMistake as mistake:
         for problem in mistake.problems:
             typer.echo(f"careline enrich: {problem}", err=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.starting_over import start_over
 from streams.repeated_lines import RepeatedLines
 from streams.settings import Settings
 
@@ -83,9 +84,7 @@ def work(
     sys.stdout.flush()
     sys.stderr.flush()
     if status == KAFKA_WENT_AWAY:
-        # A new process, because the memory of this one may be ahead of what is durable; it waits with back-off.
-        logging.getLogger("careline.work").warning("starting over, and waiting for Kafka")
-        os.execv(sys.executable, [sys.executable, "-m", "streams", *sys.argv[1:]])  # noqa: S606 - this very program
+        start_over("careline.work", "Kafka went away")  # the memory may be ahead of what is durable
     # Faust's consumer thread may outlive a failed stop; what matters is committed, and a supervisor awaits the status.
     os._exit(status)
 

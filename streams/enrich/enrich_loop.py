@@ -17,7 +17,7 @@ from typing import Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import KafkaError, ProducerFencedError
+from kafka.errors import CommitFailedError, KafkaError, ProducerFencedError
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 from typing_extensions import override
 
@@ -55,8 +55,15 @@ LAG_EVERY_SECONDS = 5.0
 KAFKA_ANSWER_MS = 10_000
 
 
+PUT_OUT = "the group has given the partitions to others while this process was away"
+
+
 class FencedError(RuntimeError):
     """The broker takes no more transactions of this process; a new one goes on from what is committed."""
+
+
+class PutOutError(RuntimeError):
+    """The group has gone on without this process, which was away for longer than its session: a new one joins anew."""
 
 
 class KafkaRecord(Protocol):
@@ -119,7 +126,8 @@ class EnrichLoop:
 
         Raises:
             FencedError: the broker takes no more transactions of this process.
-        KafkaError: Kafka refuses something.
+            PutOutError: the group has gone on without this process.
+            KafkaError: Kafka refuses something.
         """
         self._consumer.subscribe(
             topics=[self._topic_name(INTERACTIONS.name)], listener=_Moved(self._look_again, self._forget)
@@ -170,9 +178,8 @@ class EnrichLoop:
         if not self._offsets:
             return
         member = self._member
-        if member is None or member.generation_id < 0:  # of nobody the broker would take any offset
-            self._rewind()
-            return
+        if member is None or member.generation_id < 0:  # as nobody it would be taken unseen
+            raise PutOutError(PUT_OUT)
         messages = [event for event in self._gathered if isinstance(event, Interaction)]
         texts = [message.text for message in messages if message.text is not None]
         judgements = self._scorer.score(texts) if texts else []
@@ -196,6 +203,8 @@ class EnrichLoop:
         """Take back what was begun, and read it again; a refusal of Kafka's is for whoever runs the loop."""
         if is_refusal(error):
             raise error
+        if isinstance(error, CommitFailedError):
+            raise PutOutError(PUT_OUT) from error
         log.warning("nothing of the batch was published, it is read again: %s", type(error).__name__)
         try:
             if isinstance(error, ProducerFencedError):

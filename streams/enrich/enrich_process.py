@@ -54,6 +54,7 @@ def run_enrich(
         KafkaRefused: the brokers do not let us in, or not near the topics or the group.
         EnrichError: the topics are missing.
         FencedError: Kafka takes no more transactions of this process.
+        PutOutError: the group has gone on without this process.
     """
     budget = DailyBudget(
         settings.model_calls_per_day, settings.model_tokens_per_day, lambda: int(time.time() // 86_400)

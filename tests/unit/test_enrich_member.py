@@ -13,7 +13,7 @@ from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 from schemas.codec import encode, headers_of
 from schemas.interaction import Author, Interaction
 from schemas.topics import INTERACTIONS
-from streams.enrich.enrich_loop import EnrichLoop
+from streams.enrich.enrich_loop import EnrichLoop, PutOutError
 from streams.enrich.message_scorer import RuleScorer
 from streams.enrich.model_budget import DailyBudget
 from streams.sinks.recorder import Recorder
@@ -93,14 +93,7 @@ class Producer:
         self.sent_as.append(member)
 
 
-@pytest.mark.parametrize(
-    ("at_first", "sent_as"),
-    [(MEMBER, [MEMBER]), (PUT_OUT, [])],
-    ids=["put out after it has read", "put out before it has read"],
-)
-def test_offsets_are_sent_as_the_member_that_has_read(
-    at_first: ConsumerGroupMetadata, sent_as: list[ConsumerGroupMetadata]
-) -> None:
+def run(at_first: ConsumerGroupMetadata) -> list[ConsumerGroupMetadata]:
     stop, producer = threading.Event(), Producer()
     consumer: Any = Consumer(stop, at_first)
     EnrichLoop(
@@ -111,4 +104,13 @@ def test_offsets_are_sent_as_the_member_that_has_read(
         topic_name=str,
         recorder=Recorder(),
     ).run(stop)
-    assert producer.sent_as == sent_as
+    return producer.sent_as
+
+
+def test_offsets_are_sent_as_the_member_that_has_read() -> None:
+    assert run(at_first=MEMBER) == [MEMBER]
+
+
+def test_nothing_is_published_by_nobody() -> None:
+    with pytest.raises(PutOutError):
+        run(at_first=PUT_OUT)
