@@ -8,19 +8,23 @@ goes on with the same issues under the same names.
 
 from collections.abc import Iterable, Sequence
 
-from agents.domain.instant import Instant, from_datetime
+from agents.domain.instant import Instant, from_datetime, to_datetime
 from agents.domain.issue_alert import alert_of
 from agents.domain.issue_rules import UnusableRulesError, from_published
+from agents.domain.issue_watch import Taken
 from agents.forgetting import forgotten_accounts
 from agents.interaction_check import SKEW_US, WALL
 from agents.issue_memory import LEDGER_KEY, IssueMemory
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
-from schemas.codec import ContractViolation, contract_in, decode
+from schemas.codec import ContractViolation, contract_in, decode, encode, headers_of
 from schemas.control import Control
 from schemas.issue import Issue
+from schemas.issue_state import CustomerMessage
 from schemas.mention import Mention
 from schemas.topics import ALERTS, ISSUES
-from schemas.watch_state import Forgot, IssueLedger, Passed, Wrote
+from schemas.watch_state import Forgot, IssueLedger, Passed, Step, Wrote
+
+_SOURCE = "careline/issues"
 
 
 class IssueAgent:
@@ -56,12 +60,8 @@ class IssueAgent:
         self._states.put(LEDGER_KEY, self._memory.encoded_ledger(), WALL, wake_at)
 
     def _take_mention(self, mention: Mention, record: Record) -> None:
-        step = Wrote(mention.id, mention.account_id, _moment_of(mention, record), mention.words)
-        try:
-            taken = self._memory.take(mention.clock, step)
-        except Exception as error:  # whatever one message breaks, the others go on
-            self._memory.undo(mention.clock)
-            raise ContractViolation("calculation_failed", f"{type(error).__name__}: {error}") from error
+        step = Wrote(mention.id, mention.account_id, _moment_of(mention, record), mention.words, record.offset)
+        taken = self._taken(mention.clock, step, record)
         match taken.verdict:
             case "applied":
                 self._memory.ledger.applied += 1
@@ -70,6 +70,24 @@ class IssueAgent:
             case "late":
                 self._memory.ledger.late += 1
         self._tell(taken.told)
+
+    def _taken(self, clock: str, step: Step, record: Record, *, whole: bool = False) -> Taken:
+        """What became of a step. Earlier messages that turn out to be uncountable are put aside as themselves.
+
+        Raises:
+            ContractViolation: it broke something. Whatever that is, the others go on.
+        """
+        try:
+            taken = self._memory.take(clock, step, whole=whole)
+        except Exception as error:
+            self._memory.undo(clock)
+            raise ContractViolation("calculation_failed", f"{type(error).__name__}: {error}") from error
+        for message, because in taken.uncounted:
+            self._memory.ledger.applied -= 1
+            self._memory.ledger.rejected += 1
+            if message.id:  # else its account is forgotten, and nobody may be told of it
+                self._effects.reject(_record_of(message, clock, record), "calculation_failed", because)
+        return taken
 
     def _tell(self, told: Iterable[Issue]) -> None:
         for issue in told:
@@ -81,14 +99,9 @@ class IssueAgent:
     def _take_control(self, control: Control, record: Record) -> None:
         if control.kind == "tick":
             as_of = from_datetime(control.as_of)
-            self._tick(control.clock, min(as_of, record.appended_at) if control.clock == WALL else as_of)
+            self._tick(control.clock, min(as_of, record.appended_at) if control.clock == WALL else as_of, record)
         elif control.kind == "account_forgotten":
-            accounts = forgotten_accounts(control)
-            for clock in self._memory.clocks:
-                self._memory.take(clock, Forgot(accounts), whole=True)
-            self._effects.relay(ISSUES, control)
-            for account in accounts:
-                self._effects.forget(ALERTS, account)
+            self._forget(control, record)
         elif control.kind == "issues_activated":
             try:
                 rules = from_published(control.policy_text or "")
@@ -96,13 +109,38 @@ class IssueAgent:
                 raise ContractViolation("contract_violation", f"issue rules: {error}") from None
             self._memory.use(rules, control.policy_text or "")
 
-    def _tick(self, clock: str, as_of: Instant) -> None:
+    def _forget(self, control: Control, record: Record) -> None:
+        accounts = forgotten_accounts(control)
+        for clock in self._memory.clocks:
+            try:
+                self._taken(clock, Forgot(accounts), record, whole=True)
+            except ContractViolation as violation:  # the other clocks forget, and so do the readers
+                self._effects.reject(record, violation.reason, f"clock {clock}: {violation.detail}")
+        self._effects.relay(ISSUES, control)
+        for account in accounts:
+            self._effects.forget(ALERTS, account)
+
+    def _tick(self, clock: str, as_of: Instant, record: Record) -> None:
         """Let pass what time was waited for, and no more: what customers wrote before may be on its way still."""
         if clock not in self._memory.clocks:
             return
-        watch = self._memory.watch(clock)
-        while (wake_at := watch.wake_at()) is not None and wake_at <= as_of:
-            self._tell(self._memory.take(clock, Passed(wake_at)).told)
+        while (wake_at := self._memory.watch(clock).wake_at()) is not None and wake_at <= as_of:
+            self._tell(self._taken(clock, Passed(wake_at), record).told)
+
+
+def _record_of(message: CustomerMessage, clock: str, noticed_at: Record) -> Record:
+    """The record of a mention that was taken in before, written again: its bytes are no longer at hand."""
+    at = to_datetime(message.at)
+    mention = Mention(id=message.id, account_id=message.account, occurred_at=at, words=message.words, clock=clock)
+    return Record(
+        topic=noticed_at.topic,
+        partition=noticed_at.partition,
+        offset=message.offset,
+        key=message.account.encode(),
+        value=encode(mention),
+        headers=headers_of(mention, _SOURCE, mention.id, at),
+        appended_at=noticed_at.appended_at,
+    )
 
 
 def _is_control(record: Record) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from agents.domain.issue_rules import DEFAULT_RULES, IssueRules, from_published
 from agents.domain.issue_watch import IssueWatch, Taken
+from agents.domain.topic_surge import UncountableMessageError
 from agents.interaction_check import WALL
 from agents.ports import LEDGER_PREFIX, States
 from schemas.watch_state import IssueLedger, MemoryBook, Step, WatchState
@@ -38,6 +39,8 @@ class IssueMemory:
         self._rules = DEFAULT_RULES if self.ledger.rules is None else from_published(self.ledger.rules)
         self._watches: dict[str, IssueWatch] = {}
         self._steps: dict[str, list[Step]] = {}
+        self._uncountable: dict[str, dict[str, str]] = {}
+        """By clock: messages that its steps bring and that cannot be counted, by id, and why."""
         self._whole: set[str] = set()
         """Clocks whose state is to be written whole, whatever their steps weigh."""
 
@@ -48,11 +51,20 @@ class IssueMemory:
             clock: which.
             step: to be applied.
             whole: whether older steps must not be kept.
+
+        Returns:
+            What became of it. A message that breaks the counting is dropped, and stands in what is `uncounted`.
         """
-        taken = self.watch(clock).take(step)
+        taken = None
+        while taken is None:
+            try:
+                taken = self.watch(clock).take(step)
+            except UncountableMessageError as error:
+                self._note_uncountable(clock, error)
+                self.undo(clock)
         if taken.verdict == "applied":
             self._steps.setdefault(clock, []).append(step)
-        if whole:
+        if whole or taken.uncounted:  # what was dropped comes again with no step
             self._whole.add(clock)
         return taken
 
@@ -73,9 +85,15 @@ class IssueMemory:
         """Bring a watch back to the last step that was noted: one that failed may have left anything behind."""
         self._watches.pop(clock, None)
 
+    def _note_uncountable(self, clock: str, error: UncountableMessageError) -> None:
+        uncountable = self._uncountable.setdefault(clock, {})
+        if error.message_id in uncountable:
+            raise error  # it was dropped, and is not what breaks the counting
+        uncountable[error.message_id] = str(error)
+
     def use(self, rules: IssueRules, published: str) -> None:
         """Put rules in force. What was stepped under others is written whole, or it could not be stepped again."""
-        watches = {clock: IssueWatch(clock, self.watch(clock).state, rules) for clock in self.clocks}
+        watches = {clock: self._watch_from(clock, self.watch(clock).state, rules) for clock in self.clocks}
         self._watches |= watches
         self._whole |= watches.keys()
         self.save()
@@ -103,18 +121,30 @@ class IssueMemory:
             book.journals += 1
             book.journal_bytes += len(journal)
             return
+        state = _encode(self.watch(clock).state)  # before its parts are dropped: it may have to be recovered
         self._drop(clock, book)
-        state = _encode(self.watch(clock).state)
+        self._uncountable.get(clock, {}).clear()  # no step is left that brings them
         starts = range(0, len(state), PART_BYTES)
         for part, start in enumerate(starts):
             self._states.put(_part_key(clock, part), state[start : start + PART_BYTES])
         book.parts, book.state_bytes, book.journals, book.journal_bytes = len(starts), len(state), 0, 0
 
+    def _watch_from(self, clock: str, state: WatchState, rules: IssueRules) -> IssueWatch:
+        return IssueWatch(clock, state, rules, self._uncountable.setdefault(clock, {}))
+
     def _recovered(self, clock: str, book: MemoryBook) -> IssueWatch:
+        """The watch as its steps have made it. What could not be counted then is dropped again, at the same step."""
+        while True:
+            try:
+                return self._stepped_again(clock, book)
+            except UncountableMessageError as error:
+                self._note_uncountable(clock, error)
+
+    def _stepped_again(self, clock: str, book: MemoryBook) -> IssueWatch:
         state = WatchState()
         if book.parts:
             state = _state_of.decode(b"".join(self._kept(_part_key(clock, part)) for part in range(book.parts)))
-        watch = IssueWatch(clock, state, self._rules)
+        watch = self._watch_from(clock, state, self._rules)
         for number in range(book.journals):
             for step in _steps_of.decode(self._kept(_journal_key(clock, number))):
                 watch.take(step)
@@ -136,6 +166,7 @@ class IssueMemory:
     def _forget_clock(self, clock: str) -> None:
         self._drop(clock, self.ledger.clocks.pop(clock))
         self._watches.pop(clock, None)
+        self._uncountable.pop(clock, None)
 
 
 def _part_key(clock: str, part: int) -> str:

@@ -21,6 +21,8 @@ class CustomerMessage(Struct, frozen=True, kw_only=True):
     account: str
     text: str = ""
     words: tuple[str, ...] | None = None
+    offset: int = -1
+    """Of its mention in the log, for whoever has to name it; -1 where it is of a file, or not known."""
 
 
 class CountedMessage(Struct, frozen=True, kw_only=True):

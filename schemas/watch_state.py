@@ -13,12 +13,13 @@ from schemas.silence_state import SilenceState
 
 
 class Wrote(Struct, tag="wrote", array_like=True, frozen=True):
-    """A customer wrote. `words` null: nobody knows what."""
+    """A customer wrote. `words` null: nobody knows what. `offset` is that of its mention, -1 where it is not known."""
 
     id: str
     account: str
     at: int
     words: tuple[str, ...] | None = None
+    offset: int = -1
 
 
 class Passed(Struct, tag="passed", array_like=True, frozen=True):

@@ -9,6 +9,7 @@ Time is moved by what customers write, and for surges by ticks as well. Silence 
 write: where nobody does, the source is silent, and not a customer.
 """
 
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -37,11 +38,19 @@ _SAME_THEME = 0.5
 Verdict = Literal["applied", "duplicate", "late"]
 
 
+class Uncounted(NamedTuple):
+    """A message that waited to be counted and was dropped instead, and why."""
+
+    message: CustomerMessage
+    because: str
+
+
 class Taken(NamedTuple):
-    """What became of a step, and what is to be told."""
+    """What became of a step, what is to be told, and which of the messages before it could not be counted."""
 
     verdict: Verdict
     told: list[Issue]
+    uncounted: Sequence[Uncounted] = ()
 
 
 class IssueWatch:
@@ -51,23 +60,33 @@ class IssueWatch:
         clock: its name, which is in what is told.
         state: where an earlier watch stopped; it is changed in place, and is all there is to remember.
         rules: in force.
+        uncountable: messages that are dropped when their turn to be counted comes, by id, and why.
     """
 
-    def __init__(self, clock: str, state: WatchState, rules: IssueRules) -> None:
+    def __init__(
+        self, clock: str, state: WatchState, rules: IssueRules, uncountable: Mapping[str, str] | None = None
+    ) -> None:
         self.state = state
+        self._uncountable = {} if uncountable is None else uncountable
         self._clock = clock
         self._rules = rules
         self._surges = TopicSurges(state.surges, rules.sensitivity)
         self._silences = SilentAccounts(state.silences)
 
     def take(self, step: Step) -> Taken:
-        """Apply a step."""
+        """Apply a step.
+
+        Raises:
+            UncountableMessageError: a message that waited cannot be counted, and is not known as such. The state may be
+                half changed.
+        """
         if isinstance(step, Forgot):
             for account in step.accounts:
                 self._forget(account)
             return Taken("applied", [])
         if isinstance(step, Passed):
-            return Taken("applied", self._pass_time(step.to))
+            uncounted = self._drop_uncountable(step.to)
+            return Taken("applied", self._pass_time(step.to), uncounted)
         return self._wrote(step)
 
     def _wrote(self, step: Wrote) -> Taken:
@@ -77,13 +96,15 @@ class IssueWatch:
         if state.now is not None and step.at < state.now - TOO_LATE_US:
             return Taken("late", [])
         at = step.at if state.now is None else max(state.now, step.at)
+        uncounted = self._drop_uncountable(at)
         self._remember(step)
         told = self._pass_time(at)
         if step.words is not None:
-            self._surges.take(CustomerMessage(id=step.id, at=at, account=step.account, words=step.words))
+            message = CustomerMessage(id=step.id, at=at, account=step.account, words=step.words, offset=step.offset)
+            self._surges.take(message)
         silences = self._silences.heard(step.account, at)
         told += self._end_silence(step.account, at)
-        return Taken("applied", told + [self._fell_silent(silence) for silence in silences])
+        return Taken("applied", told + [self._fell_silent(silence) for silence in silences], uncounted)
 
     def _remember(self, step: Wrote) -> None:
         seen = self.state.seen
@@ -91,6 +112,19 @@ class IssueWatch:
         oldest = step.at - 2 * TOO_LATE_US
         while len(seen) > REMEMBERED_MESSAGES or next(iter(seen.values())) < oldest:
             del seen[next(iter(seen))]
+
+    def _drop_uncountable(self, at: Instant) -> list[Uncounted]:
+        """Drop what waits and cannot be counted, and its ids with it, if time passes so that its turn comes."""
+        surges = self.state.surges
+        if not self._uncountable or (surges.now is not None and at <= surges.now):
+            return []
+        dropped = [
+            Uncounted(each, self._uncountable[each.id]) for each in surges.pending if each.id in self._uncountable
+        ]
+        surges.pending = [each for each in surges.pending if each.id not in self._uncountable]
+        for each in dropped:
+            self.state.seen.pop(_digest(each.message.id), None)
+        return dropped
 
     def _pass_time(self, at: Instant) -> list[Issue]:
         state = self.state

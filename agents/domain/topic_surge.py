@@ -63,6 +63,14 @@ class SurgeNews(NamedTuple):
     surge: SurgeState
 
 
+class UncountableMessageError(RuntimeError):
+    """A message that cannot be counted. What was remembered may be half changed: go back to before it."""
+
+    def __init__(self, message: CustomerMessage, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.message_id = message.id
+
+
 class TopicSurges:
     """The detector. Not shared between threads.
 
@@ -83,7 +91,11 @@ class TopicSurges:
         return news
 
     def pass_time(self, at: Instant) -> list[SurgeNews]:
-        """Nothing more comes before `at`: count what waits, and end what is over."""
+        """Nothing more comes before `at`: count what waits, and end what is over.
+
+        Raises:
+            UncountableMessageError: one that waited cannot be counted.
+        """
         state = self.state
         if state.now is not None and at <= state.now:
             return []
@@ -103,7 +115,10 @@ class TopicSurges:
         pending, state.pending = state.pending, []
         news = []
         for message in sorted(pending, key=lambda one: (one.id, one.account, one.text)):
-            news += self._count(message, state.now)
+            try:
+                news += self._count(message, state.now)
+            except Exception as error:  # whatever it is, this message breaks it and none of the others does
+                raise UncountableMessageError(message, error) from error
         return news
 
     def _count(self, message: CustomerMessage, at: Instant) -> list[SurgeNews]:

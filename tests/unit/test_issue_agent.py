@@ -8,16 +8,20 @@ import pytest
 from agents import issue_memory
 from agents.domain.instant import DAY_US, HOUR_US, MINUTE_US, Instant, from_datetime, to_datetime
 from agents.domain.issue_rules import IssueRules, OwnerRule, to_published
+from agents.domain.issue_watch import IssueWatch, Taken
 from agents.domain.message_words import words_of
+from agents.domain.theme_marks import ThemeMarks
 from agents.domain.topic_surge import Sensitivity, SurgeNews, TopicSurges
 from agents.issue_agent import IssueAgent
-from agents.issue_memory import LEDGER_KEY
+from agents.issue_memory import LEDGER_KEY, IssueMemory
 from schemas.alert import Alert
+from schemas.codec import decode
 from schemas.control import Control
 from schemas.issue import Issue
 from schemas.issue_state import CustomerMessage
 from schemas.mention import Mention
 from schemas.topics import ALERTS, ISSUES, MENTIONS
+from schemas.watch_state import Forgot, Passed, Step
 from streams.history.message_watch import surges_in
 from tests.doubles import DictStates, ListEffects, record_of
 from tests.message_stories import Story, story_with_issue
@@ -266,3 +270,66 @@ def test_the_memory_is_written_whole_now_and_then_and_bounded_in_clocks(
     assert all(book.parts > 1 and book.journal_bytes <= book.state_bytes for book in ledger.clocks.values())
     kept = sum(book.parts + book.journals for book in ledger.clocks.values())
     assert len(partition.states.states) == kept + 1
+
+
+def test_who_breaks_the_counting_is_put_aside_alone_and_can_be_sent_again(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, bad, *later = (mention(message) for message in STORY.messages[:6])
+    add = ThemeMarks.add
+
+    def broken(marks: ThemeMarks, message: CustomerMessage, at: Instant) -> int:
+        number = add(marks, message, at)
+        if message.id == bad.id:
+            raise ArithmeticError("planted")
+        return number
+
+    with monkeypatch.context() as patch:
+        patch.setattr("agents.domain.topic_surge.ThemeMarks.add", broken)
+        partition.take(first, bad)
+        partition.take(*later)
+        partition.tick((partition.wake_at() or 0) + HOUR_US)
+        state = IssueMemory(partition.states).watch("wall").state
+    ((record, reason, detail),) = partition.effects.rejected
+
+    assert (record.offset, record.key, reason, detail) == (
+        1,
+        bad.account_id.encode(),
+        "calculation_failed",
+        "ArithmeticError: planted",
+    )
+    assert decode(Mention, record.value) == bad
+    ledger = partition.ledger()
+    assert (ledger.applied, ledger.rejected) == (5, 1)
+    assert [message.id for message in state.surges.messages.values()] == [first.id, *(each.id for each in later)]
+    assert partition.wake_at() is None
+
+    partition.take(bad)
+    assert (partition.ledger().applied, partition.ledger().rejected) == (6, 1)
+
+
+def test_a_step_that_cannot_be_taken_stops_neither_time_nor_forgetting_of_others(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [mention(STORY.messages[0], clock) for clock in ("wall", "simulation:1")]
+    partition.take(*both, at=2**51)
+    account = both[0].account_id
+    take = IssueWatch.take
+    failing = [Passed, Forgot]
+
+    def broken(watch: IssueWatch, step: Step) -> Taken:
+        if type(step) in failing:
+            failing.remove(type(step))
+            raise ArithmeticError("planted")
+        return take(watch, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("agents.domain.issue_watch.IssueWatch.take", broken)
+        partition.tick((partition.wake_at() or 0) + HOUR_US)
+        partition.take(Control(id="f", kind="account_forgotten", as_of=to_datetime(0), account_id=account))
+
+    assert [reason for _, reason, _ in partition.effects.rejected] == ["calculation_failed"] * 2
+    assert partition.ledger().rejected == 0
+    assert partition.effects.forgotten == [(ALERTS, account)]
+    memory = IssueMemory(partition.states)
+    assert [account in memory.watch(clock).state.silences.accounts for clock in memory.clocks] == [True, False]
