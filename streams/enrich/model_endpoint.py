@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint asked how messages feel: many in one call, and its answer taken strictly or not at all.
+"""An OpenAI-compatible endpoint asked how messages feel: many in one call, each judgement taken strictly or not.
 
 The wire format is that of `POST /chat/completions` (platform.openai.com/docs/api-reference/chat), which vLLM, Ollama,
 llama.cpp and most hosted models speak. Sent are texts alone, as they were published: redacted where redaction is on,
@@ -7,6 +7,7 @@ language for each, or is thrown away. `model_scorer` calls it.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -36,12 +37,16 @@ MOST_TOKENS = 10_000_000
 
 
 class ModelTrouble(Exception):  # noqa: N818 - what happened, in the words of the enrichment
-    """The endpoint did not judge. `reason` says why, `tokens` what it cost all the same."""
+    """The endpoint did not judge. `reason` says why, `tokens` what it cost all the same.
 
-    def __init__(self, reason: FallbackReason, tokens: int = 0) -> None:
+    `is_of_texts`: it is these texts that it did not judge, as a content filter does not; others it may.
+    """
+
+    def __init__(self, reason: FallbackReason, tokens: int = 0, *, is_of_texts: bool = False) -> None:
         super().__init__(reason)
         self.reason: FallbackReason = reason
         self.tokens = tokens
+        self.is_of_texts = is_of_texts
 
 
 class ModelJudgement(Struct, frozen=True):
@@ -49,11 +54,17 @@ class ModelJudgement(Struct, frozen=True):
 
     id: int
     sentiment: Annotated[float, Meta(ge=-1, le=1)]
-    language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
+    language: Annotated[str, Meta(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
+    """As it was told: a tag of BCP 47 (RFC 5646), which is more than was asked for."""
+
+    @property
+    def primary_language(self) -> str:
+        """The primary subtag, in lower case: what was asked for."""
+        return self.language.partition("-")[0].lower()
 
 
 class _Answer(Struct, frozen=True):
-    judgements: list[ModelJudgement]
+    judgements: list[msgspec.Raw]
 
 
 class _Message(Struct, frozen=True):
@@ -74,14 +85,19 @@ class _Completion(Struct, frozen=True):
 
 
 class ModelAnswer(NamedTuple):
-    """Judgements in the order of the texts, and what the call cost."""
+    """Judgements in the order of the texts, null where there is none of a text, and what the call cost."""
 
-    judgements: list[ModelJudgement]
+    judgements: list[ModelJudgement | None]
     tokens: int
 
 
 _completion_of = msgspec.json.Decoder(_Completion)
 _answer_of = msgspec.json.Decoder(_Answer)
+_judgement_of = msgspec.json.Decoder(ModelJudgement)
+_FENCED = re.compile(r"\s*```\w*\n(.*)```\s*", re.DOTALL)
+"""Many models cannot do without."""
+_OF_TEXTS = frozenset({400, 413, 422})
+"""Refusals that are about what was asked: a content filter's, or because it is too long."""
 
 
 class ModelEndpoint:
@@ -114,17 +130,14 @@ class ModelEndpoint:
         try:
             completion = _completion_of.decode(body)
         except msgspec.DecodeError:
-            raise ModelTrouble("garbage", estimate) from None
+            raise ModelTrouble("garbage", estimate, is_of_texts=True) from None
         tokens = (completion.usage.total_tokens if completion.usage is not None else 0) or estimate
         content = completion.choices[0].message.content if completion.choices else None
         if content is None:
-            raise ModelTrouble("refused", tokens)
-        try:
-            judgements = sorted(_answer_of.decode(content).judgements, key=lambda each: each.id)
-        except msgspec.DecodeError:
-            raise ModelTrouble("garbage", tokens) from None
-        if [each.id for each in judgements] != list(range(1, len(texts) + 1)):
-            raise ModelTrouble("garbage", tokens)
+            raise ModelTrouble("refused", tokens, is_of_texts=bool(completion.choices))
+        judgements = _judgements_in(content, len(texts))
+        if not any(judgements):
+            raise ModelTrouble("garbage", tokens, is_of_texts=True)
         return ModelAnswer(judgements, tokens)
 
     def close(self) -> None:
@@ -153,14 +166,31 @@ class ModelEndpoint:
                 self._url, json=question, headers=self._headers, allow_redirects=False
             ) as answer:
                 if answer.status != 200:
-                    raise ModelTrouble("refused")
+                    raise ModelTrouble("refused", is_of_texts=answer.status in _OF_TEXTS)
                 body = bytearray()
                 async for chunk in answer.content.iter_any():
                     body += chunk
                     if len(body) > MOST_ANSWER_BYTES:
-                        raise ModelTrouble("garbage")
+                        raise ModelTrouble("garbage", is_of_texts=True)
                 return bytes(body)
         except TimeoutError:
             raise ModelTrouble("time_out") from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise ModelTrouble("unreachable") from None
+
+
+def _judgements_in(content: str, texts: int) -> list[ModelJudgement | None]:
+    """What an answer says of each text. Of one that is judged twice nobody knows which counts."""
+    fenced = _FENCED.fullmatch(content)
+    try:
+        told = _answer_of.decode(content if fenced is None else fenced[1]).judgements
+    except msgspec.DecodeError:
+        told = []
+    found: dict[int, ModelJudgement | None] = {}
+    for each in told:
+        try:
+            judgement = _judgement_of.decode(each)
+        except msgspec.DecodeError:
+            continue  # the rules judge this one
+        found[judgement.id] = None if judgement.id in found else judgement
+    return [found.get(number) for number in range(1, texts + 1)]

@@ -1,8 +1,8 @@
 """Judges by a language model within a budget, and by rules where the model does not; each judgement says whose it is.
 
 What was judged is remembered by a digest of the text, so a text that comes again costs nothing. An endpoint that does
-not answer is left alone for a while, or every batch would wait for its time-out. `enrich_process` makes it when a model
-is configured.
+not answer is left alone for a while, or every batch would wait for its time-out; one that refuses some texts is not, or
+whoever writes such would take the model from all others. `enrich_process` makes it when a model is configured.
 """
 
 import logging
@@ -66,10 +66,12 @@ class ModelScorer:
         asked = list(wanted)
         for start in range(0, len(asked), self._batch):
             some = asked[start : start + self._batch]
+            reason: FallbackReason = "garbage"
             try:
                 costs |= self._ask(some, [wanted[digest] for digest in some])
             except ModelTrouble as trouble:
-                failed |= dict.fromkeys(some, trouble.reason)
+                reason = trouble.reason
+            failed |= {digest: reason for digest in some if digest not in costs}
         judgements = []
         for digest, text in zip(digests, texts, strict=True):
             found = self._known.get(digest)
@@ -83,13 +85,13 @@ class ModelScorer:
         return judgements
 
     def _judgement(self, found: ModelJudgement, tokens: int) -> Judgement:
-        return Judgement(found.sentiment, found.language, self._model, PROMPT_VERSION, tokens=tokens)
+        return Judgement(found.sentiment, found.primary_language, self._model, PROMPT_VERSION, tokens=tokens)
 
     def _ask(self, digests: Sequence[bytes], texts: Sequence[str]) -> dict[bytes, int]:
-        """Have some texts judged and remember it; what each of them cost.
+        """Have some texts judged and remember it; what each cost that was judged, out of the whole call.
 
         Raises:
-            ModelTrouble: they were not judged.
+            ModelTrouble: none was judged.
         """
         if self._left_alone is not None and self._clock() < self._left_alone[0]:
             raise ModelTrouble(self._left_alone[1])
@@ -102,15 +104,16 @@ class ModelScorer:
             self._budget.spend(trouble.tokens)
             self._recorder.model_called(trouble.reason, trouble.tokens, self._clock() - began)
             log.warning("the model did not judge %d messages, the rules do: %s", len(texts), trouble.reason)
-            if trouble.reason != "garbage":
+            if not trouble.is_of_texts:
                 self._left_alone = (self._clock() + LEFT_ALONE_SECONDS, trouble.reason)
             raise
         self._budget.spend(answer.tokens)
         self._recorder.model_called("answered", answer.tokens, self._clock() - began)
         self._left_alone = None
-        self._known |= dict(zip(digests, answer.judgements, strict=True))
-        share, rest = divmod(answer.tokens, len(texts))
-        return {digest: share + (place < rest) for place, digest in enumerate(digests)}
+        found = {digest: each for digest, each in zip(digests, answer.judgements, strict=True) if each is not None}
+        self._known |= found
+        share, rest = divmod(answer.tokens, len(found))
+        return {digest: share + (place < rest) for place, digest in enumerate(found)}
 
     def close(self) -> None:
         """Close the connections to the endpoint."""

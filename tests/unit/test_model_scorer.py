@@ -156,9 +156,9 @@ def test_a_text_that_comes_again_costs_nothing_and_what_is_remembered_is_bounded
 GARBAGE = {
     "no JSON": completion("I think they are angry."),
     "fenced": completion('```json\n{"judgements": []}\n```'),
-    "one is missing": completion('{"judgements": [{"id": 1, "sentiment": 0, "language": "en"}]}'),
-    "one twice": completion(
-        json.dumps({"judgements": [{"id": number, "sentiment": 0, "language": "en"} for number in (1, 1, 2)]})
+    "of others": completion('{"judgements": [{"id": 3, "sentiment": 0, "language": "en"}]}'),
+    "each twice": completion(
+        json.dumps({"judgements": [{"id": number, "sentiment": 0, "language": "en"} for number in (1, 1, 2, 2)]})
     ),
     "beyond": completion(
         json.dumps({"judgements": [{"id": number, "sentiment": 7, "language": "en"} for number in (1, 2)]})
@@ -190,7 +190,7 @@ def test_an_answer_that_is_no_judgement_is_thrown_away_whole(scenes: Scenes, sai
 
 @pytest.mark.parametrize(
     ("said", "reason"),
-    [((500, b"{}"), "refused"), ((429, b""), "refused"), ((302, b""), "refused"), (completion(None), "refused")],
+    [((500, b"{}"), "refused"), ((429, b""), "refused"), ((302, b""), "refused")],
 )
 def test_who_refuses_is_left_alone_for_a_while(scenes: Scenes, said: tuple[int, bytes], reason: str) -> None:
     scene = scenes()
@@ -205,6 +205,36 @@ def test_who_refuses_is_left_alone_for_a_while(scenes: Scenes, said: tuple[int, 
     assert {(each.scorer, each.fallback) for each in [*found, *meanwhile]} == {("careline-rules", reason)}
     assert [each.fallback for each in afterwards] == [None]
     assert scene.recorder.outcomes == [reason, "answered"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [(400, b'{"error": {"code": "content_filter"}}'), (413, b""), (422, b"{}"), completion(None)],
+    ids=["400", "413", "422", "nothing said"],
+)
+def test_texts_that_are_refused_take_the_model_from_nobody_else(scenes: Scenes, said: tuple[int, bytes]) -> None:
+    scene = scenes()
+    scene.endpoint.answer = lambda messages: said if messages[0]["text"] == TEXTS[0] else judged(messages)
+
+    found = scene.scorer.score(TEXTS)
+
+    assert [(each.scorer, each.fallback) for each in found] == [*[("careline-rules", "refused")] * 3, ("llama", None)]
+    assert scene.recorder.outcomes == ["refused", "answered"]
+
+
+def test_one_odd_judgement_spoils_no_other_and_language_tags_are_understood_in_a_fence_too(scenes: Scenes) -> None:
+    scene = scenes()
+    items = [(1, "pt-BR"), (2, "English!"), (3, "EN")]
+    said = json.dumps({"judgements": [{"id": each, "sentiment": 0.5, "language": tag} for each, tag in items]})
+    scene.endpoint.answer = lambda _: completion(f"```json\n{said}\n```\n")
+
+    found = scene.scorer.score(TEXTS[:3])
+
+    assert [(each.language, each.fallback, each.tokens) for each in found if each.scorer == "llama"] == [
+        ("pt", None, 50),
+        ("en", None, 50),
+    ]
+    assert found[1] == RuleScorer().judge(TEXTS[1], "garbage")
 
 
 def test_who_does_not_answer_in_time_or_at_all_keeps_nobody_waiting(scenes: Scenes) -> None:
