@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from agents import forgetting
+from agents.account_books import take_back
 from agents.account_check import OwnWay, blame, event_in, is_enrichment, is_sla_event
 from agents.care_rollups import CareRollups
 from agents.domain.account import WALL, Account, News
@@ -386,15 +387,6 @@ class AccountAgent:
         self._care.add(account.id, account.state.as_of, account.care.deltas)
 
     def _reject_all(self, opened: _OpenAccount, error: Exception) -> None:
-        ledger = self._ledger
         for record in opened.taken:
-            if is_sla_event(record):
-                ledger.sla_applied -= 1
-                ledger.sla_rejected += 1
-            elif is_enrichment(record):
-                ledger.enrichment_applied -= 1
-                ledger.enrichment_rejected += 1
-            else:
-                ledger.applied -= 1
-                ledger.rejected += 1
+            take_back(self._ledger, record)
             self._effects.reject(record, "calculation_failed", blame(error)[1])

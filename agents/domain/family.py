@@ -19,7 +19,10 @@ from schemas.account_state import AccountState
 from schemas.health_memory import ChildState, FamilyState, HealthMemory
 from schemas.signal import Signal, SignalKind
 
-FAMILY_KINDS: frozenset[SignalKind] = frozenset({"parent", "child", "ancestors"})
+WORDS: frozenset[SignalKind] = frozenset({"child", "ancestors"})
+"""What accounts tell each other."""
+
+FAMILY_KINDS: frozenset[SignalKind] = WORDS | {"parent"}
 
 SOURCE = "careline/accounts"
 """Whose word the last two are: nobody else may tell a parent how its child is."""

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.account_agent import LEDGER_KEY, AccountAgent
+from agents.domain import family
 from agents.domain.account import Account
 from agents.domain.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, from_datetime, to_datetime
 from agents.ports import Record
@@ -280,6 +282,24 @@ def test_an_account_that_cannot_be_settled_rejects_its_batch_and_no_other(
     assert ACCOUNT not in partition.states.wakes
     ledger = partition.ledger()
     assert (ledger.sla_applied, ledger.sla_rejected, ledger.applied, ledger.rejected) == (2, 1, 0, 1)
+
+
+def test_a_failure_takes_the_word_of_a_relative_out_of_no_books(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    word = msgspec.structs.replace(
+        csat(5, NOON), id="word", kind="child", name="child-1", value=50.0, source=family.SOURCE
+    )
+    partition.take(word)
+    monkeypatch.setattr(Account, "settle", fails)
+    partition.take(word, csat(5, NOON))
+
+    ledger = partition.ledger()
+    assert (ledger.applied, ledger.rejected) == (0, 1)
+    assert [record.offset for record, _, _ in partition.effects.rejected] == [1, 2]
 
 
 def test_events_are_known_by_the_record_that_caused_them(partition: Partition) -> None:
