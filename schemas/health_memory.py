@@ -104,6 +104,8 @@ class FamilyState(Struct, array_like=True, gc=False):
     """The last word to a parent: to whom, score, revenue, and whether it counts."""
     told_above: list[str] = field(default_factory=list)
     """The last word to the children."""
+    beyond: str | None = None
+    """The first child for which there was no room any more; null again when it comes in or leaves."""
 
 
 class HealthMemory(Struct, array_like=True, gc=False):

@@ -15,17 +15,23 @@ from agents.domain.scoring import SHARE_UNITS, apportion
 COMPONENT = "children"
 CIRCLE = "it is above its parent: a circle of parents, which ends here"
 
+MOST_CHILDREN = 500
+"""About 40 bytes each: a group of companies has dozens."""
+
+BEYOND = f"an account has no more than {MOST_CHILDREN} children: there was no room for this one"
+
 
 class Child(NamedTuple):
     """A child at an instant: its score, null without one, and its revenue a month, both in hundredths.
 
-    One that does not count closes a circle of parents.
+    `because` says why one does not count.
     """
 
     id: str
     score: int | None
     revenue: int | None = None
     counts: bool = True
+    because: str = CIRCLE
 
 
 class ChildPart(NamedTuple):

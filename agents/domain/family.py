@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
-from agents.domain.children import Child, ends_circle
+from agents.domain.children import BEYOND, MOST_CHILDREN, Child, ends_circle
 from agents.domain.impossible import ImpossibleEventError
 from agents.domain.instant import Instant, to_datetime
 from agents.domain.normalisation import MILLION
@@ -26,9 +26,6 @@ FAMILY_KINDS: frozenset[SignalKind] = WORDS | {"parent"}
 
 SOURCE = "careline/accounts"
 """Whose word the last two are: nobody else may tell a parent how its child is."""
-
-MOST_CHILDREN = 500
-"""About 40 bytes each: a group of companies has dozens."""
 
 MOST_LEVELS = 16
 """Further up nobody looks; a circle of more accounts than that is seen by the directory alone, which lets none in."""
@@ -70,17 +67,26 @@ def _take_parent(account_id: str, family: FamilyState, signal: Signal, at: Insta
 
 def _take_child(family: FamilyState, signal: Signal) -> None:
     if signal.text == _LEFT:
-        family.children.pop(signal.name, None)
+        _take_out(family, signal.name)
         return
     known = family.children.get(signal.name)
     if known is None and len(family.children) >= MOST_CHILDREN:
-        raise ImpossibleEventError(f"an account has no more than {MOST_CHILDREN} children - at `$.name`")
+        family.beyond = family.beyond or signal.name
+        return
+    if signal.name == family.beyond:
+        family.beyond = None  # there is room again
     family.children[signal.name] = ChildState(
         None if signal.value is None else round(signal.value * 100),
         None if signal.weight is None else round(signal.weight * 100),
         signal.text != _CIRCLE,
         known is not None and known.is_told,
     )
+
+
+def _take_out(family: FamilyState, name: str) -> None:
+    family.children.pop(name, None)
+    if name == family.beyond:
+        family.beyond = None
 
 
 def _take_ancestors(account_id: str, family: FamilyState, signal: Signal) -> None:
@@ -97,7 +103,10 @@ def children_of(state: AccountState) -> list[Child]:
     family = state.memory.family
     if family is None:
         return []
-    return [Child(name, each.score, each.revenue, each.counts) for name, each in family.children.items()]
+    children = [Child(name, each.score, each.revenue, each.counts) for name, each in family.children.items()]
+    if family.beyond is not None:
+        children.append(Child(family.beyond, None, counts=False, because=BEYOND))
+    return children
 
 
 def words(account_id: str, state: AccountState, score: int | None, cause_id: str | None) -> Iterator[Signal]:
@@ -162,7 +171,8 @@ def forget(memory: HealthMemory, account_id: str) -> bool:
         return False
     was_told = family.told is not None and family.told[0] == account_id
     is_known = account_id in family.children or account_id in family.above or account_id == family.parent or was_told
-    family.children.pop(account_id, None)
+    is_known = is_known or account_id == family.beyond
+    _take_out(family, account_id)
     if family.parent == account_id:
         family.parent, family.said_id = None, ""
     if was_told:

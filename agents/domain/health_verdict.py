@@ -8,7 +8,7 @@ ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from agents.domain.children import CIRCLE, COMPONENT, Child, parts_of_children, shown_score
+from agents.domain.children import COMPONENT, Child, parts_of_children, shown_score
 from agents.domain.health_condition import Fact, matches, shown
 from agents.domain.health_profile import HealthFile, HealthProfile, Limit, SignalRule
 from agents.domain.instant import Instant
@@ -204,7 +204,7 @@ def _parts_of_account(
             sub_score=child.score,
             weight=share,
             points=points,
-            because=None if child.counts else CIRCLE,
+            because=None if child.counts else child.because,
         )
         for child, share, points in found
     ]

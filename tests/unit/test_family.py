@@ -9,13 +9,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agents.account_agent import AccountAgent
-from agents.domain.children import Child, ends_circle, parts_of_children
+from agents.account_agent import LEDGER_KEY, AccountAgent
+from agents.domain.children import BEYOND, Child, ends_circle, parts_of_children
 from agents.domain.health_profile import Aggregation
 from agents.domain.health_shelf import to_published
 from agents.domain.instant import from_datetime
 from agents.partition_controls import tick
-from schemas.account_state import AccountState, decode_account_state
+from schemas.account_state import AccountLedger, AccountState, decode_account_state
 from schemas.control import Control
 from schemas.health_score import HealthScore
 from schemas.signal import Signal, SignalKind
@@ -243,6 +243,43 @@ def test_a_child_that_leaves_is_taken_out_and_so_is_one_that_is_forgotten() -> N
     assert family is not None
     assert list(family.children) == ["c"]
     assert group.hears(belongs("c", None, days=2)).settle().points("P") == {"pulse": 5}  # as before it had children
+
+
+def test_a_child_too_many_does_not_count_and_is_said_once_without_dead_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.domain.family.MOST_CHILDREN", 2)
+    values = {"a": 80, "b": 40, "c": 60, "d": 20, "P": 5}
+    group = Group().hears(*(pulse(each, value) for each, value in values.items()))
+    group.hears(*(belongs(each, "P") for each in "abcd")).settle()
+    group.hears(pulse("c", 10, days=0.5), pulse("d", 90, days=0.5)).settle()
+
+    told = group.score("P")
+    assert told is not None
+    assert [(part.signal, part.points, part.because) for part in told.contributions] == [
+        ("a", 40, None),
+        ("b", 20, None),
+        ("c", 0, BEYOND),
+    ]
+    states, effects = group.houses["P"]
+    assert effects.rejected == []
+    ledger = decode_account_state(AccountLedger, states.states[LEDGER_KEY])
+    assert ledger.rejected == 0
+
+    group.hears(belongs("a", None, days=0.6)).hears(pulse("d", 70, days=0.7)).settle()
+    assert group.points("P").keys() == {"b", "c", "d"}  # whose word came when there was room
+    group.hears(belongs("b", None, days=0.8)).hears(pulse("c", 50, days=0.9)).settle()
+    assert all(group.points("P")[each] > 0 for each in "cd")
+    assert group.points("P").keys() == {"c", "d"}
+
+
+def test_a_child_too_many_is_forgotten_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.domain.family.MOST_CHILDREN", 1)
+    group = Group().hears(pulse("a", 80), pulse("longname", 40), pulse("P", 5))
+    group.hears(belongs("a", "P"), belongs("longname", "P")).settle().forgets("longname")
+
+    assert group.points("P") == {"a": 80}
+    assert b"longname" not in group.houses["P"][0].states["P"]
 
 
 def test_a_word_under_way_brings_no_forgotten_child_back() -> None:
