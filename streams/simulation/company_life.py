@@ -64,9 +64,7 @@ class CompanyLife:
     ends_at: Instant = field(init=False)
     _outage: Outage = field(init=False)
     _hours: FloorHours = field(init=False, default_factory=FloorHours)
-    _numbers: Iterator[int] = field(init=False, default_factory=lambda: count(1))
     _stamp: dict[str, Any] = field(init=False)
-    _told_in: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.ends_at = self.begins_at + self.months * DAYS_OF_MONTH * DAY_US
@@ -83,19 +81,21 @@ class CompanyLife:
     def told(self) -> tuple[list[Timed], Truth]:
         """All that happens, in order, and what was behind it."""
         found: list[tuple[Instant, str, Event]] = []
+        numbers = count(1)
         for account in self.company.accounts:
             rng = Random(f"life/{self.seed}/{account.id}")
-            events = (*self._conversations(rng, account), *self._uses(rng, account), *self._pays(rng, account))
+            events = (*self._conversations(rng, account, numbers), *self._uses(rng, account), *self._pays(rng, account))
             found += [(at, event.id, event) for at, event in events if at < self.ends_at]
-        found += [(at, event.id, event) for at, event in self._outcries() if at < self.ends_at]
+        outcries = list(self._outcries(numbers))
+        found += [(at, event.id, event) for script in outcries for at, event in script.events() if at < self.ends_at]
         found.sort(key=lambda each: each[:2])
         span = (self.begins_at, self.ends_at)
-        truth = truth_of(self.seed, span, self.courses, self._outage, self._told_in)
+        truth = truth_of(self.seed, span, self.courses, self._outage, [script.id for script in outcries])
         return [(at, event) for at, _, event in found], truth
 
     # conversations
 
-    def _conversations(self, rng: Random, account: CustomerAccount) -> Iterator[Timed]:
+    def _conversations(self, rng: Random, account: CustomerAccount, numbers: Iterator[int]) -> Iterator[Timed]:
         course = self.courses[account.id]
         weekly = FORGOTTEN_PER_WEEK if course.kind == "neglected" else CONVERSATIONS_PER_WEEK * account.volume
         at = self.begins_at
@@ -112,11 +112,13 @@ class CompanyLife:
             if is_invoice_day and rng.random() < INVOICE_SHARE:
                 theme = "invoices"
             is_mislaid = rng.random() < MISLAID + 0.08 * course.pressure("service", at)
-            yield from self._script(account, course, at, question(rng, theme), is_mislaid=is_mislaid).events()
+            text = question(rng, theme)
+            yield from self._script(next(numbers), account, at, text, is_mislaid=is_mislaid).events()
 
     def _script(
-        self, account: CustomerAccount, course: Course, at: Instant, text: str, *, is_mislaid: bool = False
+        self, number: int, account: CustomerAccount, at: Instant, text: str, *, is_mislaid: bool = False
     ) -> ConversationScript:
+        course = self.courses[account.id]
         voice = course.pressure("voice", at)
         slowness = 1 + 2.5 * course.pressure("service", at)
         if self._is_down(at):
@@ -124,7 +126,7 @@ class CompanyLife:
         if is_mislaid:
             slowness *= MISLAID_SLOWNESS
         return ConversationScript(
-            id=f"L{self.seed}-{next(self._numbers):06}",
+            id=f"L{self.seed}-{number:06}",
             account=account,
             opens_at=at,
             company=self.company,
@@ -142,7 +144,7 @@ class CompanyLife:
     def _is_down(self, at: Instant) -> bool:
         return from_datetime(self._outage.begins_at) <= at < from_datetime(self._outage.ends_at)
 
-    def _outcries(self) -> Iterator[Timed]:
+    def _outcries(self, numbers: Iterator[int]) -> Iterator[ConversationScript]:
         rng = Random(f"outcries/{self.seed}")
         outage = self._outage
         known = {account.id: account for account in self.company.accounts}
@@ -152,9 +154,7 @@ class CompanyLife:
             course = self.courses[account_id]
             tells = rng.random() < OUTAGE_TELLS
             if tells and course.is_there(at) and self._is_down(at):
-                script = self._script(known[account_id], course, at, outcry(rng, outage.theme))
-                self._told_in.append(script.id)
-                yield from script.events()
+                yield self._script(next(numbers), known[account_id], at, outcry(rng, outage.theme))
 
     # figures
 
