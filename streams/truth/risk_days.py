@@ -36,8 +36,11 @@ class Span(NamedTuple):
         return (at - self.begins_at) // DAY_US
 
 
-def score_days(scores: Iterable[HealthScore], span: Span, worst_band: str) -> dict[str, dict[str, Days]]:
-    """By measure: 100 less the score that was told last, its churn risk, and whether it is in the lowest band."""
+def score_days(scores: Iterable[HealthScore], span: Span, worst_bands: Mapping[str, str]) -> dict[str, dict[str, Days]]:
+    """By measure: 100 less the score that was told last, its churn risk, and whether it is in the lowest band.
+
+    Which band is the lowest is told by profile; where no profile applies, none is.
+    """
     told: defaultdict[str, dict[int, HealthScore]] = defaultdict(dict)
     for score in scores:
         # What is told at the end of a day belongs to it.
@@ -49,8 +52,12 @@ def score_days(scores: Iterable[HealthScore], span: Span, worst_band: str) -> di
         found[CHURN_RISK][account] = [
             None if each is None or each.churn is None else each.churn.index for each in standing
         ]
-        found[BAND][account] = [None if each is None else float(each.band == worst_band) for each in standing]
+        found[BAND][account] = [None if each is None else _is_worst(each, worst_bands) for each in standing]
     return found
+
+
+def _is_worst(score: HealthScore, worst_bands: Mapping[str, str]) -> float:
+    return float(score.band is not None and score.band == worst_bands.get(score.profile))
 
 
 def _standing(by_day: Mapping[int, HealthScore], days: int) -> Iterator[HealthScore | None]:

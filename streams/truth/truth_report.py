@@ -121,7 +121,8 @@ def judged_events(
     """Judge what happened, in order, knowing nothing of the truth."""
     span = Span(DEFAULT_START, months * 30)
     scores = JudgedLife(f"simulation:{truth.seed}", policies, profile).scores(events, span.begins_at)
-    worst = (DEFAULT_PROFILE if profile is None else profile.profiles[-1]).bands[0].name
+    profiles = (DEFAULT_PROFILE, *(() if profile is None else profile.profiles))
+    worst = {each.name: each.bands[0].name for each in profiles}  # a file's own come last, whatever their names
     return Life(
         truth,
         span.days,

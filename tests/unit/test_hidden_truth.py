@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from agents.domain.instant import DAY_US, HOUR_US, from_datetime
 from schemas.codec import encode
+from schemas.health_score import HealthScore
 from schemas.interaction import Author, Interaction
 from streams.cli.main import app
 from streams.simulation.company_life import CompanyLife
@@ -19,7 +20,7 @@ from streams.simulation.conversation_script import Timed
 from streams.simulation.hidden_truth import Fate, Kind, Outage, Truth
 from streams.simulation.story import DEFAULT_START
 from streams.truth.outage_noticed import noticed_by_topic, noticed_by_volume
-from streams.truth.risk_days import Span, ticket_days
+from streams.truth.risk_days import BAND, Span, score_days, ticket_days
 from streams.truth.truth_report import DEVELOPMENT_SEEDS, SEEDS
 from streams.truth.warnings_given import Thought, neglected_ranks, outcomes, warned_at, warned_with
 
@@ -163,6 +164,24 @@ def test_the_report_finds_the_truth_of_a_life_and_repeats_itself() -> None:
     assert score["measure"] == "health score"
     assert score["neglected_rank_median"] <= 5
     assert score["false_alarms_per_month"] <= 4
+
+
+def test_the_lowest_band_is_that_of_the_profile_which_judged() -> None:
+    def score(account: str, profile: str, band: str | None) -> HealthScore:
+        at = BEGAN + timedelta(hours=1)
+        return HealthScore(
+            id=account, account_id=account, as_of=at, score=10.0, band=band, coverage=1.0, profile=profile
+        )
+
+    scores = [
+        score("a", "large", "alarm"),
+        score("b", "small", "red"),
+        score("c", "large", "red"),
+        score("d", "", None),
+    ]
+    days = score_days(scores, Span(from_datetime(BEGAN), 1), {"large": "alarm", "small": "red"})
+
+    assert days[BAND] == {"a": [1.0], "b": [1.0], "c": [0.0], "d": [0.0]}
 
 
 def test_a_life_goes_into_files(tmp_path: Path) -> None:
