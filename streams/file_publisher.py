@@ -1,6 +1,6 @@
-"""A file of promises or profiles into force: kept under its version in the policies topic, announced to all agents.
+"""A file that people write into force: kept under its version in the policies topic, announced to all agents.
 
-`policy_publisher` and `health_publisher` call it with a file that people write and that they have found right; every
+`policy_publisher`, `health_publisher` and `issue_publisher` call it with a file that they have found right; every
 agent reads the announcement at its place in the log. First the intent is written down, then the announcement is sent,
 then the intent is marked complete. Whoever publishes the same kind next completes what was interrupted, with the same
 announcement; agents know it by its text and time and take it once.

@@ -1,6 +1,7 @@
 """`careline enrich`: every message of a customer judged once, live.
 
-Exit status 0: ended by SIGTERM or Ctrl-C · 1: could not go on, the log says why · 2: a setting is wrong.
+Exit status 0: ended by SIGTERM or Ctrl-C · 1: could not go on, the log says why · 2: a setting is wrong · 77: Kafka
+answers and does not let us. Put out of its group it starts over by itself.
 """
 
 import logging
