@@ -2,9 +2,11 @@
 
 `careline connect` and `careline work` run as processes on the embedded Kafka; requests leave at fixed times whatever
 the answers do. A result is the `contact` fact of the message, seen by a subscriber that reads only what is committed.
+The resident memory of both processes is read once a minute, so `... 100 600` tells whether it is flat in ten minutes.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -72,7 +74,20 @@ class Watch:
             await consumer.stop()
 
 
-async def _measure(url: str, servers: str, rate: int, seconds: float) -> list[float]:
+async def _tell_memory(processes: dict[str, int]) -> None:
+    """Print the resident memory of each process now and once a minute."""
+    for minute in itertools.count():
+        held = "  ".join(f"{name} {_resident_mb(pid):.1f} MB" for name, pid in processes.items())
+        print(f"memory at minute {minute}: {held}", flush=True)
+        await asyncio.sleep(60)
+
+
+def _resident_mb(pid: int) -> float:
+    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(told.stdout) / 1024
+
+
+async def _measure(url: str, servers: str, rate: int, seconds: float, processes: dict[str, int]) -> list[float]:
     watch = Watch()
     reading = asyncio.create_task(watch.subscribe(servers))
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -80,6 +95,7 @@ async def _measure(url: str, servers: str, rate: int, seconds: float) -> list[fl
         await _one(session, url, watch, "first", time.perf_counter())
         await watch.everything_arrived()
         began = time.perf_counter()
+        sampling = asyncio.create_task(_tell_memory(processes))
         async with asyncio.TaskGroup() as group:
             for number in range(int(rate * (WARM_UP_SECONDS + seconds))):
                 due = began + number / rate
@@ -87,6 +103,7 @@ async def _measure(url: str, servers: str, rate: int, seconds: float) -> list[fl
                 group.create_task(_one(session, url, watch, f"m-{number}", due))
         await watch.everything_arrived()
     reading.cancel()
+    sampling.cancel()
     return sorted(taken for name, taken in watch.taken.items() if watch.left[name] >= began + WARM_UP_SECONDS)
 
 
@@ -119,7 +136,8 @@ def main(rate: int = 500, seconds: float = 20) -> None:
             subprocess.Popen([*careline, "work"], env=environment) as work,
         ):
             try:
-                taken = asyncio.run(_measure(f"http://127.0.0.1:{port}", kafka.bootstrap, rate, seconds))
+                processes = {"connect": connect.pid, "work": work.pid}
+                taken = asyncio.run(_measure(f"http://127.0.0.1:{port}", kafka.bootstrap, rate, seconds, processes))
             finally:
                 connect.terminate()
                 work.terminate()
