@@ -1,8 +1,9 @@
 """From a signed webhook to the committed result: `python -m tests.benchmark.bench_latency [RATE] [SECONDS]`.
 
 `careline connect` and `careline work` run as processes on the embedded Kafka; requests leave at fixed times whatever
-the answers do. A result is the `contact` fact of the message, seen by a subscriber that reads only what is committed.
-The resident memory of both processes is read once a minute, so `... 100 600` tells whether it is flat in ten minutes.
+the answers do; what is answered 503 is sent again as a provider does, and its time runs on. A result is the `contact`
+fact of the message, seen by a subscriber that reads only what is committed. The resident memory of both processes is
+read once a minute, so `... 100 600` tells whether it is flat in ten minutes.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -39,6 +41,7 @@ class Watch:
     def __init__(self) -> None:
         self.left: dict[str, float] = {}
         self.taken: dict[str, float] = {}
+        self.put_off = 0
         self._arrived = asyncio.Event()
 
     async def everything_arrived(self) -> None:
@@ -102,6 +105,8 @@ async def _measure(url: str, servers: str, rate: int, seconds: float, processes:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 group.create_task(_one(session, url, watch, f"m-{number}", due))
         await watch.everything_arrived()
+    if watch.put_off:
+        print(f"answered 503 and sent again: {watch.put_off}")
     reading.cancel()
     sampling.cancel()
     return sorted(taken for name, taken in watch.taken.items() if watch.left[name] >= began + WARM_UP_SECONDS)
@@ -114,9 +119,15 @@ async def _one(session: aiohttp.ClientSession, url: str, watch: Watch, name: str
         MESSAGE | {"id": name, "conversation": f"c-{number}", "at": datetime.now(UTC).isoformat()}
     ).encode()
     headers = sign_standard(NEW_SECRET, body, datetime.now(UTC))
-    async with session.post(f"{url}/in/webhook", data=body, headers=headers) as answer:
-        if answer.status >= 300:
-            raise SystemExit(f"answered {answer.status}: {await answer.text()}")
+    while True:
+        async with session.post(f"{url}/in/webhook", data=body, headers=headers) as answer:
+            if answer.status < 300:
+                return
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise SystemExit(f"answered {answer.status}: {await answer.text()}")
+            watch.put_off += 1
+            pause = float(answer.headers["Retry-After"])
+        await asyncio.sleep(pause)
 
 
 def main(rate: int = 500, seconds: float = 20) -> None:
