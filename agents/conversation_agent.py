@@ -163,8 +163,7 @@ class ConversationAgent:
 
     def _tell_survivor(self, state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> None:
         """What a merged conversation has lived through goes to its survivor, and what is still said in it."""
-        told = told_survivor(state, interaction, entry)
-        if told is not None:
+        for told in told_survivor(state, interaction, entry):
             self._effects.emit(INTERACTIONS, told.conversation_id, told)
 
     def _is_passed_on(

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
+from agents.domain.absorbed_promises import MOST_HANDED
 from agents.domain.entries import entry_of, missing_in, new_conversation
 from agents.domain.instant import MINUTE_US, Instant, from_datetime
 from agents.domain.timeline import encode_state
@@ -50,8 +52,11 @@ def checked(interaction: Interaction, record: Record) -> TimelineEntry:
         raise ContractViolation("impossible_time", str(error)) from None
     if interaction.clock == WALL:
         _check_time(interaction, entry.at, record.appended_at)
+    if len(interaction.decided) > MOST_HANDED:
+        raise ContractViolation("too_large", f"{len(interaction.decided):,} promises are handed over at once")
     if len(record.value or b"") > LARGEST_ENTRY_BYTES:
-        size = len(msgspec.msgpack.encode(entry)) + len(encode_state(new_conversation(interaction)))
+        bare = entry if not interaction.decided else replace(entry, facts=None)  # promises are counted, not measured
+        size = len(msgspec.msgpack.encode(bare)) + len(encode_state(new_conversation(interaction)))
         if size > LARGEST_ENTRY_BYTES:
             raise ContractViolation("too_large", f"ids, tags and attributes have {size} bytes together")
     return entry

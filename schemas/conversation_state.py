@@ -50,6 +50,10 @@ class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
     """What looks like playing with the clock (`agents.domain.clock_gaming`): shown beside the outcome."""
     pauses: tuple[tuple[int, int], ...] = ()
     """The latest finished pauses while it runs, from and to: under other hours they take off other open time."""
+    absorbed: Outcome | None = None
+    """With `merged`: how it stood when its conversation was merged; what was decided by then is handed over."""
+    origin: str | None = None
+    """The clock of a merged conversation that it was taken over from, `conversation/metric/instance`."""
 
 
 class FinishedCycle(Struct, array_like=True, omit_defaults=True, gc=False):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from schemas.conversation_state import ClockState
 from schemas.interaction_words import AuthorKind, InteractionType, Status, SurveyKind
 from schemas.timeline_entry import TimelineEntry
 
@@ -97,3 +98,5 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     """With `handover`: what a conversation that was merged into this one has lived through."""
     via: tuple[str, ...] = ()
     """The merged conversations that have passed it on, oldest first; so a circle of merges is noticed."""
+    decided: tuple[ClockState, ...] = ()
+    """With `handover`: the promises that it had decided by then, which from now on count here or not at all."""

@@ -89,7 +89,7 @@ class SlaEvent(Struct, frozen=True, omit_defaults=True, gc=False):
     lateness_seconds: float | None = None
     """For what a timer found: `detected_at` minus `occurred_at` in seconds here, a time warp taken out."""
     previous_decided_at: datetime | None = None
-    """For `outcome_revised` and `retracted`.
+    """For `outcome_revised`, `retracted` and `merged`.
 
     The instant under which the previous outcome was counted (`satisfied_at` of a met one, else
     `breached_at`), so that a window takes it out exactly where it was put in. Null when it was not counted."""

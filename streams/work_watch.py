@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import SECOND_US, Instant
+from agents.domain.narration import TOLD_BEFORE
 from schemas.sla_event import SlaEvent
 from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.committed_batch import CommittedBatch
@@ -93,11 +94,14 @@ class WorkWatch:
             self._recorder.source_heard(source, as_of / SECOND_US)
 
     def _telling(self, event: SlaEvent, metric: str) -> None:
+        if event.kind in {"met", "breached", "satisfied_late"} and event.reason in TOLD_BEFORE:
+            return  # it was counted where it was decided
         if event.kind in DECIDED and event.due_at is not None:
             self._recorder.outcome(metric, event.outcome or "open", event.channel, event.priority)
             if event.objective_ratio is not None and event.kind in {"met", "breached"}:
                 self._recorder.budget_used(metric, event.objective_ratio, breached=event.kind == "breached")
-        if event.satisfied_at is not None and event.target_seconds and event.elapsed_seconds is not None:
+        is_answer = event.kind not in {"merged", "retracted"}
+        if is_answer and event.satisfied_at is not None and event.target_seconds and event.elapsed_seconds is not None:
             self._recorder.target_used(metric, event.priority, event.elapsed_seconds / event.target_seconds)
         if event.kind == "breached" and event.lateness_seconds is not None:
             self._recorder.breach_noticed(event.lateness_seconds)

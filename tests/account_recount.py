@@ -66,7 +66,7 @@ class Recount:
             return
         where = {"activated": "open", "outcome_revised": str(event.outcome)}.get(event.kind, event.kind)
         self.stands[clock] = Stand(where, labels, False, span)
-        if event.kind in {"retracted", "outcome_revised"}:
+        if event.kind in {"retracted", "outcome_revised"} or (event.kind == "merged" and event.previous_decided_at):
             self.decided.pop(clock, None)
         if where == "met":
             self.decided[clock] = ("met", from_datetime(event.satisfied_at or event.occurred_at), labels)

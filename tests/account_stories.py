@@ -129,6 +129,9 @@ def clock_life(draw: st.DrawFn, number: int) -> list[Event]:
         [begin, broken],
         [begin, broken, answered],
         [begin, broken, sla_event("merged", later, **common, previous_outcome="breached")],
+        [begin, broken, sla_event("merged", later, **back, previous_outcome="breached")],
+        [begin, met, sla_event("merged", latest, **back, previous_outcome="met")],
+        [begin, broken, answered, sla_event("merged", latest, **back, previous_outcome="satisfied_late")],
         [begin, broken, answered, sla_event("retracted", latest, **back, previous_outcome="satisfied_late")],
         [
             begin,

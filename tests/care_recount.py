@@ -52,6 +52,8 @@ def follow(cases: list[Case], event: SlaEvent) -> None:
     opened_at = from_datetime(event.started_at or event.occurred_at)
     if kind in {"retracted", "outcome_revised"}:
         cases[:] = [case for case in cases if kind == "outcome_revised" and case.measure == "feedback_opened"]
+    if kind == "merged" and event.previous_decided_at is not None:
+        cases.clear()
     if kind in {"cancelled", "merged"}:
         cases[:] = [case for case in cases if case.measure != "feedback_opened"]
     if kind == "activated" and metric == "follow_up":

@@ -49,6 +49,8 @@ def clock_life(draw: st.DrawFn, number: int, account: str) -> list[Event]:
         [begin, broken, late],
         [begin, sla_event("cancelled", later, **common, previous_outcome="open")],
         [begin, broken, sla_event("merged", later, **common, previous_outcome="breached")],
+        [begin, met, sla_event("merged", latest, **back, previous_outcome="met")],
+        [begin, broken, late, sla_event("merged", latest, **back, previous_outcome="satisfied_late")],
         [begin, met, sla_event("retracted", latest, **back, previous_outcome="met")],
         [begin, broken, late, sla_event("retracted", latest, **back, previous_outcome="satisfied_late")],
         [begin, broken, sla_event("outcome_revised", latest, **back, **kept, **elapsed(began, due))],

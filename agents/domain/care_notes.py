@@ -62,7 +62,7 @@ class CareNotes:
         if kind == "activated" and metric != "follow_up":
             return
         digest = crc32(move.clock_id.encode())
-        if kind == "retracted":
+        if kind == "retracted" or (kind == "merged" and event.previous_decided_at is not None):
             self._take_out(digest, event.clock)
         elif kind == "outcome_revised":
             self._take_out(digest, event.clock, keep="feedback_opened")

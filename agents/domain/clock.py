@@ -22,7 +22,10 @@ Those before them keep the measure of the hours that they had when they were fol
 """
 
 UNCOUNTED = frozenset({"cancelled", "merged", "retracted"})
-"""Endings that are no outcome. A breach of before stays counted, unless it is retracted."""
+"""Endings that are no outcome. A breach of before stays counted with `cancelled` alone."""
+
+OUTSIDE_THE_RATIO = frozenset({"merged", "retracted"})
+"""Endings that take a decided outcome out: it is the survivor's, or never was."""
 
 
 CALENDAR_RUNS_OUT = "calendar runs out"
@@ -263,7 +266,7 @@ def is_late(clock: ClockState, terms: Terms, at: Instant) -> bool:
 
 def counted_at(clock: ClockState) -> Instant | None:
     """The instant under which the outcome counts: when it was met, else when it was breached; null when it does not."""
-    if clock.outcome == "retracted":
+    if clock.outcome in OUTSIDE_THE_RATIO:
         return None
     return clock.satisfied_at if clock.outcome == "met" else clock.breached_at
 
@@ -282,7 +285,7 @@ def next_change(clock: ClockState) -> Instant | None:
 def has_standing(clock: ClockState) -> bool:
     """Whether the figures of an account hold the clock: it runs, or its outcome or its breach counts."""
     if clock.outcome in UNCOUNTED:
-        return clock.breached_at is not None and clock.outcome != "retracted"
+        return clock.breached_at is not None and clock.outcome not in OUTSIDE_THE_RATIO
     return True
 
 

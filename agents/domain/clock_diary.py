@@ -100,6 +100,8 @@ class ClockDiary(Silence):
             if stand is not None or is_running(clock):
                 self._follow(clock, stand, entry)
                 self._measure(clock)
+            elif clock.origin is not None and _name(clock) not in self._spans:
+                self._spans[_name(clock)] = self._folded(clock)  # decided elsewhere: of its pauses the sum is known
         self._entry = None
 
     # pauses

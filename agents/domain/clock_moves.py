@@ -337,7 +337,8 @@ class ClockMoves:
         clock.pauses = ()  # what is decided runs by no other hours any more
 
     def _end(self, clock: ClockState, outcome: Ending, at: Instant, reason: str) -> None:
-        before = Before(clock.outcome, clocks.counted_at(clock) if outcome == "retracted" else None)
+        takes_out = outcome in clocks.OUTSIDE_THE_RATIO
+        before = Before(clock.outcome, clocks.counted_at(clock) if takes_out else None)
         if clock.elapsed_us is None:  # an answer that is taken back later took no longer for that
             clock.elapsed_us = clocks.used_us(clock, self._terms(clock).promise.calendar, at)
         clock.outcome = outcome

@@ -13,8 +13,10 @@ from typing import Any
 
 from agents.domain import clock as clocks
 from agents.domain import clock_gaming as gaming
+from agents.domain.absorbed_promises import take_over
 from agents.domain.clock_moves import ClockMoves
 from agents.domain.instant import Instant
+from agents.domain.narration import REASSIGNED
 from agents.domain.natural_start import DISCOUNTED, REMEMBERED_STATUSES, RESOLVED_STATUSES, natural_start
 from agents.domain.occurrences import (
     ANSWERED,
@@ -238,13 +240,26 @@ class Conversation(ClockMoves):
         return self._status(entry.at, "deleted")
 
     def _merged(self, entry: TimelineEntry) -> Occurrences:
+        """Everything that counts is the survivor's now; who is merged already has nothing more to give."""
         state = self.state
         into = (entry.facts or {}).get("into")
+        if state.merged_into is not None:
+            return NOTHING
         for clock in state.clocks:
-            if clocks.is_running(clock):
+            if clocks.has_standing(clock):
+                clock.absorbed = clock.outcome
                 self._end(clock, "merged", entry.at, f"into {into}")
         state.status = "closed"
         state.merged_into = into
+        self._reckon()
+        return NOTHING
+
+    def _handover(self, entry: TimelineEntry) -> Occurrences:
+        for clock in take_over(self.state, entry):
+            if clock.origin is None:
+                self.narrator.clock(self.state, clock, "breached", entry.at)
+            else:
+                self.narrator.clock(self.state, clock, "activated", clock.started_at, f"from {clock.origin}")
         self._reckon()
         return NOTHING
 
@@ -312,12 +327,12 @@ class Conversation(ClockMoves):
         state = self.state
         moving = [clock for clock in state.clocks if clocks.has_standing(clock)]
         for clock in moving:
-            self.narrator.taken_back(state, clock, at, "reassigned")
+            self.narrator.taken_back(state, clock, at, REASSIGNED)
         for name, value in facts.items():
             setattr(state, name, value)
         state.revisions += 1
         for clock in moving:
-            self.narrator.stated_again(state, clock, "reassigned")
+            self.narrator.stated_again(state, clock, REASSIGNED)
         self._review(at)
         self.narrator.shown_anew(state, at)
 
@@ -372,6 +387,7 @@ _HANDLERS = {
     "account_changed": Conversation._account_changed,  # noqa: SLF001
     "no_reply_needed": Conversation._no_reply_needed,  # noqa: SLF001
     "merged": Conversation._merged,  # noqa: SLF001
+    "handover": Conversation._handover,  # noqa: SLF001
     "deleted": Conversation._deleted,  # noqa: SLF001
     "due_set": Conversation._due_set,  # noqa: SLF001
     "call_started": Conversation._call_started,  # noqa: SLF001

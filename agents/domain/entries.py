@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agents.domain.absorbed_promises import facts_of
 from agents.domain.empty_words import is_holding_reply, is_only_thanks
 from agents.domain.instant import from_datetime
 from agents.domain.satisfaction import DEFAULT_SCALE, lowest_mark
@@ -116,6 +117,10 @@ def _facts(interaction: Interaction) -> dict[str, Any] | None:  # noqa: C901, PL
             return {"metric": interaction.metric, "due_at": from_datetime(interaction.due_at)}  # type: ignore[arg-type]
         case "merged":
             return {"into": interaction.into}
+        case "handover":
+            return (
+                facts_of(interaction.via[0], interaction.decided) if interaction.decided and interaction.via else None
+            )
         case "no_reply_needed":
             return {"reason": interaction.automated} if interaction.automated else None
         case "survey_response":

@@ -2,8 +2,8 @@
 
 Live, what a merged conversation passes on goes through the log, from partition to partition
 (`agents.conversation_agent`). Here all events are at hand: they are gone through once in the order of their time, and
-what is passed on is there at once. Nothing is computed on the way: each life is folded when all of it is known
-(`agents.domain.verdict`, `agents.domain.explanation`).
+what is passed on is there at once. Nothing is computed on the way but what a conversation has decided when it is
+merged: each life is folded when all of it is known (`agents.domain.verdict`, `agents.domain.explanation`).
 """
 
 from collections import deque
@@ -27,7 +27,7 @@ def merged_lives(book: PolicyBook, interactions: Iterable[Interaction]) -> Mappi
     """What belongs to each of some conversations that are merged, by their ids.
 
     Args:
-        book: says how a conversation stands when it opens the one that it is merged into.
+        book: says how a conversation stands when it is merged.
         interactions: of all of them, in any order; those of one instant count in the order given, a repeated id once.
 
     Returns:
@@ -75,12 +75,10 @@ class _Lives:
         if entry.id not in self._heard[key]:
             self._hear(state, [*interaction.handed_over, entry])
             if entry.type == "merged":
-                state.merged_into = interaction.into
-                if interaction.into not in self.states:
-                    state = self._folded(state)  # how it stands by now describes a survivor not known otherwise
-            told = told_survivor(state, interaction, entry)
-            if told is not None:
-                yield told
+                if state.merged_into is None:
+                    state.merged_into = interaction.into
+                state = self._folded(state)  # how it stands by now, and what it has decided
+            yield from told_survivor(state, interaction, entry)
 
     def _hear(self, state: ConversationState, entries: Iterable[TimelineEntry]) -> None:
         heard = self._heard[state.id]

@@ -1,17 +1,20 @@
 """Conversations that become one: what the absorbed one hands over, and where what still comes for it goes.
 
 The survivor keeps the earliest start and the oldest unanswered message of both, because what was said in the absorbed
-conversation is put into its own timeline (`agents.domain.timeline`). `agents.conversation_agent` writes what is made
-here into the log, keyed by the survivor, which may live in another partition.
+conversation is put into its own timeline (`agents.domain.timeline`), and what it had decided counts there from then on
+(`agents.domain.absorbed_promises`). `agents.conversation_agent` writes what is made here into the log, keyed by the
+survivor, which may live in another partition.
 
 A chain (A into B, B into C) passes on what comes for A twice. A circle (A into B, B into A) is noticed where a record
 comes home: one of its conversations survives, the last by its id, and its merge is undone.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
+from agents.domain.absorbed_promises import decided_promises
 from agents.domain.conversation import PASSED_ON
 from agents.domain.instant import to_datetime
 from schemas.conversation_state import ConversationState
@@ -33,7 +36,8 @@ class Course(NamedTuple):
 def course_of(state: ConversationState, interaction: Interaction) -> Course:
     """What becomes of what was passed on.
 
-    What comes home in a circle was heard here before, except a handover of others, which went through.
+    What comes home in a circle was heard here before, except a handover of others, which went through. What was handed
+    over here before this conversation was merged itself, and is handed over anew, changes what it had decided by then.
     """
     is_merged = state.merged_into is not None
     is_handover = interaction.type == "handover"
@@ -41,22 +45,34 @@ def course_of(state: ConversationState, interaction: Interaction) -> Course:
         if is_merged and not survives(state, interaction):
             return Course(goes_on=True)
         return Course(survives=is_merged, is_taken=is_handover and interaction.via[0] != state.id)
-    if is_merged and is_handover:
+    if is_merged and is_handover and not any(each.id == interaction.id for each in state.entries):
         return Course(goes_on=True)
     return Course(is_taken=True)
 
 
-def told_survivor(state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> Interaction | None:
-    """What a survivor is told of something that was taken here; null where it is none of its business."""
+def told_survivor(state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> Iterator[Interaction]:
+    """What a survivor is told of something that was taken here; nothing where it is none of its business.
+
+    What comes to be known only after the merge and happened before it can change what was decided by then: this is
+    handed over anew, and the survivor takes the higher version (`agents.domain.timeline`).
+    """
+    into = state.merged_into
+    if into is None:
+        return
     if entry.type == "merged":
-        return handover_of(state, entry)
-    if state.merged_into is not None and entry.type in PASSED_ON:
-        return passed_on(state, interaction)
-    return None
+        if (entry.facts or {}).get("into") == into:  # who is merged already is not merged again
+            yield handover_of(state, entry)
+        return
+    merged = next((each for each in reversed(state.entries) if each.type == "merged"), None)
+    is_late = merged is not None and entry.at < merged.at
+    if entry.type in PASSED_ON and not (is_late and entry.type == "handover"):
+        yield passed_on(state, interaction)
+    if is_late and merged is not None:
+        yield handover_of(state, merged)
 
 
 def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:
-    """The life of an absorbed conversation so far, for its survivor."""
+    """The life of an absorbed conversation so far, and what it has decided, for its survivor."""
     created_at = state.created_at if state.created_at is not None else merged.at
     # An edit moves no clock: it only says that the conversation had begun.
     began = TimelineEntry(created_at, f"{state.id}:created", "edited")
@@ -77,8 +93,10 @@ def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:
         inbox=state.inbox,
         team=state.team,
         priority=state.priority,
+        version=state.revisions,
         handed_over=(began, *said),
         via=(state.id,),
+        decided=decided_promises(state),
     )
 
 
@@ -106,4 +124,6 @@ def survives(state: ConversationState, interaction: Interaction) -> bool:
 
 
 def _as_told_by(conversation: str, entry: TimelineEntry) -> TimelineEntry:
-    return msgspec.structs.replace(entry, id=f"{conversation}:{entry.id}", policies_known=None)
+    # What others have decided is among what the conversation that tells it has decided or taken over.
+    facts = None if entry.type == "handover" else entry.facts
+    return msgspec.structs.replace(entry, id=f"{conversation}:{entry.id}", facts=facts, policies_known=None)

@@ -22,6 +22,13 @@ ONCE_PER_CLOCK = frozenset({"activated", "met", "breached", "satisfied_late", "c
 """Kinds that happen once in the life of a clock; the id of any other kind names what caused it too."""
 
 
+LATE, REASSIGNED, HANDED_OVER = "late event", "reassigned", "handed over"
+"""Why a clock is told from its beginning: it was not known; it is another account's; a merged conversation had it."""
+
+TOLD_BEFORE = frozenset({REASSIGNED, HANDED_OVER})
+"""Those of them with which nothing new is decided: it was told before, elsewhere."""
+
+
 class Detection(Struct, frozen=True):
     """When the worker saw it, on the conversation's own clock, and how fast that clock runs (1 on the wall)."""
 
@@ -152,7 +159,7 @@ class Narrator:
         before = Before(previous.outcome, counted_at(previous))
         until = runs_until(clock, state.advanced_to)
         which = f"outcome_revised/{self.event_id}"
-        self._write(state, clock, which, "outcome_revised", at, until, clock.outcome, "late event", before)
+        self._write(state, clock, which, "outcome_revised", at, until, clock.outcome, LATE, before)
 
     def taken_back(self, state: ConversationState, clock: ClockState, at: Instant, reason: str) -> None:
         """The clock leaves this account: a decided outcome is retracted, a running one cancelled there."""
@@ -170,7 +177,11 @@ class Narrator:
             told.append((clock.outcome, clock.outcome, end))
         for outcome, kind, at in told:
             which = f"{kind}/revision-{state.revisions}"
-            self._write(state, clock, which, kind, at, at, outcome, clock.reason if kind in UNCOUNTED else reason)
+            # What a merge has taken along counts here no more: the breach just told goes out again.
+            before = Before("breached", clock.breached_at) if kind == "merged" and clock.breached_at else None
+            self._write(
+                state, clock, which, kind, at, at, outcome, clock.reason if kind in UNCOUNTED else reason, before
+            )
 
     def shown(self, state: ConversationState, clock: ClockState, at: Instant) -> None:
         """Nothing happened to the clock, but what is shown of it changed."""

@@ -4,9 +4,10 @@
 `agents.domain.outcome_cells`, and `agents.domain.adherence_report` says how it all stands.
 
 What counts, exactly: `met` enters at `satisfied_at`, a breach at `breached_at` (for `met` and `breached` themselves
-this is `occurred_at`). A breach stays in the ratio when the clock is answered late, cancelled or merged afterwards: the
-promise was broken at its due instant. Only `retracted` and `outcome_revised` take an outcome out, from the instant at
-which it was put in. Clocks without a target are open while they run and never in the ratio.
+this is `occurred_at`). A breach stays in the ratio when the clock is answered late or cancelled afterwards: the promise
+was broken at its due instant. `retracted`, `outcome_revised` and `merged` take an outcome out, from the instant at
+which it was put in; a merged one is the survivor's. Clocks without a target are open while they run and never in the
+ratio.
 """
 
 from typing import NamedTuple
@@ -82,7 +83,11 @@ def move_of(event: SlaEvent, at: Instant, metric: MetricState) -> Move:
         return Move(clock_id, "open", "breached", None, Decision(0, 1, at), late)
     before = event.previous_outcome or _BEFORE.get(kind) or ("breached" if clock_id in metric.overdue else "open")
     if kind in {"satisfied_late", "cancelled", "merged"}:
-        return Move(clock_id, before, kind, None, None, None)
+        # Of merges only what they name themselves: older ones left to the conversation what it had.
+        is_taken_along = kind == "merged" and promised and event.previous_decided_at is not None
+        return Move(
+            clock_id, before, kind, _decided_before(event, before, None) if is_taken_along else None, None, None
+        )
     take_out = _decided_before(event, before, metric.overdue.get(clock_id)) if promised else None
     if kind == "retracted":
         return Move(clock_id, before, "retracted", take_out, None, None)
@@ -117,7 +122,7 @@ def _decided_after(event: SlaEvent, after: Outcome) -> Decision | None:
         return Decision(1, 0, from_datetime(event.satisfied_at or event.occurred_at))
     if after in {"breached", "satisfied_late"}:
         return Decision(0, 1, from_datetime(event.breached_at or event.due_at or event.occurred_at))
-    if after in {"cancelled", "merged"} and event.breached_at is not None:
+    if after == "cancelled" and event.breached_at is not None:
         return Decision(0, 1, from_datetime(event.breached_at))
     return None
 

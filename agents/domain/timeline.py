@@ -5,19 +5,22 @@ order of *their* time. In order means one step forward; late (within the bound) 
 saying what changed.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
 
-from agents.domain.clock import has_standing, is_as_told, is_running
+from agents.domain.absorbed_promises import MOST_HANDED, promises_in
+from agents.domain.clock import is_running
 from agents.domain.conversation import CHANGES_ATTRIBUTES, FINISHED, Conversation
 from agents.domain.entries import new_conversation, use_default_words
 from agents.domain.instant import DAY_US, Instant
 from agents.domain.narration import Narrator, Silence
 from agents.domain.policy_book import PolicyBook
-from agents.domain.traces import TRACES, leave_traces
+from agents.domain.retelling import tell_changes
+from agents.domain.traces import TRACES
 from schemas.conversation_state import ClockState, ConversationState
 from schemas.interaction import Interaction
 from schemas.timeline_entry import TimelineEntry
@@ -48,9 +51,6 @@ LASTING = ("id", "source", "clock", "channel", "language", "conversation_type")
 
 CHANGING = ("account_id", "tier", "segment", "contract", "inbox", "team", "agent", "priority", "tags")
 """What later events may change, so that folding again needs to know how it began."""
-
-SHOWN = ("tier", "segment", "team", "inbox", "channel", "source")
-"""What every clock shows of its conversation, besides the account."""
 
 OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions", *TRACES)
 """What does not follow from the entries, so that folding again leaves it alone."""
@@ -125,7 +125,7 @@ class Timeline:
         if entry.type == "deleted" and known.type != "deleted":
             # It stays in its place as an edit, which moves no clock: older versions of it are known.
             entry = msgspec.structs.replace(known, type="edited", facts=None, version=entry.version)
-        self._retell([*kept, entry], max(state.advanced_to, entry.at), entry.at)
+        self._retell([*kept, entry], max(state.advanced_to, entry.at), entry.at, handed=promises_in(entry))
         return "applied"
 
     def _take_handover(self, interaction: Interaction, entry: TimelineEntry) -> Verdict:
@@ -135,15 +135,18 @@ class Timeline:
         horizon_at = state.horizon_at
         own = {each.id for each in state.entries}
         told = [each for each in interaction.handed_over if each.id not in own]
+        if horizon_at is not None:
+            entry.at = max(entry.at, horizon_at)  # what was decided is taken over, however old the life that did it
         told.append(entry)
         heard = [each for each in told if horizon_at is None or each.at >= horizon_at]
         _forget(state, [each for each in told if each not in heard])
         for each in heard:
             each.policies_known = self._known_at(each.at)
-        again = self._retell([*state.entries, *heard], max(state.advanced_to, entry.at), entry.at)
+        until = max(state.advanced_to, entry.at)
+        again = self._retell([*state.entries, *heard], until, entry.at, handed=interaction.decided)
         if is_new and again.created_at is not None:
             self._conversation.narrator.fact(again, "opened", again.created_at)
-        while len(self.state.entries) > MAX_ENTRIES:
+        while len(self.state.entries) > MAX_ENTRIES or _handed_in(self.state.entries) > MOST_HANDED:
             self._fold_away()
         return "applied"
 
@@ -184,14 +187,19 @@ class Timeline:
         return self._conversation.narrator
 
     def _retell(
-        self, entries: list[TimelineEntry], until: Instant, at: Instant, initial: dict[str, Any] | None = None
+        self,
+        entries: list[TimelineEntry],
+        until: Instant,
+        at: Instant,
+        initial: dict[str, Any] | None = None,
+        handed: Sequence[ClockState] = (),
     ) -> ConversationState:
         """Fold these entries instead, from these attributes on, and say what that changes."""
         state = self.state
         initial = initial or state.initial or _attributes(state)
         again = self._refold(entries, until, initial)
         again.initial = initial
-        _tell_changes(state, again, self._conversation.narrator, at)
+        tell_changes(state, again, self._conversation.narrator, at, handed)
         self.state = again
         return again
 
@@ -214,7 +222,7 @@ class Timeline:
         again = self._refold([*state.entries, entry], state.advanced_to, initial | lasting, (entry, narrator))
         if is_first or entry.type in CHANGES_ATTRIBUTES:
             again.initial = initial
-        _tell_changes(state, again, narrator, entry.at)
+        tell_changes(state, again, narrator, entry.at)
         self.state = again
         if len(again.entries) > MAX_ENTRIES:
             self._fold_away()
@@ -323,52 +331,6 @@ def _attributes(state: ConversationState) -> dict[str, Any]:
     return {name: getattr(state, name) for name in CHANGING}
 
 
-def _tell_changes(old: ConversationState, new: ConversationState, narrator: Narrator, at: Instant) -> None:
-    """Say what a late event changed: new clocks from their beginning, others as revised, vanished ones taken back."""
-    leave_traces(old, new)
-    if old.account_id != new.account_id:
-        _tell_under_another_account(old, new, narrator, at)
-        return
-    before = {(clock.metric, clock.instance): clock for clock in old.clocks}
-    pairs = [(before.pop((clock.metric, clock.instance), None), clock) for clock in new.clocks]
-    if before or any(previous is None or not is_as_told(previous, clock) for previous, clock in pairs):
-        new.revisions = old.revisions + 1
-    for previous, clock in pairs:
-        if previous is None:
-            narrator.stated_again(new, clock, "late event")
-        elif not is_as_told(previous, clock):
-            narrator.revised(new, clock, previous, at)
-    for gone in before.values():
-        _take_back(old, gone, narrator, at)
-    if any(getattr(old, name) != getattr(new, name) for name in SHOWN):
-        narrator.shown_anew(new, at)
-
-
-def _tell_under_another_account(
-    old: ConversationState, new: ConversationState, narrator: Narrator, at: Instant
-) -> None:
-    new.revisions = old.revisions + 1
-    kept = {(clock.metric, clock.instance) for clock in new.clocks}
-    for clock in old.clocks:
-        if (clock.metric, clock.instance) not in kept:
-            _take_back(old, clock, narrator, at)
-        elif has_standing(clock):
-            narrator.taken_back(old, clock, at, "reassigned")
-    for clock in new.clocks:
-        if has_standing(clock):
-            narrator.stated_again(new, clock, "reassigned")
-    narrator.shown_anew(new, at)
-
-
-def _take_back(state: ConversationState, clock: ClockState, narrator: Narrator, at: Instant) -> None:
-    """A clock that never was, as is known now."""
-    if has_standing(clock):
-        narrator.taken_back(state, clock, at, "late event")
-    clock.outcome = "cancelled" if clock.outcome == "open" else "retracted"
-    clock.ended_at = at
-    narrator.shown(state, clock, at)
-
-
 def _forget(state: ConversationState, entries: list[TimelineEntry]) -> None:
     digests = state.forgotten_ids + b"".join(_digest(entry.id) for entry in entries)
     state.forgotten_ids = digests[-8 * REMEMBERED_IDS :]
@@ -387,6 +349,11 @@ def _snapshot(state: ConversationState) -> bytes:
 
 def _digest(event_id: str) -> bytes:
     return blake2b(event_id.encode(), digest_size=8).digest()
+
+
+def _handed_in(entries: list[TimelineEntry]) -> int:
+    """How many promises of absorbed conversations these entries remember."""
+    return sum(len(entry.facts["promises"]) for entry in entries if entry.type == "handover" and entry.facts)
 
 
 def _time_of(entry: TimelineEntry) -> Instant:

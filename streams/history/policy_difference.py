@@ -1,8 +1,8 @@
 """What another policy would have said: the verdicts of two policies over the same conversations, side by side.
 
 `careline policy diff` judges every conversation twice and adds both verdicts here. What counts is what the accounts
-count (`agents.domain.promise_windows`): a breach stays one when it is answered late, cancelled or merged afterwards;
-retracted outcomes and clocks without a target are never in the ratio.
+count (`agents.domain.promise_windows`): a breach stays one when it is answered late or cancelled afterwards; merged and
+retracted clocks and those without a target are never in the ratio.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ class Tally:
             return
         if view.outcome == "met":
             self.met += 1
-        elif view.breached_at is not None and view.outcome != "retracted":
+        elif view.breached_at is not None and view.outcome not in {"merged", "retracted"}:
             self.breached += 1
 
 

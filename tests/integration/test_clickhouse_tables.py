@@ -219,6 +219,13 @@ def test_hourly_outcomes_follow_revisions_and_retractions(clickhouse: Client, de
     decided(1, "satisfied_late", breached_at=at)
     decided(2, "retracted")
     assert clickhouse.query(hourly).result_rows == [(eight, 0, 1), (nine, 1, 1)]
+    decided(5, "cancelled", satisfied_at=None, breached_at=at)
+    decided(6, "cancelled", satisfied_at=None)
+    decided(7, "met", due_at=None, target_seconds=None)
+    assert clickhouse.query(hourly).result_rows == [(eight, 0, 1), (nine, 1, 2)]
+    for instance in (3, 4, 5):
+        decided(instance, "merged", breached_at=at if instance > 3 else None)
+    assert clickhouse.query(hourly).result_rows == [(nine, 0, 1)]
 
 
 def test_open_clocks_are_judged_by_the_time_on_their_own_clock(

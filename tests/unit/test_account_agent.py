@@ -107,6 +107,24 @@ def test_a_breach_alert_ends_with_the_wait(partition: Partition, ending: str) ->
     )
 
 
+@pytest.mark.parametrize("decided", ["met", "breached", "satisfied_late", "cancelled"])
+def test_a_merge_takes_out_what_its_conversation_had_decided(partition: Partition, decided: str) -> None:
+    at = NOON - 30 * MINUTE_US
+    partition.take(
+        sla_event("activated", NOON - HOUR_US),
+        sla_event("met" if decided == "met" else "breached", at),
+        *([] if decided in {"met", "breached"} else [sla_event(decided, NOON, previous_outcome="breached")]),
+    )
+    partition.take(sla_event("met", NOON, "c2"))
+    before = partition.figure("7d")
+    partition.take(
+        sla_event(
+            "merged", NOON + 1, previous_outcome=decided, previous_decided_at=to_datetime(at), target_seconds=60.0
+        )
+    )
+    assert (sum(before[:2]), partition.figure("7d")) == (2, (1, 0, 1.0, 0, 0))
+
+
 def test_clocks_without_a_target_are_open_but_never_in_the_ratio(partition: Partition) -> None:
     bare: dict[str, Any] = {"due_at": None, "target_seconds": None}
     partition.take(sla_event("activated", NOON - HOUR_US, **bare), sla_event("activated", NOON, "c2", **bare))

@@ -1,60 +1,13 @@
 """Conversations that become one: each lives in a partition of its own, and what one writes for another is carried."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agents.domain.clock import is_running
-from agents.domain.instant import optional_datetime
-from agents.domain.policy_book import PolicyBook
-from agents.domain.timeline import decode_state
-from agents.domain.verdict import judge_together
 from agents.partition_controls import tick
-from schemas.conversation_state import ConversationState
-from schemas.interaction import Interaction
 from schemas.topics import INTERACTIONS
-from tests.conversation_stories import MONDAY, Desk, event, instant, log, policy, target
-
-TARGETS = (target("first_resolution", "8:00"), target("total_resolution", "8:00"))
-
-
-class Partitions:
-    """A desk for each conversation; what is written into the interactions goes to its conversation's desk."""
-
-    def __init__(self, *conversations: str) -> None:
-        self.desks = {name: Desk(policy(TARGETS)) for name in conversations}
-        self._carried = dict.fromkeys(conversations, 0)
-        self.carried = 0
-
-    def take(self, conversation: str, *events: Interaction) -> "Partitions":
-        self.desks[conversation].take(*events)
-        while self._carry():
-            assert self.carried < 50, "a record goes round for ever"
-        return self
-
-    def _carry(self) -> bool:
-        moved = False
-        for name, desk in list(self.desks.items()):
-            written = [each for each in desk.effects.on(INTERACTIONS) if isinstance(each, Interaction)]
-            for each in written[self._carried[name] :]:
-                self._carried[name] += 1
-                self.carried += 1
-                self.desks[each.conversation_id].take(each)
-                moved = True
-        return moved
-
-    def clocks(self, conversation: str, *metrics: str) -> list[str]:
-        return [line for line in self.desks[conversation].clocks() if line.split("/")[0] in metrics]
-
-    def state(self, conversation: str) -> ConversationState:
-        return decode_state(self.desks[conversation].states.states[conversation])
-
-
-def said(conversation: str, at: str, what: str, value: str | None = None) -> Interaction:
-    return event(at, what, value, conversation_id=conversation)
+from tests.conversation_stories import Desk, event, instant, log, moment, policy
+from tests.merging_stories import Partitions, said, two_policies
 
 
 def test_the_survivor_keeps_the_earliest_start_and_the_oldest_unanswered_message() -> None:
@@ -151,51 +104,90 @@ def test_merges_do_not_depend_on_batches() -> None:
     assert at_once.states.states["a"] == singly.states.states["a"]
 
 
-NAMES = ("a", "b", "c", "d")
-END = instant("tue 12:00")
+def only_counted(both: Partitions, *conversations: str) -> list[str]:
+    """Clocks that are in the ratio, with the conversation that has them."""
+    return [
+        f"{name} {line}"
+        for name in conversations
+        for line in both.desks[name].clocks()
+        if line.split()[1] in {"met", "breached", "satisfied_late"}
+    ]
 
 
-@st.composite
-def merging_stories(draw: st.DrawFn) -> list[Interaction]:
-    """Some conversations in which things are said, held and closed, and that are merged in chains, circles and anew."""
-    told = []
-    for minute in sorted(draw(st.lists(st.integers(540, 1080), min_size=2, max_size=14, unique=True))):
-        name = draw(st.sampled_from(NAMES))
-        what, value = draw(
-            st.sampled_from(
-                [
-                    ("customer", None),
-                    ("agent", None),
-                    ("status", "on_hold"),
-                    ("status", "closed"),
-                    *(("merged", other) for other in NAMES if other != name),
-                ]
-            )
-        )
-        account = {"account_id": f"account {name}"} if what == "customer" else {}
-        told.append(event(MONDAY + timedelta(minutes=minute), what, value, conversation_id=name, **account))
-    return told
+def test_what_was_decided_before_a_merge_counts_with_the_survivor_alone() -> None:
+    both = Partitions("a", "b")
+    both.take("b", said("b", "09:10", "customer"))
+    both.take("a", said("a", "09:00", "customer"), said("a", "09:30", "agent"), said("a", "10:00", "customer"))
+    both.take("a", said("a", "10:20", "agent"), said("a", "10:30", "merged", "b"))
+    assert only_counted(both, "a", "b") == [
+        "b first_response/1 met due 14:00 used 0:30",
+        "b next_response/1 met due 12:00 used 0:20",
+    ]
+    taken_along = [each for each in both.desks["a"].events if each.kind == "merged" and each.previous_decided_at]
+    assert [(each.metric, each.previous_outcome, each.previous_decided_at) for each in taken_along] == [
+        ("first_response", "met", moment("09:30")),
+        ("next_response", "met", moment("10:20")),
+    ]
 
 
-@given(merging_stories())
-def test_a_file_of_merged_conversations_is_judged_as_they_were_live(story: Sequence[Interaction]) -> None:
-    live = Partitions(*NAMES)
-    for each in story:
-        live.take(each.conversation_id, each)
-    told = [(name, [each for each in story if each.conversation_id == name]) for name in NAMES]
-    judged = dict(judge_together(PolicyBook.of(policy(TARGETS)), told, END))
-    for name in NAMES:
-        if name not in live.desks[name].states.states:
-            assert name not in judged
-            continue
-        live.desks[name].until(END)
-        lived = live.state(name).clocks
-        assert [(view.metric, view.instance, view.outcome, view.paused) for view in judged[name]] == [
-            (clock.metric, clock.instance, clock.outcome, clock.paused_since is not None and is_running(clock))
-            for clock in lived
-        ]
-        assert [(view.started_at, view.due_at, view.satisfied_at, view.breached_at) for view in judged[name]] == [
-            tuple(map(optional_datetime, (clock.started_at, clock.due_at, clock.satisfied_at, clock.breached_at)))
-            for clock in lived
-        ]
-        assert {view.account_id for view in judged[name]} <= {live.state(name).account_id}
+def test_what_a_status_has_decided_the_survivor_takes_over_as_it_was() -> None:
+    both = Partitions("a", "b")
+    both.take("b", said("b", "09:10", "customer"))
+    both.take("a", said("a", "09:00", "customer"), said("a", "09:40", "status", "closed"))
+    both.take("a", said("a", "10:00", "merged", "b"))
+    assert both.clocks("b", "first_resolution") == [
+        "first_resolution/1 open due 18:00 used 1:00",
+        "first_resolution/2 met due 18:00 used 0:40",
+    ]
+    assert both.clocks("a", "first_resolution") == ["first_resolution/1 merged due 18:00 used 0:40"]
+
+
+def between(channel: str, other: str, **more: Any) -> Partitions:
+    """`a` comes by one channel and `b` by another, which `two_policies` promise different things to."""
+    both = Partitions("a", "b", policy_file=two_policies())
+    for name, by in (("b", other), ("a", channel)):
+        both.take(name, event("09:00", "customer", conversation_id=name, channel=by, **more))
+    return both
+
+
+def test_a_survivor_takes_over_what_its_policy_does_not_promise() -> None:
+    both = between("email", "phone")
+    both.take("a", said("a", "12:00", "agent"), said("a", "13:00", "merged", "b"))
+    assert both.clocks("b", "first_response") == ["first_response/1 satisfied_late due 11:00 used 3:00"]
+    unanswered = between("email", "phone").take("a", said("a", "13:00", "merged", "b"))
+    assert unanswered.clocks("b", "first_response") == ["first_response/1 cancelled due 11:00 used 3:00"]
+    assert [each for each in unanswered.desks["b"].story("first_response") if "activated" not in each] == [
+        "11:00 breached (handed over)",
+        "13:00 cancelled (from a)",
+    ]
+
+
+def test_a_broken_promise_stays_broken_where_the_survivor_would_have_had_more_time() -> None:
+    both = between("email", "chat")
+    both.take("a", said("a", "09:30", "agent"), said("a", "10:00", "customer"), said("a", "11:30", "merged", "b"))
+    assert both.clocks("b", "next_response") == ["next_response/1 breached due 11:00 used 1:30"]
+    both.take("b", said("b", "11:40", "agent"))
+    assert both.clocks("b", "next_response") == ["next_response/1 satisfied_late due 11:00 used 1:40"]
+
+
+def test_what_is_known_only_after_a_merge_changes_what_was_handed_over() -> None:
+    three = Partitions("a", "b", "c")
+    for name in ("a", "b", "c"):
+        three.take(name, said(name, "09:00", "customer"))
+    three.take("a", said("a", "10:00", "merged", "b"))
+    three.take("b", said("b", "10:30", "merged", "c"))
+    three.take("a", said("a", "09:40", "status", "closed"))
+    assert three.clocks("b", "first_resolution")[1:] == ["first_resolution/2 merged due 18:00 used 0:40"]
+    assert three.clocks("c", "first_resolution") == [
+        "first_resolution/1 open due 18:00 used 0:00",
+        "first_resolution/2 met due 18:00 used 0:40",
+    ]
+
+
+def test_who_is_merged_already_is_not_merged_again() -> None:
+    three = Partitions("a", "b", "c")
+    three.take(
+        "a", said("a", "09:00", "customer"), said("a", "09:30", "merged", "b"), said("a", "09:40", "merged", "c")
+    )
+    assert "c" not in three.desks["c"].states.states
+    assert three.state("a").merged_into == "b"
