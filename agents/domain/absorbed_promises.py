@@ -62,8 +62,8 @@ def take_over(state: ConversationState, entry: TimelineEntry) -> list[ClockState
         entry: the handover.
 
     Returns:
-        What was taken over, and clocks of the survivor that still ran: they stand for promises that were broken, and are
-        broken from here on.
+        What was taken over, and clocks of the survivor that still ran: they stand for promises that were broken, and
+        are broken from here on.
     """
     known = {clock.origin for clock in state.clocks if clock.origin is not None}
     moved = []

@@ -92,9 +92,8 @@ async def _demo(settings: Settings, options: "DemoOptions", console: Console) ->
     from streams.sinks.sql_client import SqlError
 
     variables = process_environment()
-    folder = Path(tempfile.mkdtemp(prefix="careline-demo-")) if options.data is None else options.data.absolute()
+    folder = _folder(options.data)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         parts = DemoParts(options, folder, settings, variables)
         with LiveScreen(console) as screen:
             return await DemoRun(parts, screen, Path.home()).run()
@@ -107,10 +106,38 @@ async def _demo(settings: Settings, options: "DemoOptions", console: Console) ->
         SqlError,
         OSError,
     ) as error:
-        typer.echo(f"careline demo: {error}", err=True)
+        typer.echo(f"careline demo: {_in_words(error)}", err=True)
         if options.data is None and not (folder / "run").exists():
             shutil.rmtree(folder, ignore_errors=True)  # no program has written a log that would be worth keeping
         raise typer.Exit(_FAILED) from None
+
+
+def _folder(named: Path | None) -> Path:
+    """Where the data goes: the folder that was named, or a new one. Ends the program when nothing can be kept there."""
+    try:
+        if named is None:
+            return Path(tempfile.mkdtemp(prefix="careline-demo-"))
+        folder = named.absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # that it is there does not say that it may be written to
+            return folder
+    except OSError as error:
+        cause = error.strerror or str(error)
+        if named is None:
+            typer.echo(
+                f"careline demo: no folder for its data can be made: {cause}; name one with --data DIR", err=True
+            )
+            raise typer.Exit(_FAILED) from None
+        told = f"its data cannot be kept in {named}: {cause}; name another folder, or leave --data out"
+        typer.echo(f"careline demo: {told}", err=True)
+        raise typer.Exit(_WRONG_OPTION) from None
+
+
+def _in_words(error: Exception) -> str:
+    """What is wrong, without the number that the system gives to it."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
 
 
 def _show(summary: "DemoSummary", console: Console, *, as_json: bool) -> None:

@@ -98,6 +98,11 @@ def policy_run(
     except JudgingStopped as stopped:
         tell(f"error: {stopped} (if memory ran out, try --jobs 1)")
         raise typer.Exit(FAILED) from None
+    if total.after_now:
+        tell(
+            f"warning: {total.after_now:,} of {total.events:,} events lie after --now, {end:%Y-%m-%dT%H:%M:%SZ}, and "
+            "count all the same: their conversations are judged as of the last event (name a later --now, or none)"
+        )
     tell_rows(history, len(history), total.events)
     for line in summary.lines():
         tell(line)
@@ -148,6 +153,7 @@ class _Verdicts:
                 summary.add(verdict)
                 total.conversations += verdict.conversations
                 total.events += verdict.events
+                total.after_now += verdict.after_now
                 if progress is not None:
                     progress(total.conversations)
         return total, summary

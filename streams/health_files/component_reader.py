@@ -67,7 +67,9 @@ class ProfileReader:
             verb = "takes" if len(takers) == 1 else "take"
             message = f"profile {profiles[index].name!r} can never match: {names} {verb} all it could"
             way_out = f"put it before {profiles[takers[0]].name!r} or narrow that one"
-            self._problems.error(items[index].place, message, way_out)
+            # Several may leave nothing between them on purpose: that is doubted, as with policies.
+            tell = self._problems.error if len(takers) == 1 else self._problems.warning
+            tell(items[index].place, message, way_out)
         return tuple(profiles)
 
     def _id(self, fields: Mapping[str, Node], number: int, seen: dict[str, Place]) -> str:

@@ -40,6 +40,8 @@ class ChunkVerdict:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     elapsed_seconds: dict[str, "array[float]"] = field(default_factory=dict)
     """By metric, of the clocks that were satisfied."""
+    after_now: int = 0
+    """Events that lie after the instant up to which the clocks were to run."""
 
 
 class VerdictSummary:

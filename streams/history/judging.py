@@ -7,7 +7,7 @@ processes of `streams.history.judging_processes`.
 from array import array
 from collections.abc import Iterable, Iterator
 
-from agents.domain.instant import Instant
+from agents.domain.instant import Instant, to_datetime
 from agents.domain.policy_book import PolicyBook
 from agents.domain.verdict import judge_together
 from streams.history.clock_lines import clock_line
@@ -29,6 +29,7 @@ class Judge:
     def __init__(self, book: PolicyBook, now: Instant) -> None:
         self._book = book
         self._now = now
+        self._until = to_datetime(now)
 
     def verdict(self, chunk: Iterable[Together]) -> ChunkVerdict:
         """Every clock of every conversation of a chunk, in the order given."""
@@ -40,6 +41,7 @@ class Judge:
             for _, interactions in told:
                 verdict.conversations += bool(interactions)
                 verdict.events += len(interactions)
+                verdict.after_now += sum(each.occurred_at > self._until for each in interactions)
             for _, views in judge_together(self._book, told, self._now):
                 for view in views:
                     lines.append(clock_line(view))

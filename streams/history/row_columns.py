@@ -123,6 +123,25 @@ def text_of(template: TextTemplate, columns: Columns) -> TextOf:
     return text
 
 
+def id_of(template: TextTemplate, columns: Columns) -> TextOf:
+    """The same for what names something: blanks at the ends of a column are no part of the name."""
+    return text_of(template, _Trimmed(columns))
+
+
+class _Trimmed:
+    """Columns as `Columns` has them, their texts without blanks at the ends."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.key = columns.key
+        self.value = columns.value
+
+    def text(self, name: str) -> TextOf:
+        """The column as text, trimmed."""
+        get = self._columns.text(name)
+        return lambda row: get(row).strip()
+
+
 def words_of(template: TextTemplate, columns: Columns, ours: Mapping[str, str]) -> Callable[[Any], tuple[str, ...]]:
     """A template for several words (`tags`): a JSON list, or text with commas between. Each word becomes ours."""
     if len(template.columns) == 1 and template.literals == ("", ""):

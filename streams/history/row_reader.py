@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from streams.history.import_mapping import EventEntry, ImportMapping
-from streams.history.row_columns import Columns, TextOf, text_of
+from streams.history.row_columns import Columns, TextOf, id_of, text_of
 from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Standing, UnusableRow
 from streams.history.row_times import TimeReader, UnreadableTime, time_reader
 from streams.history.row_values import REMEMBERED, TIME_KEYS, UNSHARED, BodyReader, body_reader, standing_reader
@@ -34,7 +34,7 @@ class RowReader:
     """Not shared between threads: it remembers what repeats."""
 
     def __init__(self, mapping: ImportMapping, columns: Columns) -> None:
-        self._conversation = text_of(mapping.conversation, columns)
+        self._conversation = id_of(mapping.conversation, columns)
         self._standing = standing_reader(mapping, columns)
         self._standing_key = columns.key(_columns_of_standing(mapping))
         self._standings: dict[object, Standing] = {}

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from streams.history.due_metrics import DueMetrics
 from streams.history.import_mapping import FLAGS, REQUIRED_WITH, VOCABULARIES, ImportMapping, TextTemplate
-from streams.history.row_columns import Columns, TextOf, text_of, words_of
+from streams.history.row_columns import Columns, TextOf, id_of, text_of, words_of
 from streams.history.row_events import EventBody, Standing, UnusableRow
 from streams.history.row_times import TimeReader, UnreadableTime
 
@@ -48,6 +48,10 @@ def body_reader(
         return seen[found]
 
     return shared
+
+
+_NAMES = frozenset({"into", "account"})
+"""What names another conversation, or a customer."""
 
 
 class _UnsharedBody:
@@ -92,7 +96,7 @@ def _value_reader(name: str, template: TextTemplate, mapping: ImportMapping, col
     ours = {} if template.is_constant else mapping.value_map.get(name, {})
     if name in SEVERAL_WORDS:
         return words_of(template, columns, ours)
-    text = text_of(template, columns)
+    text = id_of(template, columns) if name in _NAMES else text_of(template, columns)
     return _in_our_words(text, ours) if ours else text
 
 

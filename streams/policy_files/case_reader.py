@@ -115,13 +115,18 @@ class _CaseFile:
                 message = f"{name}: a conversation cannot be merged into itself"
                 self._problems.error(event.place, message, "`into` names the surviving conversation, another one")
         happened = [draft for draft in drafts if draft is not None]
+        now = instant_of(fields["now"], "now", self._problems) if "now" in fields else None
+        later = sum(draft.at > now for draft in happened) if now is not None else 0
+        if later:
+            message = f"{name}: {later} of {len(happened)} events lie after `now`, and count all the same"
+            self._problems.warning(fields["now"].place, message, "name an instant at or after the last event")
         expected = items_of(fields["expect"], "expect", self._problems) if "expect" in fields else ()
         return PolicyCase(
             file=self._problems.file,
             name=name,
             policies=policies,
             interactions=_interactions(conversation, Standing(**standing), happened),
-            now=instant_of(fields["now"], "now", self._problems) if "now" in fields else None,
+            now=now,
             expected=[entry for item in expected if (entry := self._expectation(item)) is not None],
         )
 

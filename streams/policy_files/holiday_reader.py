@@ -36,15 +36,23 @@ class HolidayReader:
                 continue
             fields = fields_of(item, ("country", "subdivision", "ical"), "holidays", self._problems)
             if "ical" in fields:
-                for key in [key for key in fields if key != "ical"]:
-                    self._problems.error(
-                        fields[key].place, f"an ical file cannot have a {key!r}", "make it an item of its own"
-                    )
+                self._tell_of_both(fields)
                 dates |= self._ical(fields["ical"])
+            elif "subdivision" in fields and "country" not in fields:
+                message = "holidays: a subdivision without its country names no region"
+                way_out = "add the country, for example {country: DE, subdivision: BE}"
+                self._problems.error(fields["subdivision"].place, message, way_out)
             elif required(fields, item, ("country",), "holidays", self._problems):
                 region = self._region(fields)
                 regions.extend([region] if region is not None else [])
         return frozenset(dates), tuple(regions)
+
+    def _tell_of_both(self, fields: Mapping[str, Node]) -> None:
+        region = [key for key in fields if key != "ical"]
+        if region:
+            message = f"holidays: one item names an ical file and a {' and a '.join(region)}, which are two sources"
+            way_out = "write two items, for example `- {country: DE}` and `- {ical: holidays.ics}`; both count"
+            self._problems.error(fields[region[0]].place, message, way_out)
 
     def _region(self, fields: Mapping[str, Node]) -> RegionHolidays | None:
         country = word_of(fields["country"], "country", self._problems)

@@ -41,7 +41,7 @@ def _doubts(policy_file: PolicyFile) -> Iterator[Doubt]:
 
 
 def _left_nothing(path: Path, policy: Policy, earlier: Sequence[Policy]) -> Iterator[Doubt]:
-    """Beyond what `policy_overlap` makes an error: one for a tier and one for all others leave nothing between them.
+    """Beyond what `policy_reader` makes an error: one for a tier and one for all others leave nothing between them.
 
     A policy for everyone else is no mistake behind them: it is there for the day when one of them is narrowed.
     """

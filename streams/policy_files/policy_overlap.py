@@ -1,7 +1,7 @@
 """Which policies can never match, because earlier ones take all they could: the first match wins.
 
-`policy_reader` makes an error of it. What is reported is certain; a policy may be out of reach in ways that are not
-seen here (a priority that no source uses).
+`policy_reader` makes an error of it where a single one takes all. What is reported is certain; a policy may be out of
+reach in ways that are not seen here (a priority that no source uses).
 """
 
 from collections.abc import Iterator, Sequence

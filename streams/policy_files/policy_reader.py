@@ -171,9 +171,12 @@ class _PolicyReader:
     def _tell_of_unreached(
         self, items: Sequence[Node], policies: Sequence[Policy], conditions: Sequence[Condition | None]
     ) -> None:
+        """One earlier policy that takes all is an error; several that do so together are doubted by `policy_lint`."""
         for index, takers in never_reached(conditions):
-            names = " and ".join(f"{policies[taker].id!r} (line {items[taker].place.line})" for taker in takers)
-            verb = "takes" if len(takers) == 1 else "take"
-            message = f"policy {policies[index].id!r} can never match: {names} {verb} all it could"
-            way_out = f"put it before {policies[takers[0]].id!r} or narrow that one"
+            if len(takers) > 1:
+                continue
+            taker = takers[0]
+            named = f"{policies[taker].id!r} (line {items[taker].place.line})"
+            message = f"policy {policies[index].id!r} can never match: {named} takes all it could"
+            way_out = f"put it before {policies[taker].id!r} or narrow that one"
             self._problems.error(items[index].place, message, way_out)

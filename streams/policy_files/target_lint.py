@@ -6,8 +6,10 @@ Used by `policy_lint`, calendar arithmetic by `agents.domain.calendar`.
 from collections.abc import Iterator, Mapping, Sequence
 
 from agents.domain.calendar import Calendar, CalendarNeverOpens
-from agents.domain.clock_rules import EVENT_KEYS
+from agents.domain.clock_rules import BUILT_IN, EVENT_KEYS
 from agents.domain.instant import SECOND_US, Instant
+from agents.domain.natural_start import RESOLVED_STATUSES
+from agents.domain.occurrences import RESOLVED
 from schemas.policy import ALWAYS, PRIORITIES, Condition, DeclaredClock, Duration, MetricTarget, Policy, PolicyFile
 from streams.policy_files.clock_lint import pause_doubts
 from streams.policy_files.condition_logic import can_hold, keys_of
@@ -27,10 +29,20 @@ def target_doubts(
         here: Path = (*path, "targets", metric)
         if target.pause_when is not None and target.pause_when != Condition():
             yield from pause_doubts((*here, "pause_when"), policy, target.pause_when)
+            yield from _paused_when_over((*here, "pause_when"), metric, target.pause_when)
         yield from _never_started(here, policy, metric, policy_file.clocks)
         yield from _priorities(here, policy, target, policy_file.policies[:index])
         yield from _out_of_reach(here, target, calendars[target.calendar or policy.calendar], start)
     yield from _warnings(path, policy)
+
+
+def _paused_when_over(path: Path, metric: str, pause: Condition) -> Iterator[Doubt]:
+    """A pause for statuses that satisfy the very clock: it has ended by then."""
+    rule = BUILT_IN.get(metric)
+    over = [word for word in pause.any_of.get("status", ()) if word in RESOLVED_STATUSES]
+    if rule is not None and rule.satisfied_by & RESOLVED and over:
+        message = f"{metric} never pauses while the conversation is {' or '.join(over)}: that satisfies it"
+        yield Doubt((*path, "status"), message, f"take {' and '.join(over)} out of it")
 
 
 def _never_started(path: Path, policy: Policy, metric: str, clocks: Mapping[str, DeclaredClock]) -> Iterator[Doubt]:

@@ -137,10 +137,20 @@ def _server_client(target: ClickHouseTarget, database: str) -> Client:
     )
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ClickHouseUnavailableError(
+            f"the folder {folder} of the embedded ClickHouse cannot be made: {error.strerror or error}; "
+            "name one that can be written to in CARELINE_CLICKHOUSE (chdb:///FOLDER) or CARELINE_DATA_DIR"
+        ) from None
+
+
 def _open_embedded(target: ClickHouseTarget) -> Client:
     options: dict[str, Any] = {"tz_mode": "aware"}
     if target.folder is not None:
-        target.folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.folder)
         _refuse_if_open_elsewhere(target.folder)
         options["path"] = str(target.folder)
     try:

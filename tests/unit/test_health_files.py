@@ -174,6 +174,17 @@ def test_a_profile_out_of_reach_is_an_error() -> None:
     assert file is not None, errors
 
 
+def test_a_profile_that_several_leave_nothing_to_is_a_doubt() -> None:
+    profile = (
+        "  - id: {0}\n    when: {{tier: [{1}]}}\n    components: {{usage: {{weight: 1, signals: {{logins: 1}}}}}}\n"
+    )
+    told = "".join(profile.format(*each) for each in (("a", "gold"), ("b", "silver"), ("c", "gold, silver")))
+    head, everyone = GOOD.split("profiles:\n")
+    file, errors, warnings = found(f"{head}profiles:\n{told}{everyone}")
+    assert file is not None, errors
+    assert [warning.message.split(" (")[0] for warning in warnings] == ["profile 'c' can never match: 'a'"]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

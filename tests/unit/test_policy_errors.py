@@ -32,6 +32,16 @@ def found(text: str) -> list[tuple[int | None, int | None, str, str | None]]:
     return [(problem.line, problem.column, problem.message, problem.suggestion) for problem in problems.errors]
 
 
+def test_holidays_of_a_country_and_of_a_file_in_one_item_are_told_apart() -> None:
+    _, told = found(calendar("holidays: [{ical: absent.ics, country: DE, subdivision: BE}]"))
+    assert told == (
+        3,
+        44,
+        "holidays: one item names an ical file and a country and a subdivision, which are two sources",
+        "write two items, for example `- {country: DE}` and `- {ical: holidays.ics}`; both count",
+    )
+
+
 def test_an_anchor_that_is_set_twice_is_a_doubt_with_its_place() -> None:
     problems = Problems("p.yaml")
     text = policy("when: {tier: &t gold, segment: &t retail, team: *t}")
@@ -93,6 +103,13 @@ def test_an_anchor_that_is_set_twice_is_a_doubt_with_its_place() -> None:
         (calendar("holidays: [{country: DE, subdivision: NYC}]"), 3, 43, "no subdivision 'NYC'", None),
         (calendar("holidays: [{contry: DE}]"), 3, 17, "unknown key 'contry'", "did you mean 'country'?"),
         (calendar("holidays: [{ical: absent.ics}]"), 3, 23, "an ical file", None),
+        (
+            calendar("holidays: [{subdivision: BE}]"),
+            3,
+            30,
+            "a subdivision without its country names no region",
+            "add the country, for example {country: DE, subdivision: BE}",
+        ),
         (HEAD + "calendars: {c: {time_zone: Europe/Berln, weekly: {mon: [09:00-17:00]}}}\n" + TAIL,
          2, 28, "there is no time zone 'Europe/Berln'", "did you mean 'Europe/Berlin'?"),
         (HEAD + "calendars: {a: {union: [b]}}\n" + TAIL, 2, 25, "there is no calendar 'b'", None),
@@ -175,7 +192,7 @@ GOLD_AND_OTHERS = (
         (["{}", "{tier: gold}"], ["b"]),  # the fallback is not last
         (["{tier: [gold, silver]}", "{tier: gold, channel: email}"], ["b"]),
         (["{tier: gold}", "{tier: [gold, silver]}"], []),
-        (["{tier: gold}", "{tier: silver}", "{tier: [silver, gold]}"], ["c"]),  # two together take all
+        (["{tier: gold}", "{tier: silver}", "{tier: [silver, gold]}"], []),  # two together take all: a doubt
         (["{tier: gold, channel: email}", "{tier: gold}"], []),
         (["{not: {tier: gold}}", "{tier: silver}", "{tier: gold}"], ["b"]),
         (["{not: {tier: gold}}", "{tier: gold}", "{}"], []),
@@ -220,6 +237,29 @@ def test_policies_that_earlier_ones_leave_nothing_to(conditions: list[str], unre
         ),
         (
             GOLD_AND_OTHERS + "  - {id: c, when: {channel: email}, targets: {next_response: 1h}}",
+            5,
+            5,
+            "together",
+        ),
+        (
+            HEAD
+            + "policies:\n"
+            + "".join(
+                f"  - {{id: {name}, when: {{tier: [{tiers}]}}, targets: {{first_response: 1h}}}}\n"
+                for name, tiers in (("a", "gold"), ("b", "silver"), ("c", "silver, gold"))
+            )
+            + "  - {id: z, targets: {next_response: 1h}}",
+            5,
+            5,
+            "the earlier ones together take all it could",
+        ),
+        (
+            HEAD
+            + "policies:\n"
+            + "".join(
+                f"  - {{id: {name}, when: {{tier: [{tiers}]}}, targets: {{first_response: 1h}}}}\n"
+                for name, tiers in (("a", "gold"), ("b", "silver"), ("c", "silver, gold"))
+            ),
             5,
             5,
             "together",

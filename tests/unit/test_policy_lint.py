@@ -119,6 +119,9 @@ def warnings_of(text: str) -> list[tuple[int | None, int | None, str, str | None
          "the clock pauses while the conversation is new, when somebody should be working", "take new out of it"),
         (pause("{tier: [gold, silver], not: {tier: bronze, status: on_hold}}"), 4, 74,
          "this pause can never end: it holds for all that policy 'a' is for", PAUSED_BY),
+        (pause("{status: [on_hold, resolved, closed]}"), 4, 87,
+         "first_resolution never pauses while the conversation is resolved or closed: that satisfies it",
+         "take resolved and closed out of it"),
         # clocks of one's own
         (clock("start: {from: customer}, satisfy: {from: agent}").replace("x: 1h", "next_response: 1h"), 4, 3,
          "no policy promises the clock 'x'", "name it under `targets:`, or remove it"),

@@ -86,6 +86,30 @@ def test_one_clock_a_line_with_the_promised_columns(folder: Path) -> None:
     assert (rejected["row"], rejected["line"], rejected["reason"]) == (5, 6, "unreadable_time")
 
 
+def test_a_run_up_to_an_instant_before_the_last_event_says_so(folder: Path) -> None:
+    early, late = (
+        run(folder / "p.yaml", folder / "m.yaml", "--now", now, folder / "h.csv")
+        for now in ("2025-03-02T11:30:00Z", "2025-03-02T12:00:00Z")
+    )
+    assert "warning: 2 of 4 events lie after --now, 2025-03-02T11:30:00Z, and count all the same" in early.stderr
+    assert "after --now" not in late.stderr
+    assert [clock["outcome"] for clock in clocks(early)] == [clock["outcome"] for clock in clocks(late)]
+
+
+def test_blanks_around_an_id_make_no_second_conversation(folder: Path) -> None:
+    (folder / "m.yaml").write_text(MERGES.replace('"{id}"', '"case-{id}"').replace('"{into}"', '"case-{into}"'))
+    (folder / "h.csv").write_text(
+        "id,who,what,at,into\n"
+        " 1 ,acme,ask,2025-03-02T10:00:00Z,\n1, acme,answer,2025-03-02T10:30:00Z,\n2,acme,ask,2025-03-02T10:00:00Z,\n"
+        "2,acme,merge,2025-03-02T11:00:00Z, 1\n"
+    )
+    result = run(folder / "p.yaml", folder / "m.yaml", "--now", "2025-03-02T12:30:00Z", folder / "h.csv")
+    assert [(clock["conversation"], clock["account"], clock["outcome"]) for clock in clocks(result)] == [
+        ("case-1", "acme", "met"),
+        ("case-2", "acme", "merged"),
+    ]
+
+
 def test_strict_stops_at_the_first_row_of_no_use(folder: Path) -> None:
     result = run(folder / "p.yaml", folder / "m.yaml", "--strict", folder / "h.csv")
     assert result.exit_code == 2

@@ -68,6 +68,13 @@ def test_the_example_passes() -> None:
     assert found["passed"] == len(found["tests"]) > 0
 
 
+def test_an_instant_before_the_last_event_is_doubted_and_the_test_runs(folder: Path) -> None:
+    (folder / "case.yaml").write_text(CASE.replace("EXPECTED", "{metric: first_response}").replace("18:00", "09:45"))
+    result = CliRunner().invoke(policy_app, ["test", str(folder / "case.yaml")])
+    assert result.exit_code == 0, result.output
+    assert "answered: 1 of 2 events lie after `now`, and count all the same" in " ".join(result.stdout.split())
+
+
 def test_the_whole_output(folder: Path) -> None:
     expected = "{metric: first_response, outcome: met, due_at: 2026-03-02T11:30:00+01:00, breached_at: null}"
     status, found = run_case(folder, CASE.replace("EXPECTED", expected))
