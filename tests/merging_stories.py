@@ -6,6 +6,7 @@ nothing is promised, so that a survivor does not always promise what an absorbed
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ class Partitions:
             yield from desk.events
 
 
-def said(conversation: str, at: str, what: str, value: str | None = None) -> Interaction:
+def said(conversation: str, at: str, what: str, value: Any = None) -> Interaction:
     """`said("a", "09:00", "customer")`."""
     return event(at, what, value, conversation_id=conversation)
 

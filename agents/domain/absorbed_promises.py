@@ -25,7 +25,8 @@ TOLD = RESPONSES | {"periodic_update", "pausable_update", "speed_of_answer", "fo
 team, which were the absorbed conversation's own."""
 
 OF_A_TEAM = frozenset({"group_ownership"})
-"""A promise of the team that had the absorbed conversation: the survivor has its own, and never states it."""
+"""A promise of the team that had the absorbed conversation. A survivor states it where it has that team from the same
+instant on, as one of which nothing is known but the merge; else it has a team, and a promise, of its own."""
 
 MOST_HANDED = 1024
 """Promises that one conversation may hand over, and that a survivor remembers to fold again: some 100 kB."""
@@ -98,7 +99,9 @@ def restates(own: ClockState, absorbed: ClockState) -> bool:
     it must also have run until that one was decided. An answer that was given is not asked for again: a survivor that
     is still waiting stands for what was never answered, and for nothing else.
     """
-    if own.origin is not None or absorbed.metric in OF_A_TEAM or not _is_alike(own.metric, absorbed.metric):
+    if own.origin is not None or not _is_alike(own.metric, absorbed.metric):
+        return False
+    if absorbed.metric in OF_A_TEAM and own.started_at != absorbed.started_at:
         return False
     if not has_standing(own) or (has_target(absorbed) and not has_target(own)):
         return False

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agents.domain.narration import TOLD_BEFORE
 from schemas.health_score import HealthScore
 from schemas.sla_event import SlaEvent
 
@@ -56,6 +57,8 @@ class FloorView:
         elif event.kind == "breached":
             self.running.discard(clock)
             self.overdue.add(clock)
+            if event.reason in TOLD_BEFORE:
+                return  # a merged conversation, or another account, has told it
             self._decide(event, kept=False)
             self.breaches.appendleft(
                 Breach(event.account_id, event.metric, event.priority or "", event.due_at, event.lateness_seconds)
@@ -63,7 +66,7 @@ class FloorView:
         elif event.kind in _ENDS_A_CLOCK:
             self.running.discard(clock)
             self.overdue.discard(clock)
-            if event.kind == "met" and event.due_at is not None:
+            if event.kind == "met" and event.due_at is not None and event.reason not in TOLD_BEFORE:
                 self._decide(event, kept=True)
 
     def take_score(self, score: HealthScore) -> None:

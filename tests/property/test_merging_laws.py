@@ -141,7 +141,7 @@ def _taken_over(clocks: Sequence[ClockState]) -> Iterator[str]:
     for clock in clocks:
         if clock.origin is not None:
             yield clock.origin
-            assert clock.metric == "group_ownership" or _decision(clock) not in stated, f"twice: {clock}"
+            assert _decision(clock) not in stated, f"twice: {clock}"
 
 
 def _decision(clock: ClockState) -> tuple[str, int, int | None, int | None]:

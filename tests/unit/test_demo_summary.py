@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.health_score import HealthScore
 from schemas.sla_event import Cause, SlaEvent
@@ -87,6 +88,14 @@ def test_a_promise_runs_is_broken_and_is_answered_late() -> None:
     view.take_event(_event("satisfied_late", 9))
     assert not view.overdue
     assert view.breached == 1
+
+
+def test_what_a_survivor_tells_again_is_no_further_decision() -> None:
+    view = FloorView()
+    view.take_event(_event("met", 5))
+    view.take_event(replace(_event("met", 5, "survivor"), reason="handed over"))
+    view.take_event(replace(_event("breached", 6, "survivor"), reason="handed over"))
+    assert (view.met, view.breached, len(view.overdue), len(view.breaches)) == (1, 0, 1, 0)
 
 
 def test_adherence_is_that_of_the_last_hour() -> None:

@@ -191,3 +191,23 @@ def test_who_is_merged_already_is_not_merged_again() -> None:
     )
     assert "c" not in three.desks["c"].states.states
     assert three.state("a").merged_into == "b"
+
+
+def test_a_promise_that_comes_home_in_a_circle_is_no_second_one() -> None:
+    ring = Partitions("a", "b", "c", policy_file=two_policies())
+    ring.take("a", event("08:00", "customer", conversation_id="a", channel="phone"))
+    ring.take("c", event("09:00", "assigned", {"team": "billing"}, conversation_id="c", channel="email"))
+    ring.take("c", said("c", "10:00", "assigned", {"team": "sales"}), said("c", "12:00", "merged", "a"))
+    assert ring.clocks("a", "group_ownership") == ["group_ownership/1 met due 11:00 used 1:00"]
+    ring.take("a", said("a", "13:00", "merged", "b"))
+    ring.take("b", said("b", "13:10", "merged", "c"))
+    assert ring.state("c").merged_into is None
+    kept = [line for line in only_counted(ring, "a", "b", "c") if "ownership" in line and " met " in line]
+    assert kept == ["c group_ownership/1 met due 11:00 used 1:00"]
+
+
+def test_a_survivor_known_from_the_merge_alone_states_the_promise_of_its_team_once() -> None:
+    both = Partitions("a", "b", policy_file=two_policies())
+    both.take("a", event("09:00", "assigned", {"team": "billing"}, conversation_id="a", channel="email"))
+    both.take("a", said("a", "12:00", "merged", "b"))
+    assert both.clocks("b", "group_ownership") == ["group_ownership/1 breached due 11:00 used 3:00"]
