@@ -1,6 +1,6 @@
 """The entry: `careline` and `python -m streams`."""
 
-from streams.cli.main import run
+from streams.cli.command_line import run
 
 
 def main() -> None:

@@ -1,17 +1,8 @@
-"""`careline`.
-
-The root of the command line. Reads the settings once, hands them to the command, and turns mistakes into sentences.
+"""The whole command line: every command and where it stands in `careline --help`.
 
 A command family is a file beside this one; it imports what it needs when it runs, so that `--help` is fast.
+`streams.cli.command_line` comes here, except for what starts without the others.
 """
-
-import sys
-from dataclasses import fields
-from typing import Annotated, Any
-
-import typer
-from typer.core import TyperGroup
-from typing_extensions import override
 
 from streams.cli.accounts_commands import accounts_app
 from streams.cli.accounts_forget_command import forget
@@ -39,48 +30,13 @@ from streams.cli.policy_explain_command import explain
 from streams.cli.policy_publish_command import publish
 from streams.cli.policy_run_command import policy_run
 from streams.cli.rejected_commands import rejected_app
+from streams.cli.root_command import root_app
 from streams.cli.simulate_command import simulate
 from streams.cli.sink_commands import migrate, sink, sql
 from streams.cli.topics_commands import topics_app
 from streams.cli.work_command import work
-from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
-from streams.settings import Settings, SettingsMistake, process_environment
 
-WRONG_SETTINGS = 2
-
-
-def _told_settings() -> str:
-    """Every variable with its meaning and default, for `careline --help`: an installation has no docs/ beside it."""
-    told = ["Settings, from the environment:"]
-    for setting in fields(Settings):
-        default = "" if setting.default in (None, "") else f" Default: {setting.default}."
-        told.append(f"{setting.metadata['variable']}: {setting.metadata['meaning']}.{default}")
-    return "\n\n".join(told)
-
-
-class _Refusable(TyperGroup):
-    """Ends every command that Kafka refuses in the same way, which scripts and supervisors can tell from absence."""
-
-    @override
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KafkaRefused as refused:
-            typer.echo(f"careline {ctx.invoked_subcommand}: {refused}", err=True)
-            raise typer.Exit(REFUSED_STATUS) from None
-
-
-app = typer.Typer(
-    name="careline",
-    cls=_Refusable,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Measure live how well a company keeps its promises to its customers.\n\n"
-    "Start with [bold]careline demo[/bold]: everything on this machine, nothing to install. Settings come from "
-    "CARELINE_* variables, listed below.",
-    epilog=_told_settings(),
-)
+app = root_app()
 app.command("demo", rich_help_panel="Try")(demo)
 app.command("simulate", rich_help_panel="Try")(simulate)
 app.add_typer(connect_app, rich_help_panel="Run")
@@ -117,35 +73,3 @@ app.add_typer(topics_app, rich_help_panel="Look after")
 app.command("migrate", rich_help_panel="Look after")(migrate)
 app.add_typer(rejected_app, rich_help_panel="Look after")
 app.command("doctor", rich_help_panel="Look after")(doctor)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"careline {version('careline')}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - the callback does the work
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """Read the settings once."""
-    try:
-        context.obj = Settings.from_environment(process_environment())
-    except SettingsMistake as mistake:
-        for problem in mistake.problems:
-            typer.echo(f"careline: {problem}", err=True)
-        raise typer.Exit(WRONG_SETTINGS) from None
-
-
-def run() -> None:
-    """Run the command line. Ctrl-C ends it quietly with status 130, as shells expect."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -6,14 +6,15 @@ workers run (`agents.domain.verdict`).
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar
 
 import typer
 
 from streams.cli.history_files import instant_of, load_history, load_mapping, tell, tell_rows
+from streams.cli.plain_values import PlainCommand, Reader, count_of, path_of, paths_of
 
 if TYPE_CHECKING:
     from schemas.policy import PolicyFile
@@ -52,6 +53,18 @@ JobsOption = Annotated[
 FilesArgument = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="CSV or NDJSON as the mapping says; plain, gzip or zip.")
 ]
+
+
+class PolicyRunCommand(PlainCommand):
+    """Reads the command line of `policy run`."""
+
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "policies": path_of,
+        "mapping": path_of,
+        "files": paths_of,
+        "now": str,
+        "jobs": count_of,
+    }
 
 
 def policy_run(

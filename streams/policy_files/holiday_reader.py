@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from holidays import list_supported_countries
-
 from schemas.policy import RegionHolidays
 from streams.policy_files.fields import date_of, fields_of, items_of, required, word_of
 from streams.policy_files.ical_holidays import UnreadableHolidays, holidays_in
@@ -58,6 +56,8 @@ class HolidayReader:
         country = word_of(fields["country"], "country", self._problems)
         if country is None:
             return None
+        from holidays import list_supported_countries  # noqa: PLC0415 - slow to load, and many calendars name no country
+
         known = list_supported_countries(include_aliases=True)
         if country.text not in known:
             suggestion = did_you_mean(country.text, known, "use an ISO 3166 code such as DE")

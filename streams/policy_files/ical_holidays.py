@@ -11,8 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dateutil.rrule import rrulestr  # type: ignore[import-untyped]  # has none
-
 LAST_YEAR = 2100
 """Until when recurring holidays are written out: policies are edited more often than that."""
 _MOST_DAYS = 50_000
@@ -108,6 +106,8 @@ def _length(event: Any, start: date) -> int:  # noqa: ANN401 - as above
 
 
 def _starts(event: Any, start: date) -> Iterator[date]:  # noqa: ANN401 - as above
+    from dateutil.rrule import rrulestr  # type: ignore[import-untyped]  # noqa: PLC0415 - has none; slow, as above
+
     yield start
     yield from _dates_of(event, "RDATE")
     rules = event.get("RRULE")
