@@ -4,7 +4,7 @@
 same fold.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 
@@ -16,8 +16,10 @@ from agents.domain.narration import Silence, view_of
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import beginning_of
 from schemas.clock_view import ClockView
+from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
 from schemas.sla_event import Cause
+from schemas.timeline_entry import TimelineEntry
 
 _time_of = attrgetter("occurred_at")
 
@@ -34,17 +36,23 @@ def judge_conversation(book: PolicyBook, interactions: Sequence[Interaction], no
     Returns:
         One view per clock in the order in which the clocks started; empty without interactions.
     """
-    if not interactions:
-        return []
-    # All events are at hand and in order, so nothing comes late and no `Timeline` is needed to fold again.
+    return judge_life(book, *life_of(interactions), now) if interactions else []
+
+
+def life_of(interactions: Sequence[Interaction]) -> tuple[ConversationState, list[TimelineEntry]]:
+    """How a conversation begins, and its entries in the order of their time, each id once; of one event at least."""
     ordered = sorted(interactions, key=_time_of)
-    state = new_conversation(ordered[0])
-    conversation = Conversation(state, book, Silence(book))
-    known: set[str] = set()
-    for interaction in ordered:
-        if interaction.id not in known:
-            known.add(interaction.id)
-            conversation.apply(entry_of(interaction))
+    once = {interaction.id: interaction for interaction in reversed(ordered)}
+    return new_conversation(ordered[0]), [entry_of(each) for each in ordered if once[each.id] is each]
+
+
+def judge_life(
+    book: PolicyBook, beginning: ConversationState, entries: Iterable[TimelineEntry], now: Instant
+) -> list[ClockView]:
+    """The same for entries that are in order already, and each there once: nothing comes late then."""
+    conversation = Conversation(beginning, book, Silence(book))  # no `Timeline` is needed to fold again
+    for entry in entries:
+        conversation.apply(entry)
     return _views(conversation, book, now)
 
 
@@ -68,10 +76,7 @@ def judge_together(
         return
     lives = merged_lives(book, chain.from_iterable(interactions for _, interactions in conversations))
     for name, life in lives.items():
-        conversation = Conversation(beginning_of(life), book, Silence(book))
-        for entry in life.entries:
-            conversation.apply(entry)
-        yield name, _views(conversation, book, now)
+        yield name, judge_life(book, beginning_of(life), life.entries, now)
 
 
 def _views(conversation: Conversation, book: PolicyBook, now: Instant) -> list[ClockView]:

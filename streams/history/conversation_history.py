@@ -28,7 +28,7 @@ from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Stan
 
 __all__ = ["HistoryTeller", "RowOfHistory", "interactions_of"]
 
-_AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
+AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
 _ID_BYTES = 12
 """96 bits: among a billion events of one conversation no two share an id by chance."""
 _REMEMBERED = 16_384
@@ -69,18 +69,17 @@ class HistoryTeller:
         """
         if not rows:
             return []
-        ordered = sorted(rows, key=_by_time) if len(rows) > 1 else rows
-        first = ordered[0].standing
+        ordered = in_order(rows)
         place = f"\0{conversation}\0".encode()
-        if first.status not in _AS_ALL_BEGIN or any(row.standing is not first for row in ordered):
+        if not is_steady(ordered):
             return self._step_by_step(conversation, ordered, place)
-        common = _common(conversation, first)
+        common = said_of_all(conversation, ordered[0].standing)
         models = self._models
         told = []
-        for draft in _drafts(ordered):
+        for draft in drafts_of(ordered):
             body = draft.body
             model, encoded, _ = models.get(id(body)) or self._model(body)
-            if body.type in _CHANGES:
+            if body.type in CHANGES:
                 return self._step_by_step(conversation, ordered, place)
             name = body.id or _content_id(encoded, place, draft)
             told.append(replace(model, id=name, occurred_at=draft.at, **common))
@@ -96,16 +95,32 @@ class HistoryTeller:
         Bodies are shared between rows, so they are known again by their identity; that they are kept here beside the
         model keeps the identity from being given to another.
         """
-        model = _Stand("", Standing(), self._source, self._clock).tell(EventDraft(_ANY_TIME, body), b"")
+        model = _Stand("", Standing(), self._source, self._clock).tell(EventDraft(ANY_TIME, body), b"")
         found = model, _encode(body), body
-        if all(value is None for value in (body.text, body.id, body.due_at, body.received_at)):  # else it is of one row
+        if is_shared(body):
             if len(self._models) >= _REMEMBERED:
                 self._models.clear()
             self._models[id(body)] = found
         return found
 
 
-def _common(conversation: str, standing: Standing) -> dict[str, Any]:
+def in_order(rows: Sequence[RowOfHistory]) -> Sequence[RowOfHistory]:
+    """Rows in the order in which they count."""
+    return sorted(rows, key=_by_time) if len(rows) > 1 else rows
+
+
+def is_steady(ordered: Sequence[RowOfHistory]) -> bool:
+    """Whether a conversation stands in all rows as in its first, so that none tells a change by how it differs."""
+    first = ordered[0].standing
+    return first.status in _AS_ALL_BEGIN and not any(row.standing is not first for row in ordered)
+
+
+def is_shared(body: EventBody) -> bool:
+    """Whether other rows may hold the very same body: else it has something that is of one row."""
+    return body.text is None and body.id is None and body.due_at is None and body.received_at is None
+
+
+def said_of_all(conversation: str, standing: Standing) -> dict[str, Any]:
     """What all events of a conversation that stands like this say beyond their bodies."""
     common: dict[str, Any] = {"conversation_id": conversation}
     for name, said_of in _SAID_OF_CONVERSATION:
@@ -130,10 +145,11 @@ _SAID_OF_CONVERSATION = (
     ("tags", "tags"),
 )
 """Fields of `Interaction` and of `Standing`, in the order of the former."""
-_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _drafts(ordered: Sequence[RowOfHistory]) -> list[EventDraft]:
+def drafts_of(ordered: Sequence[RowOfHistory]) -> list[EventDraft]:
+    """The events that the rows state themselves, in the order of time."""
     drafts: list[EventDraft] = []
     is_sorted = True
     for row in ordered:
@@ -234,7 +250,7 @@ class _Stand:
     def tell(self, draft: EventDraft, place: bytes) -> Interaction:
         """An event; `place` is what ids say about its conversation."""
         body = draft.body
-        if body.type in _CHANGES:
+        if body.type in CHANGES:
             self._change(body)
         first = self._first
         return Interaction(
@@ -246,7 +262,7 @@ class _Stand:
             received_at=body.received_at,
             clock=self._clock,
             channel=first.channel or "other",
-            author=_AUTHORS[body.author],
+            author=AUTHORS[body.author],
             visibility="public" if body.public else "internal",
             automated="mapped" if body.automated else None,
             text=body.text,
@@ -285,7 +301,8 @@ class _Stand:
                 self._agent = body.agent or self._agent
 
 
-_CHANGES = frozenset({"account_changed", "priority_changed", "tagged", "assigned"})
+CHANGES = frozenset({"account_changed", "priority_changed", "tagged", "assigned"})
+"""Events after which a conversation stands otherwise."""
 
 
 def _content_id(encoded_body: bytes, place: bytes, draft: EventDraft) -> str:
