@@ -6,7 +6,7 @@ workers run (`agents.domain.verdict`).
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar
@@ -27,6 +27,8 @@ FAILED = 1
 """Exit status when the files are right and something else was not."""
 ROWS_WORTH_A_PROCESS = 10_000
 """Judging fewer rows takes no longer than starting a process for them."""
+ROWS_TO_INHERIT = 250_000
+"""Up to 50 megabytes, which each process may come to hold once more; sending them was a fifth of all processor time."""
 
 PoliciesOption = Annotated[Path, typer.Option("--policies", metavar="POLICIES.yaml", help="The policies that judge.")]
 MappingOption = Annotated[Path, typer.Option("--mapping", metavar="MAPPING.yaml", help="How rows become events.")]
@@ -160,8 +162,11 @@ class _Verdicts:
 
         total, summary = ChunkVerdict(), VerdictSummary()
         jobs = min(self._jobs, history.counts.used // ROWS_WORTH_A_PROCESS)
-        with self._judging(jobs) as judging, counting("judging", len(history)) as progress:
-            for verdict in judging(chunks_of(history.together())):
+        chunks: Iterable[list[Together]] = chunks_of(history.together())
+        if jobs > 1 and history.counts.used <= ROWS_TO_INHERIT:
+            chunks = list(chunks)
+        with self._judging(jobs, chunks) as verdicts, counting("judging", len(history)) as progress:
+            for verdict in verdicts:
                 out.write(verdict.lines)
                 summary.add(verdict)
                 total.conversations += verdict.conversations
@@ -172,14 +177,14 @@ class _Verdicts:
         return total, summary
 
     @contextmanager
-    def _judging(self, jobs: int) -> "Iterator[Callable[[Iterable[list[Together]]], Iterator[ChunkVerdict]]]":
+    def _judging(self, jobs: int, chunks: "Iterable[list[Together]]") -> "Iterator[Iterator[ChunkVerdict]]":
         from agents.domain.policy_book import PolicyBook
         from streams.history.judging import Judge
         from streams.history.judging_processes import judging_processes
 
         if jobs > 1:
-            with judging_processes(self._policies, self._now, jobs) as judges:
-                yield judges.verdicts
+            inherited = chunks if isinstance(chunks, list) else ()
+            with judging_processes(self._policies, self._now, jobs, inherited=inherited) as judges:
+                yield judges.verdicts(chunks)
         else:
-            judge = Judge(PolicyBook.of(self._policies), self._now)
-            yield lambda chunks: map(judge.verdict, chunks)
+            yield map(Judge(PolicyBook.of(self._policies), self._now).verdict, chunks)

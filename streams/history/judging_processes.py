@@ -1,7 +1,8 @@
 """Judging on several cores: processes that take chunks of conversations and give verdicts back, in the order sent.
 
 A process has one chunk at a time, so neither side ever waits for the other to read; the next one is packed while it
-computes. Processes are forked where that is safe and cheap (Linux, one thread), else started anew. They ignore Ctrl-C,
+computes. Processes are forked where that is safe and cheap (Linux, one thread), else started anew. What was there when
+they were forked is there in each of them too, so that of chunks of then only the number is sent. They ignore Ctrl-C,
 which is for the program that started them to handle, and end when it does, however it ends.
 """
 
@@ -11,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -24,6 +25,8 @@ from agents.domain.policy_book import PolicyBook
 from schemas.policy import PolicyFile
 from streams.history.history_summary import ChunkVerdict
 from streams.history.judging import Judge, Together
+
+Chunks = Sequence[list[Together]]
 
 _CHUNKS_AHEAD = 8
 """Verdicts per process that may wait for a slower one before them."""
@@ -50,7 +53,9 @@ def start_method() -> str:
 
 
 @contextmanager
-def judging_processes(policies: PolicyFile, now: Instant, jobs: int, method: str | None = None) -> Iterator["Judges"]:
+def judging_processes(
+    policies: PolicyFile, now: Instant, jobs: int, method: str | None = None, inherited: Chunks = ()
+) -> Iterator["Judges"]:
     """As many processes as `jobs`, each with a judge of its own; gone when the block is left.
 
     Args:
@@ -58,13 +63,18 @@ def judging_processes(policies: PolicyFile, now: Instant, jobs: int, method: str
         now: how far the clocks run after the last event.
         jobs: at least 1.
         method: how to start them; default: `start_method()`.
+        inherited: chunks that forked processes need not be sent. To look at one copies its part of the memory, in each
+            process that does: in the end each may hold all of them once more.
     """
-    context = multiprocessing.get_context(method or start_method())
+    method = method or start_method()
+    context = multiprocessing.get_context(method)
+    if method != "fork":
+        inherited = ()
     workers: list[_Worker] = []
     try:
         with _interrupts_held_back():
-            workers.extend(_start(context, policies, now) for _ in range(jobs))
-        yield Judges(workers)
+            workers.extend(_start(context, policies, now, inherited) for _ in range(jobs))
+        yield Judges(workers, inherited)
         for worker in workers:
             with suppress(OSError):
                 worker.connection.send(None)
@@ -86,10 +96,10 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(context: BaseContext, policies: PolicyFile, now: Instant) -> _Worker:
+def _start(context: BaseContext, policies: PolicyFile, now: Instant, inherited: Chunks) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
     process = context.Process(  # type: ignore[attr-defined]  # every context has it, its base class does not say so
-        target=_judge_chunks, args=(theirs, ours, policies, now), name="careline-judging", daemon=True
+        target=_judge_chunks, args=(theirs, ours, policies, now, inherited), name="careline-judging", daemon=True
     )
     process.start()
     theirs.close()
@@ -97,7 +107,11 @@ def _start(context: BaseContext, policies: PolicyFile, now: Instant) -> _Worker:
 
 
 def _judge_chunks(
-    connection: "Connection[Any, Any]", other_end: "Connection[Any, Any]", policies: PolicyFile, now: Instant
+    connection: "Connection[Any, Any]",
+    other_end: "Connection[Any, Any]",
+    policies: PolicyFile,
+    now: Instant,
+    inherited: Chunks,
 ) -> None:
     """What such a process does, until it is told to end or there is nobody left to tell it."""
     other_end.close()
@@ -110,14 +124,15 @@ def _judge_chunks(
             chunk = connection.recv()
             if chunk is None:
                 return
-            connection.send(judge.verdict(chunk))
+            connection.send(judge.verdict(inherited[chunk] if isinstance(chunk, int) else chunk))
 
 
 class Judges:
     """Processes that judge."""
 
-    def __init__(self, workers: list[_Worker]) -> None:
+    def __init__(self, workers: list[_Worker], inherited: Chunks) -> None:
         self._workers = workers
+        self._inherited = inherited
         self.pids = [pid for worker in workers if (pid := worker.process.pid) is not None]
 
     def verdicts(self, chunks: Iterable[list[Together]]) -> Iterator[ChunkVerdict]:
@@ -126,7 +141,8 @@ class Judges:
         Raises:
             JudgingStopped: a process has ended before its time.
         """
-        packed = enumerate(map(ForkingPickler.dumps, chunks))
+        sent = range(len(self._inherited)) if chunks is self._inherited else chunks
+        packed = enumerate(map(ForkingPickler.dumps, sent))
         following = next(packed, None)
         idle, busy = list(self._workers), dict[Any, tuple[_Worker, int]]()
         done: dict[int, ChunkVerdict] = {}

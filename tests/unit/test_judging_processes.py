@@ -61,12 +61,15 @@ def gathered(count: int) -> Iterator[Together]:
         yield ((f"case {number}", rows),)
 
 
-@pytest.mark.parametrize("method", [None, "spawn"])
-def test_several_processes_say_the_same_as_one_in_the_same_order(policies: PolicyFile, method: str | None) -> None:
+@pytest.mark.parametrize(("method", "inherit"), [(None, False), (None, True), ("spawn", True)])
+def test_several_processes_say_the_same_as_one_in_the_same_order(
+    policies: PolicyFile, method: str | None, inherit: bool
+) -> None:
     alone = Judge(PolicyBook.of(policies), NOW)
     expected = [alone.verdict(chunk) for chunk in chunks_of(gathered(300), 20)]
-    with judging_processes(policies, NOW, 3, method) as judges:
-        assert list(judges.verdicts(chunks_of(gathered(300), 20))) == expected
+    chunks = list(chunks_of(gathered(300), 20))
+    with judging_processes(policies, NOW, 3, method, chunks if inherit else ()) as judges:
+        assert list(judges.verdicts(chunks)) == expected
     assert len(expected) == 30
     assert sum(len(verdict.lines.splitlines()) for verdict in expected) == 300
 
