@@ -228,6 +228,10 @@ def test_a_lobby_is_a_conversation() -> None:
             discord_dispatch("MESSAGE_UPDATE", {"id": "1", "edited_timestamp": "2026-03-02T09:31:00Z"}),
             "author_not_said",
         ),
+        (
+            {"version": 1, "type": 1, "event": {"type": "LOBBY_MESSAGE_CREATE", "data": discord_message(author={})}},
+            "author_not_said",
+        ),
         (discord_dispatch("GUILD_MEMBER_ADD", {}), "participant_changed"),
         (discord_dispatch("MESSAGE_REACTION_REMOVE", {}), "reaction_removed"),
         ({"op": 10, "d": {"heartbeat_interval": 45000}}, "connection"),

@@ -92,6 +92,7 @@ def test_a_conversation_begins_with_its_source() -> None:
         ("comment", "<p>Try <i>again</i></p>", ANDY, [("message", "agent:70", "public", "Try again")]),
         ("comment", "<p>Still</p>", JO, [("message", "customer:c-1", "public", "Still")]),
         ("note", "<p>Angry</p>", ANDY, [("message", "agent:70", "internal", "Angry")]),
+        ("call_summary", "<p>Jo called</p>", FIN, [("message", "bot:7", "internal", "Jo called")]),
         (
             "assignment",
             "<p>Mine</p>",

@@ -314,6 +314,7 @@ def test_a_password_with_or_without_its_user(token: str, sent: dict[str, str], g
         ("mailgun", b"event=delivered&recipient=a%40b.c"),
         ("mailgun", {"signature": {}, "event-data": {"event": "failed"}}),
         ("sendgrid", [{"event": "bounce"}]),
+        ("sendgrid", {"event": "delivered", "email": "a@b.c", "sg_event_id": "1"}),
         ("postmark", {"RecordType": "Bounce", "Email": "a@b.c"}),
     ],
 )

@@ -192,6 +192,19 @@ def test_the_sender_behind_a_group_and_behind_a_form() -> None:
         ({"Precedence": "list", "List-Id": "<users.acme.example>"}, "mailing_list"),
         ({"Precedence": "list", "List-Id": "Help <help.ours.example>", "List-Unsubscribe": "<mailto:x@y.z>"}, None),
         ({"From": "MAILER-DAEMON@acme.example"}, "bounce"),
+        ({"From": "post_master@gateway.example", "Subject": "Re: x"}, "bounce"),
+        ({"From": "Postmaster@acme.example", "Subject": "DELIVERY FAILURE: User bob not listed"}, "bounce"),
+        ({"From": "postmaster@acme.example", "Subject": "Undeliverable: x"}, "bounce"),
+        ({"From": "postmaster@acme.example", "Subject": "メッセージを配信できません。"}, "bounce"),
+        ({"From": "postmaster@acme.example", "Subject": "Your server is on a list"}, None),
+        ({"From": "ada@acme.example", "Subject": "Undeliverable: what I wrote to you"}, None),
+        ({"From": "admin@acme.example", "Return-Path": "<MAILER-DAEMON>"}, "bounce"),
+        ({"Return-Path": "<bounces+12-ada=acme.example@sender.example>"}, None),
+        ({"From": "staff@hotmail.com", "Subject": " complaint about message from 192.0.2.9"}, "complaint"),
+        ({"From": "No-Reply@acme.example"}, "auto_generated"),
+        ({"From": "donotreply+7@acme.example"}, "auto_generated"),
+        ({"From": "noreply@forms.example", "Reply-To": "ada@acme.example"}, None),
+        ({"From": "noreplacement@acme.example"}, None),
         ({"X-Failed-Recipients": "bob@acme.example"}, "bounce"),
     ],
 )
@@ -199,7 +212,7 @@ def test_what_a_machine_wrote(fields: dict[str, str], word: str | None) -> None:
     named = {"From": "ada@acme.example", "To": "help@ours.example", "Subject": "x"} | fields
     said = event("".join(f"{name}: {value}\n" for name, value in named.items()) + "\nI am away\n")
     assert said.automated == word
-    assert said.author.kind == ("system" if word == "bounce" else "customer")
+    assert said.author.kind == ("system" if word in {"bounce", "complaint"} else "customer")
 
 
 REPORT = """From: Mail Delivery System <postmaster@mx.example>
@@ -344,3 +357,15 @@ def test_a_mail_that_was_passed_on_without_a_word_keeps_its_text() -> None:
     said = event(mail("---------- Forwarded message ----------\nFrom: Bob <bob@b.example>\nTo: x@y.example\n\nHelp me"))
     assert said.text is not None
     assert said.text.endswith("Help me")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"Gr\xfc\xdfe aus K\xf6ln", "Grüße aus Köln"),
+        ("Grüße".encode() + b"\xff", "Grüße\ufffd"),
+    ],
+)
+def test_text_that_is_no_utf8_although_it_says_so(written: bytes, read: str) -> None:
+    head = b"From: ada@acme.example\r\nSubject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    assert event(head + written).text == read

@@ -4,6 +4,7 @@ The unit is the part: what an admin, a contact or a bot did once. Its id is the 
 once, however many notifications repeat it. `intercom_channel` decides which parts a notification is about.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,10 @@ from streams.connectors.payload_reading import Json, at, flag, id_text, instant,
 NOBODY = frozenset({None, "0", "-1"})
 STARS = 5.0
 """Conversations are rated with one of five faces."""
+
+_INTERNAL = re.compile(r"note|summary|transcript")
+"""In the types of parts that only the team reads: `note`, `note_and_reopen`, and since API 2.14 the `call_summary` that
+Fin writes after a call (Intercom's OpenAPI description, "conversation_part")."""
 
 
 class IntercomThread:
@@ -124,7 +129,7 @@ class IntercomThread:
         author = self.author(part)
         made: list[Draft] = []
         if text(part, "body") or at(part, "attachments"):
-            made.append(self.message(part, part_id, at_time, author, public="note" not in part_type))
+            made.append(self.message(part, part_id, at_time, author, public=not _INTERNAL.search(part_type)))
         assignee = table(part, "assigned_to")
         if part_type == "assignment" or ("assign" in part_type and id_text(assignee, "id")):
             made.append(self.assigned(f"{part_id}:assigned", at_time, author, assignee))

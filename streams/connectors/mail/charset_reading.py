@@ -52,9 +52,12 @@ def decoded(content: bytes, charset: str | None) -> str:
         except (LookupError, ValueError):
             continue
     try:
-        return clean(content.decode(usable, "replace"))
+        read = content.decode(usable, "replace")
     except (LookupError, ValueError):
-        return clean(content.decode("utf-8", "replace"))
+        read = content.decode("utf-8", "replace")
+    # Where no letter beyond ASCII came out right, it is no UTF-8, whatever it claims to be: mostly Western letters.
+    is_none = usable in {"utf-8", "utf8"} and all(letter.isascii() or letter == "\ufffd" for letter in read)
+    return clean(content.decode("cp1252", "replace") if is_none else read)
 
 
 def clean(text: str) -> str:

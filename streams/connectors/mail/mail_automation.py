@@ -10,7 +10,7 @@ import re
 from streams.connectors.automated_words import Automated
 from streams.connectors.connector_contract import Instance
 from streams.connectors.mail.mail_fields import MailFields
-from streams.connectors.mail.mail_program_words import AUTOMATIC_REPLY
+from streams.connectors.mail.mail_program_words import AUTOMATIC_REPLY, NOT_DELIVERED
 from streams.connectors.mail.mail_reading import Mail
 
 BY_THE_MAIL_SYSTEM: frozenset[str] = frozenset({"bounce", "complaint", "delivery_notice"})
@@ -36,7 +36,11 @@ LIST_FIELDS = ("list-id", "list-post", "mailing-list", "x-beenthere", "x-mailing
 SILENCED = re.compile(r"\b(?:all|oof|autoreply)\b")
 """In `X-Auto-Response-Suppress`: no absence note wanted, since no person would read it."""
 
-_MAIL_SYSTEM = re.compile(r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|bounces?|mdaemon)(?:[+=-].*)?", re.IGNORECASE)
+_HOTMAIL_COMPLAINT = re.compile(r"\s*complaint about message from\b", re.IGNORECASE)
+_NOBODY_READS = re.compile(r"(?:no|do-?not|never)[-_.]?reply(?:[+=-].*)?", re.IGNORECASE)
+_FAILURE = re.compile(rf"\s*(?:{'|'.join(NOT_DELIVERED)})", re.IGNORECASE)
+_DAEMON = re.compile(r"mail(?:er)?[-_.]?daemon", re.IGNORECASE)
+_MAIL_SYSTEM = re.compile(rf"(?:{_DAEMON.pattern}|bounces?|mdaemon|post_master)(?:[+=-].*)?", re.IGNORECASE)
 _DAEMON_BY_NAME = re.compile(r"\bmailer[- ]daemon\b|\bmail delivery (?:system|subsystem|service)\b", re.IGNORECASE)
 _ABSENCE = re.compile(rf"\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:{'|'.join(AUTOMATIC_REPLY)})\s*[:\uff1a]", re.IGNORECASE)
 _OF_A_LIST = re.compile(r"owner-.+|.+-(?:owner|request|bounces|admin)", re.IGNORECASE)
@@ -62,14 +66,27 @@ def _report(mail: Mail) -> Automated | None:
 
 
 def _mail_system(fields: MailFields) -> Automated | None:
-    """Bounces without a report: of qmail, Gmail of old, Exchange."""
+    """Bounces without a report: of qmail, Gmail of old, Exchange, Domino, IMail, gateways that look for viruses.
+
+    A postmaster may be a person (RFC 2142, section 5): the subject tells, or whom the envelope names.
+    """
     senders = fields.addresses("from", "sender")
     local_parts = [address.partition("@")[0] for address in senders]
     by_name = _DAEMON_BY_NAME.search(fields.text("from") or "") is not None
-    from_nobody = _has_null_sender(fields) and (not senders or "postmaster" in local_parts)
+    postmaster = "postmaster" in local_parts
+    from_nobody = _has_null_sender(fields) and (not senders or postmaster)
     failed = "x-failed-recipients" in fields or "x-ms-exchange-message-is-ndr" in fields
-    daemon = any(_MAIL_SYSTEM.fullmatch(local_part) for local_part in local_parts)
-    return "bounce" if failed or daemon or by_name or from_nobody else None
+    daemon = any(_MAIL_SYSTEM.fullmatch(local_part) for local_part in local_parts) or _is_from_a_daemon(fields)
+    subject = fields.text("subject") or ""
+    returned = postmaster and _FAILURE.match(subject) is not None
+    if "staff@hotmail.com" in senders and _HOTMAIL_COMPLAINT.match(subject):
+        return "complaint"  # of Microsoft's junk mail reporting programme, which writes no report
+    return "bounce" if failed or daemon or by_name or from_nobody or returned else None
+
+
+def _is_from_a_daemon(fields: MailFields) -> bool:
+    """Some servers name MAILER-DAEMON in the envelope instead of nobody. `bounces+…` there is a campaign's."""
+    return _DAEMON.fullmatch(fields.raw("return-path").strip("<> ").partition("@")[0]) is not None
 
 
 def _has_null_sender(fields: MailFields) -> bool:
@@ -120,4 +137,10 @@ def _list_domains(fields: MailFields) -> list[str]:
 
 def _program(fields: MailFields) -> Automated | None:
     silenced = SILENCED.search(fields.raw("x-auto-response-suppress").lower()) is not None
-    return "auto_generated" if silenced else None
+    return "auto_generated" if silenced or _nobody_reads(fields) else None
+
+
+def _nobody_reads(fields: MailFields) -> bool:
+    """Whether an answer would go to a no-reply address: forms write from there as well, and name a Reply-To."""
+    answered = fields.addresses("reply-to") or fields.addresses("from")
+    return bool(answered) and all(_NOBODY_READS.fullmatch(address.partition("@")[0]) for address in answered)

@@ -171,3 +171,27 @@ AUTOMATIC_REPLY = (
     "自动答复",
 )
 """How the subjects of absence notes begin, before a colon."""
+
+NOT_DELIVERED = (
+    "undeliver(?:able|ed)",
+    "un[zs]ustellbar",
+    "delivery (?:failure|failed|status|notification|report|error)",
+    r"mail delivery (?:failed|failure|error)",
+    "message (?:delivery failure|could not be delivered|not delivered)",
+    "mail (?:system error|could not be delivered)",
+    "(?:returned|rejected|undeliverable) (?:mail|message)",
+    "failure notice",
+    "non remis",
+    "no se puede entregar",
+    "não é possível entregar",
+    "non recapitabile",
+    "onbestelbaar",
+    "niedostarczalne",
+    "не удается доставить",
+    "メールエラー",
+    "メッセージを配信できません",
+    "配信不能",
+    "无法送达",
+    "無法傳遞",
+)
+"""How the subjects of returned mails begin: of Exchange in its languages, Domino, IMail, ezweb, m-FILTER, InterScan."""

@@ -124,8 +124,9 @@ class SendgridMails:
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """The mail as one interaction."""
-        if request.body.lstrip()[:1] == b"[":
-            return _events(read_json(request.body))
+        told = _told_events(request.body)
+        if told is not None:
+            return _events(told)
         form = read_form(request)
         if isinstance(form, Refused):
             return [form]
@@ -139,8 +140,16 @@ class SendgridMails:
         return [self._drafter.draft(mail, request)]
 
 
+def _told_events(body: bytes) -> Json | Refused | None:
+    """What the event webhook tells: a list; before version 3 one event by itself. Null where it is a mail."""
+    begin = body.lstrip()[:1]
+    if begin == b"[":
+        return read_json(body)
+    found = read_json(body) if begin == b"{" else None
+    return [found] if text(found, "event") else None
+
+
 def _events(found: Json) -> Reading:
-    """A list is what the event webhook sends."""
     if isinstance(found, Refused):
         return [found]
     names = {word(item, "event") or "" for item in found}

@@ -81,6 +81,10 @@ class DiscordEvent:
             return Ignored("participant_changed" if kind in COME_AND_GO else "line_of_the_provider")
         return Refused("not_understood", f"the message type {kind} is not known")
 
+    def message_of_a_game(self) -> Meaning:
+        """Somebody wrote in a lobby or a game: its players need not be Discord's users, and Discord may not say who."""
+        return self.message() if table(self._data, "author") else Ignored("author_not_said")
+
     def edited(self) -> Meaning:
         """A message was changed by its author; Discord's own additions, like a link's preview, are no edit."""
         edited_at = instant(self._data, "edited_timestamp")
@@ -248,10 +252,10 @@ _HANDLERS: dict[str, Callable[[DiscordEvent], Meaning]] = {
     "MESSAGE_UPDATE": DiscordEvent.edited,
     "MESSAGE_DELETE": DiscordEvent.deleted,
     "MESSAGE_REACTION_ADD": DiscordEvent.reaction,
-    "LOBBY_MESSAGE_CREATE": DiscordEvent.message,
+    "LOBBY_MESSAGE_CREATE": DiscordEvent.message_of_a_game,
     "LOBBY_MESSAGE_UPDATE": DiscordEvent.edited,
     "LOBBY_MESSAGE_DELETE": DiscordEvent.deleted,
-    "GAME_DIRECT_MESSAGE_CREATE": DiscordEvent.message,
+    "GAME_DIRECT_MESSAGE_CREATE": DiscordEvent.message_of_a_game,
     "GAME_DIRECT_MESSAGE_UPDATE": DiscordEvent.edited,
     "GAME_DIRECT_MESSAGE_DELETE": DiscordEvent.deleted,
     "THREAD_CREATE": DiscordEvent.thread_opened,
