@@ -22,6 +22,10 @@ WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+86282452253"})
 number (its article "Why am I getting calls from these strange numbers"). As an identity, one account of strangers."""
 
 
+_IDS_OF_NETWORKS = {"messenger": "meta_user", "instagram": "meta_user", "whatsapp": "whatsapp_user"}
+_USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]+", re.ASCII)
+"""A business-scoped user id, `US.13491208655302741918`: country and id (WhatsApp, "Business-scoped user IDs")."""
+
 HIDDEN = frozenset({"anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld"})
 """The same in words, which Aircall, Vonage and telephone exchanges write in the number's place."""
 
@@ -55,6 +59,20 @@ def phone_identities(written: str | None, *, vouched_for: bool = True) -> tuple[
     """The identity that a number is; `unverified_phone` where somebody typed it and no carrier vouches for it."""
     number = e164(written)
     return (f"{'' if vouched_for else UNVERIFIED}phone:{number}",) if number else ()
+
+
+def texter_identities(network: str, written: str | None) -> tuple[str, ...]:
+    """Who writes by a network of messengers: the number where there is one, else the network's own id of a person.
+
+    Meta's messengers name people by ids, and WhatsApp those who show a user name instead of their number.
+    """
+    kind = _IDS_OF_NETWORKS.get(network)
+    if kind == "meta_user":
+        named = (written or "").rpartition(":")[2].strip()
+        return (f"{kind}:{named}",) if named else ()
+    person = person_of(written)
+    is_id = kind is not None and person is not None and _USER_ID.fullmatch(person) is not None
+    return (f"{kind}:{person}",) if is_id else phone_identities(written)
 
 
 def text_thread(channel: str, ours: str | None, theirs: str | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.codec import encode
 from schemas.interaction import Interaction
 from streams.connectors.connector_contract import Draft, Ignored, Reading, Refused
 from streams.connectors.event_check import flaw_in
@@ -28,9 +29,7 @@ def assert_usable(reading: Reading) -> None:
             assert isinstance(item.event, Interaction)
             assert flaw_in(item.event) is None
             assert item.event.conversation_id.partition(":")[2]
-            (item.event.text or "").encode()
-            for attached in item.event.attachments:
-                (attached.name or "").encode()
+            encode(item.event)
         elif isinstance(item, Refused):
             assert item.detail
 
@@ -134,6 +133,27 @@ def test_readers_of_values_never_raise(value: str) -> None:
 )
 def test_any_charset(content: bytes, charset: str) -> None:
     decoded(content, charset).encode()
+
+
+WITH_AN_ATTACHMENT = (
+    HEAD
+    + b"To: help@ours.example\r\nMessage-ID: <m@acme.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + b"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nBroken\r\n--b\r\n"
+    + b"Content-Type: image/png; name=x.png\r\nContent-Disposition: attachment; filename=x.png\r\n\r\npng\r\n--b--\r\n"
+)
+
+
+@given(st.dictionaries(st.integers(0, len(WITH_AN_ATTACHMENT) - 1), st.integers(128, 255), min_size=1, max_size=20))
+def test_whatever_bytes_of_a_mail_went_wrong_it_can_be_published(wrong: dict[int, int]) -> None:
+    raw = bytearray(WITH_AN_ATTACHMENT)
+    for place, byte in wrong.items():
+        raw[place] = byte
+    assert_usable(read(bytes(raw)))
+
+
+def test_a_media_type_is_plain_ascii() -> None:
+    made = event(WITH_AN_ATTACHMENT.replace(b"image/png", b"imag\xe9e/png"))
+    assert [attached.media_type for attached in made.attachments] == ["image/png"]
 
 
 def test_published_mails_cut_off_anywhere(shared: Path) -> None:

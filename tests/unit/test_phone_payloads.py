@@ -214,6 +214,14 @@ def test_event_streams_and_conversations_of_twilio() -> None:
             },
             f"message customer:{CALLER} inbound whatsapp:+18005550199:{CALLER} phone:{CALLER} | Hello",
         ),
+        (
+            VONAGE_MESSAGE | {"channel": "messenger", "from": "14155550100", "to": "77"},
+            "message customer:14155550100 inbound social:77:14155550100 meta_user:14155550100 | It is broken",
+        ),
+        (
+            VONAGE_MESSAGE | {"channel": "viber_service", "from": "14155550100", "to": "77"},
+            "message customer:14155550100 inbound social:77:14155550100 None | It is broken",
+        ),
         ({"message_uuid": "m-1", "status": "delivered", "to": "14155550100"}, "ignored: receipt"),
         (
             {"msisdn": "14155550100", "to": "18005550199", "messageId": "m-1", "text": "Hello", "type": "text"},

@@ -171,6 +171,7 @@ def test_messaging() -> None:
         Author("customer", "u1"),
         "hello",
     )
+    assert only(event).identities == ("sunshine_user:u1",)
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,13 @@ class ZendeskTicket:
         return self.interaction("message", event_id, author, public=public, text=text, **words)
 
     def chat_message(self, author: Author, text: str | None, automated: str | None) -> Draft:
-        """A message of messaging."""
+        """A message of messaging: its people have the ids of Sunshine Conversations; the ticket names no requester."""
         message = id_text((self.change.message or {}).get("id"))
         event_id = message_id(message) if message else self.event.id
-        return self.interaction("message", event_id, author, text=text, automated=automated, channel="chat")
+        said: dict[str, Any] = {"text": text, "automated": automated, "channel": "chat"}
+        if author.kind == "customer" and author.id and not self.identities:
+            said["identities"] = (f"sunshine_user:{author.id}",)
+        return self.interaction("message", event_id, author, **said)
 
     def _is_opening(self, text: str | None) -> bool:
         created, opened_with = instant(self.detail.created_at), self.detail.description

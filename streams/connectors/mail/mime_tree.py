@@ -191,7 +191,8 @@ def _fields_of(lines: list[tuple[str, list[str]]]) -> MailFields:
 
 
 def _content_type(fields: MailFields, default_type: str) -> tuple[str, dict[str, str]]:
-    said = fields.word("content-type").partition(" ")[0]
+    # A type is a token (RFC 2045, 5.1): a byte beyond ASCII is no part of it, and must not reach what is published.
+    said = fields.word("content-type").partition(" ")[0].encode("ascii", "ignore").decode()
     usable = said.count("/") == 1 and not said.startswith("/") and not said.endswith("/")
     # RFC 2045, 5.2: what cannot be read is text.
     media_type = said if usable else "text/plain" if said else default_type

@@ -11,7 +11,7 @@ from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
-from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread
+from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread, texter_identities
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
 """By the scheme of an address (`whatsapp:+14155550100`); without one it is a text message."""
@@ -101,7 +101,7 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
     message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
     by = text(fields, "Author")
     number_of = e164(by)
-    addressed = (by or "").partition(":")[0].strip().lower() in OF_CUSTOMERS or word(fields, "Source") in OF_CUSTOMERS
+    addressed = _scheme(by or "") in OF_CUSTOMERS or word(fields, "Source") in OF_CUSTOMERS
     if number_of or addressed or by is None:
         author = drafter.author("customer", person_of(by) or id_text(fields, "ParticipantSid"))
     else:
@@ -114,7 +114,7 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
         conversation,
         happened,
         author,
-        identities=phone_identities(number_of),
+        identities=phone_identities(number_of) or texter_identities(_scheme(by or ""), by),
         channel=_channel(text(fields, "MessagingBinding.Address") or by or ""),
         text=text(fields, "Body") if kind != "deleted" else None,
         automated="system" if author.kind == "system" else None,
@@ -159,14 +159,18 @@ def _message(
         text_thread(channel, person_of(ours), person_of(theirs)),
         at,
         author,
-        identities=phone_identities(theirs),
+        identities=texter_identities(_scheme(theirs), theirs),
         channel=channel,
         **words,
     )
 
 
 def _channel(address: str) -> str:
-    return CHANNELS.get(address.partition(":")[0].strip().lower(), "sms")
+    return CHANNELS.get(_scheme(address), "sms")
+
+
+def _scheme(address: str) -> str:
+    return address.partition(":")[0].strip().lower()
 
 
 def _media(fields: Json) -> tuple[Attachment, ...]:

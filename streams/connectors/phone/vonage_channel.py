@@ -34,7 +34,7 @@ from streams.connectors.payload_reading import (
 )
 from streams.connectors.phone.vonage_calls import call_event
 from streams.connectors.phone.vonage_jwt import VonageJwt
-from streams.connectors.phone_numbers import person_of, phone_identities, text_thread
+from streams.connectors.phone_numbers import person_of, text_thread, texter_identities
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "viber_service": "social", "instagram": "social"}
 NUMBERED = frozenset({"sms", "whatsapp"})
@@ -84,12 +84,12 @@ def _message(drafter: Drafter, payload: Json) -> Draft | Ignored:
     outbound = word(payload, "direction") == "outbound"
     sides = [_side(payload, "from"), _side(payload, "to")]
     theirs, ours = reversed(sides) if outbound else sides
-    channel = CHANNELS.get(word(payload, "channel") or theirs[1] or "", "sms")
+    network = word(payload, "channel") or theirs[1] or "sms"
     part = table(payload, kind) or table(content, kind)
     return _drafted(
         drafter,
         required(id_text(payload, "message_uuid"), "$.message_uuid"),
-        channel,
+        network,
         ours=ours[0],
         theirs=required(theirs[0], "$.to" if outbound else "$.from"),
         outbound=outbound,
@@ -132,13 +132,14 @@ def _sms(drafter: Drafter, payload: Json) -> Draft | Ignored:
 def _drafted(
     drafter: Drafter,
     message_id: str,
-    channel: str,
+    network: str,
     *,
     ours: str | None,
     theirs: str,
     outbound: bool = False,
     **words: Any,  # noqa: ANN401 - contract fields
 ) -> Draft:
+    channel = CHANNELS.get(network, "sms")
     numbered = channel in NUMBERED
     us, them = (person_of(ours), person_of(theirs)) if numbered else (ours, theirs)
     return drafter.interaction(
@@ -147,7 +148,7 @@ def _drafted(
         text_thread(channel, us, them),
         author=Author("agent", us) if outbound else drafter.author("customer", them),
         channel=channel,
-        identities=phone_identities(theirs) if numbered else (),
+        identities=() if network == "viber_service" else texter_identities(network, theirs),
         **words,
     )
 
