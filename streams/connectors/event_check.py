@@ -7,6 +7,7 @@ was.
 from datetime import UTC, datetime
 
 from agents.domain.entries import missing_in
+from schemas.codec import encode
 from schemas.interaction import Interaction
 from schemas.rejection import RejectionReason
 from schemas.signal import Signal
@@ -41,6 +42,15 @@ def flaw_in(event: Interaction | Signal) -> Flaw | None:
             return "missing_key", "conversation_id is empty"
     elif not event.account_id:
         return "missing_key", "nothing in the signal says whose it is"
+    return _text_flaw(event)
+
+
+def _text_flaw(event: Interaction | Signal) -> Flaw | None:
+    """Half a character anywhere: Kafka takes UTF-8 alone, and an exception would bring the same request for ever."""
+    try:
+        encode(event)  # some microseconds; what comes out is written again once it is known to be good
+    except UnicodeEncodeError as error:
+        return "not_utf8", f"a text of the event is none: {error.reason}"
     return None
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from schemas.codec import encode
 from schemas.interaction import Author, Interaction
@@ -114,6 +115,19 @@ def test_what_may_not_enter_kafka(change: dict[str, Any], reason: str) -> None:
     flaw = flaw_in(interaction(MESSAGE | change))
     assert flaw is not None
     assert flaw[0] == reason
+
+
+def test_half_a_character_anywhere_is_refused_and_never_raises() -> None:
+    """A connector of somebody else may bring it: what cannot be written would come again for ever."""
+    event = interaction(MESSAGE)
+    for broken in (
+        structs.replace(event, text="half \ud83d"),
+        structs.replace(event, author=Author("customer", "\udcff")),
+        structs.replace(event, tags=("\udc00",)),
+    ):
+        flaw = flaw_in(broken)
+        assert flaw is not None
+        assert flaw[0] == "not_utf8"
 
 
 def test_one_bad_item_of_a_list_harms_no_other() -> None:
