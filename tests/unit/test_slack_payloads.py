@@ -333,6 +333,11 @@ def test_the_legacy_outgoing_webhook_is_a_message() -> None:
         (slack_event(slack_message(subtype="teleported")), "not_understood", "teleported"),
         (slack_event(slack_message(user=None)), "malformed_payload", "$.event.user"),
         (slack_event(slack_message(ts="yesterday")), "malformed_payload", "$.event.ts"),
+        (
+            slack_event({"type": "reaction_added", "user": "U1", "item": {"channel": "C1", "ts": "1772443790.000100"}}),
+            "malformed_payload",
+            "$.event.reaction",
+        ),
         ({"type": "event_callback", "event": None}, "malformed_payload", "$.event"),
         (slack_message(channel=7.5), "malformed_payload", "$.channel"),
         ([], "malformed_payload", "$"),

@@ -213,7 +213,7 @@ def _reaction(delivery: SlackDelivery, drafter: Drafter) -> Meaning:
     if word(item, "type") in {"file", "file_comment"}:
         return Ignored("other_subject")
     channel, ts = delivery.channel(item), delivery.ts("item", "ts")
-    message, name = delivery.message_id(channel, ts), text(event, "reaction")
+    message, name = delivery.message_id(channel, ts), required(text(event, "reaction"), f"{delivery.place}.reaction")
     author = delivery.author(event)
     return drafter.reacted(
         message,
