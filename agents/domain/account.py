@@ -389,5 +389,5 @@ class Account:
             contact_volume.changes_at(state),
             state.memory.changes_at,
         )
-        soonest = min((at for at in changes if at is not None), default=None)
+        soonest = min([at for at in changes if at is not None], default=None)
         return None if soonest is None else -(-soonest // MINUTE_US) * MINUTE_US

@@ -11,7 +11,7 @@ from agents.domain import churn_risk, contact_volume, overdue, satisfaction
 from agents.domain.instant import to_datetime
 from agents.domain.live_signals import source_of
 from agents.domain.normalisation import MILLION
-from agents.domain.scoring import SHARE_UNITS, Scorer
+from agents.domain.scoring import SHARE_UNITS, Scorer, Shares, points_of, score_of
 from agents.domain.signal_reading import normalised
 from schemas.account_state import AccountState, PublishedHealth
 from schemas.adherence import WINDOW_NAMES
@@ -65,6 +65,7 @@ class Judgement(NamedTuple):
     readings: list[int | None]
     subs: list[int | None]
     points: tuple[int, ...]
+    weighted: Shares
 
 
 def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | None) -> HealthScore | None:
@@ -80,21 +81,22 @@ def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | 
         None if raw is None else normalised(rule.normalise, raw)
         for (_, rule), raw in zip(scorer.signals, readings, strict=True)
     ]
-    score = scorer.score(subs)
+    weighted = scorer.shares(subs)
+    score = score_of(weighted, subs)
     told = state.health
     band = scorer.band(score, told.band if told is not None else None)
     if score is not None:
         churn_risk.note_score(state.memory.past, score, state.as_of)
     if told is not None and band == told.band and not _has_moved(scorer, score, told.score):
         return None
-    points = scorer.points(subs)
+    points = points_of(weighted, subs)
     state.memory.verdict = None
     state.health = PublishedHealth(
         score=score,
         band=band,
         points={rule.name: part for (_, rule), part in zip(scorer.signals, points, strict=True)},
     )
-    return _published_score(account_id, state, scorer, Judgement(readings, subs, points), told, cause_id)
+    return _published_score(account_id, state, scorer, Judgement(readings, subs, points, weighted), told, cause_id)
 
 
 def _has_moved(scorer: Scorer, score: int | None, told: int | None) -> bool:
@@ -119,7 +121,7 @@ def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is n
         as_of=to_datetime(state.as_of),
         score=_in_points(now.score),
         band=now.band,
-        coverage=scorer.shares(judgement.subs).coverage / SHARE_UNITS,
+        coverage=judgement.weighted.coverage / SHARE_UNITS,
         contributions=_contributions(state, scorer, judgement, told),
         change="initial" if told is None else change,
         previous_score=_in_points(told.score) if told is not None else None,
@@ -142,18 +144,19 @@ def _in_points(hundredths: int | None) -> float | None:
 def _contributions(
     state: AccountState, scorer: Scorer, judgement: Judgement, told: PublishedHealth | None
 ) -> tuple[Contribution, ...]:
-    weights = scorer.shares(judgement.subs).published
     found = []
-    for index, (component, rule) in enumerate(scorer.signals):
-        raw, points = judgement.readings[index], judgement.points[index]
+    readings, subs, added, weighted = judgement
+    for (component, rule), raw, sub_score, points, weight in zip(
+        scorer.signals, readings, subs, added, weighted.published, strict=True
+    ):
         movers = state.movers.get(rule.name, ())
         found.append(
             Contribution(
                 component=component.name,
                 signal=rule.name,
                 value=None if raw is None else raw / rule.raw_unit,
-                sub_score=_in_points(judgement.subs[index]),
-                weight=weights[index] / SHARE_UNITS,
+                sub_score=None if sub_score is None else sub_score / 100,
+                weight=weight / SHARE_UNITS,
                 points=points / 100,
                 change=None if told is None else (points - told.points.get(rule.name, 0)) / 100,
                 observed_at=to_datetime(movers[-1][0]) if movers else None,

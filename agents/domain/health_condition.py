@@ -53,6 +53,8 @@ class HealthCondition(Struct, frozen=True):
         """Whether everything holds; facts that are missing are unknown."""
         for key, comparisons in self.any_of.items():
             fact = facts.get(key)
+            if fact is None:  # passes no test
+                return False
             for comparison in comparisons:
                 if comparison.holds(fact):
                     break

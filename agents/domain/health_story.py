@@ -97,24 +97,20 @@ def _largest(verdict: Verdict, before: Verdict, sign: int) -> tuple[str, int]:
     A part pulls the score away from where it stood, by its weight: so what has just come to be known is blamed, and
     not those that make room for it. All pulls together are the whole move.
     """
-    stood_at = sum(part.points for part in before.parts if part.signal is not None)
-    moves: dict[tuple[str, str], int] = {}
-    for part in verdict.parts:
-        moves[_name(part)] = _pull(part, stood_at)
+    stood_at = sum([part.points for part in before.parts if part.signal is not None])
+    moves = {(part.signal or part.component, part.because or ""): _pull(part, stood_at) for part in verdict.parts}
     for part in before.parts:
-        moves[_name(part)] = moves.get(_name(part), 0) - _pull(part, stood_at)
+        key = (part.signal or part.component, part.because or "")
+        moves[key] = moves.get(key, 0) - _pull(part, stood_at)
     (name, because), most = max(moves.items(), key=lambda move: sign * move[1])
     return f"the {name} ({because})" if because else name, most
-
-
-def _name(part: Part) -> tuple[str, str]:
-    return part.signal or part.component, part.because or ""
 
 
 def _pull(part: Part, stood_at: int) -> int:
     if part.signal is None:
         return part.points
-    return rounded(part.weight * ((part.sub_score or 0) - stood_at), SHARE_UNITS)
+    weight = part.weight
+    return rounded(weight * ((part.sub_score or 0) - stood_at), SHARE_UNITS) if weight else 0
 
 
 def _moments(file: HealthFile, observed: Observations, override: Override | None) -> Iterator[Instant]:

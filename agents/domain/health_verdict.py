@@ -8,13 +8,15 @@ ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from agents.domain.children import COMPONENT, Child, parts_of_children, shown_score
 from agents.domain.health_condition import Fact, matches, shown
 from agents.domain.health_profile import HealthFile, HealthProfile, Limit, SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import Scorer, points_of
-from agents.domain.signal_reading import Observation, Reading, in_order, read
+from agents.domain.signal_reading import NOTHING, Observation, Reading, in_order, read
 
 Observations = Mapping[str, Sequence[Observation]]
 """What was observed of an account, by signal, each in order (`ordered`)."""
@@ -22,7 +24,6 @@ Observations = Mapping[str, Sequence[Observation]]
 Change = Literal["initial", "changed", "band_changed", "unchanged"]
 
 _HUNDREDTH = MILLION // 100
-_NOTHING = Reading()
 
 
 class Override(NamedTuple):
@@ -40,7 +41,7 @@ class Account(NamedTuple):
     fields: Mapping[str, str | None]
 
 
-class Part(NamedTuple):
+class Part(Struct, frozen=True, gc=False):
     """What one signal adds to the score, or what a `cap`, a `floor` or an `override` takes from it and gives to it.
 
     Sub-score and points are hundredths, the weight is in ten-thousandths of all weights.
@@ -82,10 +83,13 @@ class Verdict(NamedTuple):
     change: Change = "initial"
     previous: "Verdict | None" = None
 
-    def points_of(self, part: Part) -> int:
-        """What a part like this one adds here; 0 where there is none."""
-        key = (part.component, part.signal)
-        return sum(own.points for own in self.parts if (own.component, own.signal) == key)
+    def added(self) -> dict[tuple[str, str | None], int]:
+        """The points of all parts, by component and signal; those of what stands for the same thing are summed."""
+        points: dict[tuple[str, str | None], int] = {}
+        for part in self.parts:
+            key = (part.component, part.signal)
+            points[key] = points.get(key, 0) + part.points
+        return points
 
 
 def ordered(observed: Mapping[str, Iterable[Observation]]) -> Observations:
@@ -99,6 +103,7 @@ class HealthBook:
     def __init__(self, file: HealthFile) -> None:
         self.file = file
         self._scorers = [Scorer(profile) for profile in file.profiles]
+        self._profiles = {profile.name: profile for profile in reversed(file.profiles)}
         asked = {key for limit in _limits(file.profiles) for key in limit.when.asks_for()}
         asked |= {key for play in file.plays for key in play.when.asks_for()}
         self._asked = [file.signals[key] for key in sorted(asked & file.signals.keys())]
@@ -112,6 +117,10 @@ class HealthBook:
             if matches(scorer.profile.when, account.fields):
                 return scorer
         return None
+
+    def profile_named(self, name: str | None) -> HealthProfile | None:
+        """The first profile of a name; null where the file has none."""
+        return None if name is None else self._profiles.get(name)
 
     def judge(
         self,
@@ -133,7 +142,7 @@ class HealthBook:
         readings = readings_of(scorer, observed, as_of)
         parts, coverage = _parts_of_account(scorer, readings, children)
         facts = self._facts(account, observed, readings, as_of)
-        score = sum(part.points for part in parts) if coverage else None
+        score = sum([part.points for part in parts]) if coverage else None
         profile = scorer.profile
         for part in _adjustments(score, profile, facts, as_of, override):
             parts.append(part)
@@ -173,20 +182,27 @@ class HealthBook:
         for play in self.file.plays:
             if play.id not in taken and play.when.holds(facts):
                 taken.add(play.id)
-                action = play.action
-                for key, fact in facts.items():
-                    action = action.replace(f"{{{key}}}", shown(fact))
-                yield NextAction(play.id, action, play.owner, play.when.why(facts))
+                yield NextAction(play.id, _filled(play.action, facts), play.owner, play.when.why(facts))
+
+
+def _filled(action: str, facts: Mapping[str, Fact]) -> str:
+    if "{" in action:
+        for key, fact in facts.items():
+            action = action.replace(f"{{{key}}}", shown(fact))
+    return action
 
 
 def readings_of(scorer: Scorer, observed: Observations, as_of: Instant) -> dict[str, Reading]:
     """What is known of every signal of a profile, in its order."""
-    return {rule.name: _reading(rule, observed, as_of) for _, rule in scorer.signals}
+    return {
+        rule.name: read(rule, found, as_of) if (found := observed.get(rule.name)) else NOTHING
+        for _, rule in scorer.signals
+    }
 
 
 def _reading(rule: SignalRule, observed: Observations, as_of: Instant) -> Reading:
     found = observed.get(rule.name)
-    return read(rule, found, as_of) if found else _NOTHING
+    return read(rule, found, as_of) if found else NOTHING
 
 
 def _parts_of_account(

@@ -13,10 +13,14 @@ from agents.domain.normalisation import MILLION, rounded
 from agents.domain.signal_reading import Observation
 from schemas.account_state import AccountState
 from schemas.adherence import WINDOW_NAMES
-from schemas.health_memory import ToldSignal
 
 Reader = Callable[[AccountState], int | None]
 """The value of a signal now, in millionths; null where nothing is known."""
+
+Origin = tuple[str | None, Instant | None, tuple[str, ...]]
+"""Who told a signal, when its newest value was observed, and the ids of the newest events behind it."""
+
+NO_ORIGIN: Origin = (None, None, ())
 
 FOUND_OUT = "careline"
 """The source of what nobody had to tell."""
@@ -32,6 +36,7 @@ REVENUE_DAYS = 90
 
 _WEEK, _30_DAYS = 2 * WINDOW_NAMES.index("7d"), 2 * WINDOW_NAMES.index("30d")
 _OPEN, _AT_RISK = 8, 12
+_NAMED_EVENTS = 3
 _PAID = ("payment_succeeded",)
 _UNPAID = ("payment_failed", "payment_overdue", "payment_action_required")
 
@@ -228,31 +233,40 @@ def reader_of(signal: str) -> Reader | None:
     return found
 
 
-def observations_of(state: AccountState, signal: str, reader: Reader | None) -> list[Observation]:
-    """What is known of a signal now, in order; what is found out is of this very instant."""
-    value = reader(state) if reader is not None else None
-    if value is not None:
-        return [Observation(state.as_of, value)]
-    told = state.memory.told.get(signal)
-    if told is not None:
-        return [Observation(at, value) for at, _, value in told.heard]
-    if signal == "csat":  # answers of before values were kept by signal
-        return [Observation(answer.at, answer.score * (MILLION // 100)) for answer in state.answers]
-    return []
+def observed_now(state: AccountState, readers: Iterable[tuple[str, Reader | None]]) -> dict[str, list[Observation]]:
+    """What is known of signals now, each in order; what is found out is of this very instant."""
+    told, as_of = state.memory.told, state.as_of
+    observed: dict[str, list[Observation]] = {}
+    for name, reader in readers:
+        value = None if reader is None else reader(state)
+        if value is not None:
+            observed[name] = [Observation(as_of, value)]
+        elif name in told:
+            observed[name] = [Observation(at, heard) for at, _, heard in told[name].heard]
+        elif name == "csat" and state.answers:  # answers of before values were kept by signal
+            observed[name] = [Observation(answer.at, answer.score * (MILLION // 100)) for answer in state.answers]
+    return observed
 
 
-def origin_of(state: AccountState, signal: str) -> tuple[str | None, Instant | None, tuple[str, ...]]:
+def origin_of(state: AccountState, signal: str) -> Origin:
     """Who told a signal, when its newest value was observed, and the ids of the newest events behind it."""
-    names = RECKONED_FROM.get(signal, (signal,))
-    known: list[ToldSignal] = [state.memory.told[name] for name in names if name in state.memory.told]
+    told_signals = state.memory.told
+    if signal in RECKONED_FROM:
+        known = [told_signals[name] for name in RECKONED_FROM[signal] if name in told_signals]
+    else:
+        known = [told_signals[signal]] if signal in told_signals else []
+    if len(known) == 1:
+        (told,) = known
+        latest = told.heard[-_NAMED_EVENTS:]
+        return told.source, latest[-1][0], tuple([event_id for _, event_id, _ in latest])
     if known:
         newest = max(known, key=lambda told: told.heard[-1][:2])
-        heard = sorted(each[:2] for told in known for each in told.heard[-3:])[-3:]
+        heard = sorted(each[:2] for told in known for each in told.heard[-_NAMED_EVENTS:])[-_NAMED_EVENTS:]
         return newest.source, heard[-1][0], tuple(event_id for _, event_id in heard)
     movers = state.movers.get(signal, ())
     if not movers:
-        return None, None, ()
-    return None, movers[-1][0], tuple(event_id for _, event_id in movers)
+        return NO_ORIGIN
+    return None, movers[-1][0], tuple([event_id for _, event_id in movers])
 
 
 def source_of(state: AccountState, signal: str) -> str:

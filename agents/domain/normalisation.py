@@ -4,6 +4,8 @@
 Raw numbers are whole numbers in a unit that the signal fixes, so that equal input gives equal output everywhere.
 """
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 MILLION = 1_000_000
@@ -49,6 +51,7 @@ Normalisation = Curve | Steps | Tiers | Trajectory
 LEVEL_SHARE, TREND_SHARE, RECENCY_SHARE = 40, 30, 30
 
 
+@lru_cache(maxsize=4_096)
 def tier_key(word: str) -> str:
     """The form in which words are compared."""
     return word.strip().casefold()

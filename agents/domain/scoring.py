@@ -8,7 +8,7 @@ points are hundredths, and the method of the largest remainder (Hamilton's) hand
 """
 
 from collections.abc import Sequence
-from math import lcm
+from math import gcd, lcm
 from operator import mul
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from agents.domain.normalisation import BEST, MILLION, rounded
 SHARE_UNITS = 10_000
 """Effective weights and coverage are published in ten-thousandths."""
 
+_ALL_OR_NOTHING = frozenset({0, MILLION})
 _STANDS_FOR_MISSING = {"neutral": BEST // 2, "worst": 0}
 
 
@@ -38,14 +39,23 @@ def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
 
     What rounding down leaves over goes to the largest remainders, the first of equals.
     """
-    total = rounded(sum(numerators), denominator)
     parts = [numerator // denominator for numerator in numerators]
-    left_over = total - sum(parts)
+    left_over = rounded(sum(numerators), denominator) - sum(parts)
     if left_over:
-        by_remainder = sorted(range(len(parts)), key=lambda index: -(numerators[index] % denominator))
+        remainders = [numerator % denominator for numerator in numerators]
+        # Sorting keeps the order of equals, also when it is reversed.
+        by_remainder = sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)
         for index in by_remainder[:left_over]:
             parts[index] += 1
     return tuple(parts)
+
+
+def score_of(weighted: Shares, sub_scores: Sequence[int | None]) -> int | None:
+    """The score in hundredths, where the effective weights are known; null when nothing else is."""
+    if not any(weighted.numerators):
+        return None
+    total = sum([share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)])
+    return rounded(total, weighted.denominator)
 
 
 def points_of(weighted: Shares, sub_scores: Sequence[int | None]) -> tuple[int, ...]:
@@ -61,11 +71,13 @@ class Scorer:
     nothing is known; a freshness in millionths, null stands for all of what is known being fresh.
     """
 
-    __slots__ = ("_layout", "_nominal", "_shares", "_stand_ins", "profile", "signals")
+    __slots__ = ("_band_names", "_edges", "_layout", "_nominal", "_shares", "_stand_ins", "profile", "signals")
 
     def __init__(self, profile: HealthProfile) -> None:
         self.profile = profile
         self.signals: tuple[tuple[ComponentRule, SignalRule], ...] = profile.signals
+        self._band_names = [band.name for band in profile.bands]
+        self._edges = [band.begins_at for band in profile.bands[1:]]
         self._shares: dict[tuple[int, ...], Shares] = {}
         self._stand_ins = [_STANDS_FOR_MISSING.get(rule.missing or profile.missing) for _, rule in self.signals]
         sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
@@ -83,7 +95,7 @@ class Scorer:
             weighing = tuple([0 if sub is None else 1 for sub in sub_scores])
         else:
             weighing = tuple([0 if sub is None else fresh for sub, fresh in zip(sub_scores, freshness, strict=True)])
-            if all(fresh in {0, MILLION} for fresh in weighing):
+            if _ALL_OR_NOTHING.issuperset(weighing):
                 weighing = tuple([fresh // MILLION for fresh in weighing])
             else:  # too many different ones to be worth remembering
                 return self._weighed(weighing, MILLION)
@@ -110,11 +122,7 @@ class Scorer:
 
     def score(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> int | None:
         """The score of sub-scores in hundredths; null when nothing is known."""
-        weighted = self.shares(sub_scores, freshness)
-        if not any(weighted.numerators):
-            return None
-        total = sum([share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)])
-        return rounded(total, weighted.denominator)
+        return score_of(self.shares(sub_scores, freshness), sub_scores)
 
     def points(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> tuple[int, ...]:
         """What each signal adds, in hundredths: the parts sum to `score` to the last digit."""
@@ -125,22 +133,25 @@ class Scorer:
 
         `weighing` holds f of every signal, of which `full` is all; that of a component is the largest of its signals.
         """
-        common, first = 1, 0
-        known: list[tuple[int, int]] = []
-        for _, weights, _ in self._layout:
+        common, covered, first = 1, 0, 0
+        known: list[tuple[int, list[int], int]] = []
+        for of_component, weights, factor in self._layout:
             among = weighing[first : first + len(weights)]
             first += len(weights)
-            total = sum(map(mul, weights, among))
-            known.append((total, max(among)))
+            weighed = list(map(mul, weights, among))
+            total = sum(weighed)
             if total:
+                covered += of_component * factor * total
+                # Mostly one signal of a component is known, or all are fresh: in lowest terms numbers stay small.
+                divisor = gcd(*weighed)
+                weighed = [share // divisor for share in weighed]
+                total //= divisor
                 common = lcm(common, total)
+            known.append((of_component * max(among), weighed, total or 1))
         numerators: list[int] = []
-        covered = first = 0
-        for (of_component, weights, factor), (total, freshest) in zip(self._layout, known, strict=True):
-            by = of_component * freshest * (common // total) if total else 0
-            numerators += [by * weight * share for weight, share in zip(weights, weighing[first:], strict=False)]
-            first += len(weights)
-            covered += of_component * total * factor
+        for pull, weighed, total in known:
+            by = pull * (common // total)
+            numerators += [by * share for share in weighed]
         denominator = sum(numerators)
         if not denominator:
             return Shares(tuple(numerators), 1, tuple(numerators), 0)
@@ -153,11 +164,11 @@ class Scorer:
 
     def rank(self, scored: int) -> int:
         """Which band a score is in by itself, counted from the lowest."""
-        return sum(1 for band in self.profile.bands[1:] if scored >= band.begins_at)
+        return sum([scored >= edge for edge in self._edges])
 
     def plain_band(self, scored: int) -> str:
         """The band of a score by itself."""
-        return self.profile.bands[self.rank(scored)].name
+        return self._band_names[self.rank(scored)]
 
     def band(self, scored: int | None, current: str | None) -> str | None:
         """The band of a score that was in band `current`: it is left only when an edge is passed by the hysteresis.
@@ -167,7 +178,7 @@ class Scorer:
         """
         if scored is None:
             return None
-        names = [band.name for band in self.profile.bands]
+        names = self._band_names
         if current is None or current not in names:
             return self.plain_band(scored)
         better = self.rank(scored - self.profile.hysteresis)

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.domain.decay import decayed_mean, freshness
@@ -16,6 +17,7 @@ from agents.domain.health_profile import SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import (
     BEST,
+    MILLION,
     Normalisation,
     Steps,
     Tiers,
@@ -34,7 +36,7 @@ class Observation(NamedTuple):
     value: int | str
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """A signal at an instant. `freshness` is what age has left of its weight, in millionths; 0 where nothing is."""
 
     value: int | str | None = None
@@ -43,8 +45,14 @@ class Reading(NamedTuple):
     observed_at: Instant | None = None
 
 
+NOTHING = Reading()
+"""What is known of a signal that nobody observed."""
+
+
 def normalised(normalise: Normalisation | None, value: int | str) -> int | None:
     """The sub-score of one value that was observed just now; null when it is of a kind or a word that has none."""
+    if isinstance(normalise, tuple) and isinstance(value, int):
+        return sub_score(normalise, value)
     if normalise is None:
         return None
     if isinstance(value, str) or isinstance(normalise, Tiers):
@@ -71,13 +79,14 @@ def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) 
         observations: in order (`in_order`); only those that count are looked at.
         as_of: the instant.
     """
+    if len(observations) == 1 and not isinstance(rule.normalise, Trajectory):
+        ((at, value),) = observations
+        return _read_one(rule, at, value, as_of)
     alive = _alive(rule, observations, as_of)
-    if not alive:
-        return Reading()
-    newest = alive[-1].at
+    newest = alive[-1].at if alive else as_of
     fresh = freshness(as_of - newest, rule.half_life_us)
-    if not fresh:
-        return Reading()
+    if not alive or not fresh:
+        return NOTHING
     if rule.normalise is None:
         return Reading(alive[-1].value, None, fresh, newest)
     if isinstance(rule.normalise, Tiers):
@@ -90,6 +99,19 @@ def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) 
         heading = _heading(rule.normalise, value, level_before, as_of - newest)
         return Reading(value, heading, fresh, newest)
     return Reading(value, normalised(rule.normalise, value), fresh, newest)
+
+
+def _read_one(rule: SignalRule, at: Instant, value: int | str, as_of: Instant) -> Reading:
+    """What a single observation comes to, as most accounts have it of most signals: the mean of one is itself."""
+    age_us = as_of - at
+    if age_us < 0 or (age_us and rule.ttl_us is not None and age_us >= rule.ttl_us):
+        return NOTHING
+    half_life_us, normalise = rule.half_life_us, rule.normalise
+    fresh = MILLION if half_life_us is None or not age_us else freshness(age_us, half_life_us)
+    scored = None if normalise is None else normalised(normalise, value)
+    if not fresh or (scored is None and normalise is not None):
+        return NOTHING
+    return Reading(value, scored, fresh, at)
 
 
 def _alive(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) -> list[Observation]:

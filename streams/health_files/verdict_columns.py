@@ -4,7 +4,7 @@
 object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,6 +42,7 @@ def columns_of(verdict: Verdict, version: str) -> dict[str, Any]:
         version: of the profile file.
     """
     before = verdict.previous
+    added_before = None if before is None else before.added()
     return {
         "account": verdict.account,
         "as_of": instant_column(verdict.as_of),
@@ -54,7 +55,7 @@ def columns_of(verdict: Verdict, version: str) -> dict[str, Any]:
         "previous_score": points_column(before.score) if before is not None else None,
         "previous_band": before.band if before is not None else None,
         "reason": reason_of(verdict),
-        "contributions": [_contribution(part, before) for part in verdict.parts],
+        "contributions": [_contribution(part, added_before) for part in verdict.parts],
         "plays": [play._asdict() for play in verdict.plays],
     }
 
@@ -113,7 +114,7 @@ def changes_of(told: Sequence[Verdict]) -> list[dict[str, Any]]:
     ]
 
 
-def _contribution(part: Part, before: Verdict | None) -> dict[str, Any]:
+def _contribution(part: Part, added_before: Mapping[tuple[str, str | None], int] | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "component": part.component,
         "signal": part.signal,
@@ -121,7 +122,9 @@ def _contribution(part: Part, before: Verdict | None) -> dict[str, Any]:
         "sub_score": points_column(part.sub_score),
         "weight": part.weight / SHARE_UNITS,
         "points": part.points / 100,
-        "change": None if before is None else (part.points - before.points_of(part)) / 100,
+        "change": None
+        if added_before is None
+        else (part.points - added_before.get((part.component, part.signal), 0)) / 100,
         "observed_at": instant_column(part.observed_at),
     }
     return found if part.because is None else found | {"because": part.because}

@@ -21,7 +21,7 @@ from agents.domain.health_profile import (
 from agents.domain.health_story import standing, story
 from agents.domain.health_verdict import Account, HealthBook, Observations, Verdict, ordered
 from agents.domain.instant import DAY_US, HOUR_US
-from agents.domain.normalisation import MILLION
+from agents.domain.normalisation import MILLION, Normalisation, Steps, Tiers, Trajectory
 from agents.domain.scoring import SHARE_UNITS, Scorer
 from agents.domain.signal_reading import Observation, in_order, read
 from tests.account_stories import START
@@ -166,6 +166,29 @@ def test_decay_equals_its_closed_form(known: list[tuple[int, int]], half_life_ho
     assert isinstance(reading.value, int)
     assert abs(reading.value / MILLION - mean) < 1e-3
     assert abs(reading.freshness / MILLION - newest) <= 1e-6
+
+
+WORDS = ("team", " Team", "trial", "odd")
+ways = st.sampled_from(
+    (
+        None,
+        IDENTITY,
+        Steps(IDENTITY),
+        Tiers({"team": 70_00, "trial": 30_00}),
+        Trajectory(IDENTITY, 5 * DAY_US),
+    )
+)
+spans = st.none() | st.integers(1, 40 * 24).map(lambda span: span * HOUR_US)
+
+
+@given(ways, spans, spans, st.integers(-1, 40 * 24), st.integers(-MILLION, 101 * MILLION) | st.sampled_from(WORDS))
+def test_what_is_said_twice_at_once_counts_as_if_said_once(
+    normalise: Normalisation | None, half_life_us: int | None, ttl_us: int | None, hours_ago: int, value: int | str
+) -> None:
+    """One observation is read in a shorter way than several, and must come to the same."""
+    rule = SignalRule(name="a", label="a", normalise=normalise, half_life_us=half_life_us, ttl_us=ttl_us)
+    said, now = Observation(START, value), START + hours_ago * HOUR_US
+    assert read(rule, [said], now) == read(rule, [said, said], now)
 
 
 @given(profiles(), st.lists(st.none() | st.integers(0, MILLION), min_size=8, max_size=8), st.data())

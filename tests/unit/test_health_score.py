@@ -245,7 +245,8 @@ def test_what_is_forgotten_capped_or_nobodys_is_told() -> None:
 def test_a_signal_without_a_normalisation_serves_conditions_only() -> None:
     bare = rule("plan", normalise=None)
     for value in ("team", 3 * MILLION):
-        assert read(bare, [Observation(START, value)], START)[:2] == (value, None)
+        reading = read(bare, [Observation(START, value)], START)
+        assert (reading.value, reading.sub_score) == (value, None)
     assert read(replace(bare, half_life_us=1), [Observation(START, "team")], START + DAY_US).freshness == 0
 
 

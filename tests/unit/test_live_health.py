@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from agents.account_agent import LEDGER_KEY, AccountAgent
+from agents.domain.health_shelf import to_published
 from agents.domain.instant import DAY_US, HOUR_US, Instant, to_datetime
-from agents.domain.live_signals import observations_of, reader_of
+from agents.domain.live_signals import observed_now, reader_of
 from agents.domain.normalisation import MILLION
 from agents.health_activation import MOST_AT_A_TICK
 from schemas.account_state import AccountLedger, AccountState, decode_account_state, encode_account_state
@@ -15,6 +16,8 @@ from schemas.alert import Alert
 from schemas.health_score import HealthScore
 from schemas.signal import Signal
 from schemas.topics import ALERTS, HEALTH
+from streams.health_files.profile_reader import read_profile_text
+from streams.policy_files.problem import Problems
 from tests.account_stories import ACCOUNT, START, csat, log, sla_event, tick
 from tests.doubles import DictStates, ListEffects
 from tests.property.test_live_health_laws import activation, told
@@ -49,7 +52,7 @@ class Partition:
 
     def value(self, signal: str) -> float | str | None:
         state = self.state()
-        found = observations_of(state, signal, reader_of(signal))
+        found = observed_now(state, [(signal, reader_of(signal))]).get(signal)
         value = found[-1].value if found else None
         return value / MILLION if isinstance(value, int) else value
 
@@ -242,6 +245,28 @@ def test_a_score_fades_without_any_event(partition: Partition) -> None:
     assert faded.churn.recency > first.churn.recency
     (logins,) = [part for part in faded.contributions if part.signal == "logins"]
     assert (logins.event_ids, logins.source, logins.observed_at) == (("logins-1",), "crm", to_datetime(NOON))
+
+
+LIGHT = """\
+version: light
+profiles:
+  - id: everyone
+    missing: neutral
+    components: {voice: {weight: 1, signals: {nps: 1000000, pulse: 1}}}
+    bands: {poor: 0, good: 50}
+"""
+
+
+def test_what_stands_in_for_a_signal_is_told_however_little_it_weighs(partition: Partition) -> None:
+    file = read_profile_text(LIGHT, Problems("light.yaml"))
+    assert file is not None
+    partition.take(msgspec.structs.replace(activation(), policy_text=to_published(file)))
+    partition.take(told("survey", "nps", NOON, 1, value=9.0))
+    parts = partition.scores()[-1].contributions
+    assert [(part.signal, part.value, part.sub_score, part.weight) for part in parts] == [
+        ("nps", 9.0, 100.0, 1.0),
+        ("pulse", None, 50.0, 0.0),
+    ]
 
 
 def test_state_of_the_last_release_is_read(partition: Partition) -> None:
