@@ -38,7 +38,7 @@ def main(name: str) -> None:
     """Let all agents live through a story and write down what they remember."""
     conversations, effects = PartitionStates(), ListEffects()
     agent = ConversationAgent(conversations, effects)
-    agent.process([_activation(), *_story()], NOW)
+    agent.process([activation(), *_story()], NOW)
     accounts = PartitionStates()
     events = [event for event in effects.on(SLA_EVENTS) if isinstance(event, SlaEvent)]
     AccountAgent(accounts, ListEffects()).process(
@@ -56,7 +56,8 @@ def main(name: str) -> None:
     (FOLDER / f"{name}.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
-def _activation() -> Record:
+def activation() -> Record:
+    """The policies of the stories, in force since long ago."""
     policy_file = read_policy_text(POLICY.format(version="1"), Problems("recorded"))
     if policy_file is None:
         raise SystemExit("the policy of the story cannot be read")

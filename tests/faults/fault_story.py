@@ -14,6 +14,8 @@ from tests.second_opinion.plain_calendar import moment_of
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 
+OLD_RATIO = 0.25
+"""A past to compare a week with. Of one message each: a second one could come more than a week behind the time."""
 PRIORITIES = ("urgent", "normal", "low")
 CHANNELS = ("email", "chat", "slack")
 
@@ -82,6 +84,24 @@ class Conversation:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """How satisfied an account was, from 1 to `scale`."""
+
+    id: str
+    account: str
+    at: int
+    value: int
+    scale: int = 5
+
+    def body(self) -> bytes:
+        """A survey's answer as JSON."""
+        moment = moment_of(self.at)
+        signal = {"id": self.id, "source": "faults", "account_id": self.account, "kind": "survey", "name": "csat"}
+        times = {"occurred_at": moment.isoformat(), "received_at": moment.isoformat()}
+        return json.dumps(signal | times | {"value": self.value, "scale": self.scale}).encode()
+
+
+@dataclass(frozen=True)
 class Record:
     """What goes into the log: a key and bytes."""
 
@@ -96,6 +116,7 @@ class Story:
 
     seed: int
     conversations: dict[str, Conversation] = field(default_factory=dict)
+    answers: tuple[Answer, ...] = ()
 
     @property
     def events(self) -> int:
@@ -111,9 +132,13 @@ class Story:
         ]
         return sorted(found, key=lambda record: record.at)
 
+    def answer_records(self) -> list[Record]:
+        """Every answer to a survey, in the order of its time."""
+        return [Record(each.account.encode(), each.body(), each.at) for each in self.answers]
+
 
 def invent(seed: int, count: int, now: int) -> Story:
-    """`count` conversations that began one to six days before `now` (microseconds)."""
+    """`count` conversations: most began one to six days before `now` (microseconds), a quarter up to 25 days."""
     story = Story(seed)
     dice = random.Random(seed)
     for number in range(count):
@@ -126,6 +151,16 @@ def invent(seed: int, count: int, now: int) -> Story:
     return story
 
 
+def survey(seed: int, accounts: int, count: int, now: int) -> tuple[Answer, ...]:
+    """`count` answers of the first accounts of the last 80 days."""
+    dice = random.Random(seed)
+    answers = [
+        Answer(f"s{seed}-a{number}", f"account-{dice.randrange(accounts)}", now - dice.randrange(80 * DAY), value)
+        for number, value in enumerate(dice.choices((1, 2, 3, 4, 5), k=count))
+    ]
+    return tuple(sorted(answers, key=lambda each: each.at))
+
+
 def is_settled(conversation: Conversation, now: int) -> bool:
     """Whether no deadline of it falls into the time of the test, from a minute ago to six hours ahead."""
     from tests.faults.plain_oracle import clocks_of
@@ -135,8 +170,10 @@ def is_settled(conversation: Conversation, now: int) -> bool:
 
 
 def _conversation(name: str, dice: random.Random, now: int) -> Conversation:
-    began = now - dice.randrange(1 * DAY, 6 * DAY)
-    events = tuple(_events(name, dice, began, now - 10 * MINUTE))
+    if dice.random() < OLD_RATIO:
+        events: tuple[Said, ...] = (Said(f"{name}-0", now - dice.randrange(7 * DAY, 25 * DAY)),)
+    else:
+        events = tuple(_events(name, dice, now - dice.randrange(1 * DAY, 6 * DAY), now - 10 * MINUTE))
     return Conversation(
         id=name,
         account=f"account-{dice.randrange(20)}",

@@ -44,6 +44,9 @@ class House:
         self.create_topics()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._logs: dict[int, Path] = {}
+        self._warehouse: subprocess.Popen[str] | None = None
+        self.clickhouse_port = 0
+        """Where the last ClickHouse of this house listens."""
         self._producer = KafkaProducer(
             bootstrap_servers=servers.split(","), acks="all", linger_ms=5, max_request_size=8 * 1024 * 1024
         )
@@ -80,11 +83,10 @@ class House:
         pipeline.broadcast(control)
         pipeline.close()
 
-    def send(self, records: Iterable[Record]) -> int:
+    def send(self, records: Iterable[Record], topic: TopicSpec = INTERACTIONS) -> int:
         """Write records, acknowledged; how many."""
         waiting = [
-            self._producer.send(self.prefix + INTERACTIONS.name, key=record.key, value=record.value)
-            for record in records
+            self._producer.send(self.prefix + topic.name, key=record.key, value=record.value) for record in records
         ]
         for each in waiting:
             each.get(timeout=PATIENCE_SECONDS)
@@ -148,7 +150,14 @@ class House:
         self._processes.append(process)  # type: ignore[arg-type]  # ended like the others
         assert process.stdout is not None
         with process.stdout as told:
-            return process, int(told.readline().split()[-1])
+            self._warehouse, self.clickhouse_port = process, int(told.readline().split()[-1])
+        return process, self.clickhouse_port
+
+    def is_filing(self) -> bool:
+        """Whether there is a ClickHouse, and a sink that fills it."""
+        sinks = {pid for pid, path in self._logs.items() if path.name.startswith("sink-")}
+        is_written = any(process.pid in sinks and process.poll() is None for process in self._processes)
+        return self._warehouse is not None and self._warehouse.poll() is None and is_written
 
     def close(self) -> None:
         """End whatever still runs."""

@@ -1,9 +1,9 @@
-"""What a story means, from the rules of `docs/sla.md` alone: every clock, every account, every count.
+"""What a story means, from the rules of `docs/sla.md` alone: every clock as it must end.
 
 Shares no code with the product. Calendars and deadlines are those of the second opinion, which does not either.
+`plain_figures` counts the clocks and `plain_health` scores them; `verdicts` compares.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -30,8 +30,12 @@ class PlainClock:
 
     conversation: str
     account: str
+    channel: str
+    priority: str
+    """The policy is called like it."""
     metric: str
     instance: int
+    started_at: int
     outcome: str
     due_at: int | None
     breached_at: int | None
@@ -42,6 +46,13 @@ class PlainClock:
     def id(self) -> str:
         """The key of its view."""
         return f"{self.conversation}/{self.metric}/{self.instance}"
+
+    @property
+    def decided_at(self) -> int | None:
+        """Under which instant it counts: that of its breach, whatever came after, else that of its answer."""
+        if self.breached_at is not None:
+            return self.breached_at
+        return self.satisfied_at if self.outcome == "met" else None
 
 
 def clocks_of(conversation: Conversation, now: int) -> list[PlainClock]:
@@ -58,19 +69,8 @@ def all_clocks(conversations: Iterable[Conversation], now: int) -> dict[str, Pla
     return {clock.id: clock for each in conversations for clock in clocks_of(each, now)}
 
 
-def adherence_of(clocks: Iterable[PlainClock]) -> dict[tuple[str, str], Counter[str]]:
-    """Met and breached by account and metric; who was told of a breach has had one, whatever came after."""
-    found: dict[tuple[str, str], Counter[str]] = {}
-    for clock in clocks:
-        counted = found.setdefault((clock.account, clock.metric), Counter())
-        if clock.breached_at is not None:
-            counted["breached"] += 1
-        elif clock.outcome == "met":
-            counted["met"] += 1
-    return {place: counted for place, counted in found.items() if counted}
-
-
-def _is_question(said: Said) -> bool:
+def is_question(said: Said) -> bool:
+    """Whether a customer wrote something that asks for an answer."""
     return said.type == "message" and said.by == "customer" and said.public and not said.automated
 
 
@@ -83,7 +83,7 @@ def _resolved_at(conversation: Conversation) -> int | None:
 
 
 def _first_response(conversation: Conversation, now: int) -> list[PlainClock]:
-    asked = next(said.at for said in conversation.events if _is_question(said))
+    asked = next(said.at for said in conversation.events if is_question(said))
     answered = next((said.at for said in conversation.events if _is_answer(said) and said.at > asked), None)
     return [_clock(conversation, "first_response", 1, asked, (), answered, now)]
 
@@ -96,7 +96,7 @@ def _next_responses(conversation: Conversation, now: int) -> list[PlainClock]:
             if asked is not None:
                 clocks.append(_clock(conversation, "next_response", len(clocks) + 1, asked, (), said.at, now))
             begun, asked = True, None
-        elif _is_question(said) and begun and asked is None:
+        elif is_question(said) and begun and asked is None:
             asked = said.at
         elif said.status in {"resolved", "closed"} and asked is not None:
             ended = _clock(conversation, "next_response", len(clocks) + 1, asked, (), None, said.at)
@@ -132,8 +132,11 @@ def _clock(
     return PlainClock(
         conversation=conversation.id,
         account=conversation.account,
+        channel=conversation.channel,
+        priority=conversation.priority,
         metric=metric,
         instance=instance,
+        started_at=start,
         outcome=end.outcome,
         due_at=end.due_at,
         breached_at=end.breached_at,

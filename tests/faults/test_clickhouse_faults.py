@@ -149,6 +149,7 @@ def test_f7_a_sink_killed_between_insert_and_commit(house: House, warehouse: War
 
     _wait_and_compare(house, warehouse, figures)
     figures.recover_seconds = time.monotonic() - began
+    compare(house, story, figures, now)
     assert_clean(figures)
 
 
@@ -172,6 +173,7 @@ def test_f8_clickhouse_refuses(house: House, warehouse: Warehouse, seed: int, no
     _wait_and_compare(house, warehouse, figures)
     lines = house.log_of(sink).count("\n")
     figures.notes["log lines"] = lines
+    compare(house, story, figures, now)
     assert_clean(figures)
     assert lines < 100
 

@@ -19,16 +19,24 @@ from kafka import KafkaConsumer, TopicPartition
 
 from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
-from schemas.topics import ADHERENCE, CLOCKS, CONVERSATION_STATE, HEALTH, SLA_EVENTS, TopicSpec
+from schemas.topics import ADHERENCE, CLOCKS, CONVERSATION_STATE, HEALTH, ROLLUPS, SLA_EVENTS, TopicSpec
 from streams.lane.changelog import from_value
+from tests.faults.account_verdicts import (
+    Differences,
+    Meant,
+    adherence_differences,
+    company_days_in,
+    health_differences,
+    rollup_differences,
+    score_in,
+    standings_in,
+    unsound_scores,
+)
+from tests.faults.clock_verdicts import clock_differences, clock_in
 from tests.faults.fault_story import Story
 from tests.faults.house import PATIENCE_SECONDS, House
-from tests.faults.plain_oracle import PlainClock, adherence_of, all_clocks
-from tests.second_opinion.plain_calendar import microseconds
-
-WINDOW_30D = 3
-"""Its place in the lists of an adherence report."""
-DECIDED = {"met", "satisfied_late"}
+from tests.faults.plain_oracle import all_clocks
+from tests.faults.row_verdicts import Rows
 
 
 @dataclass
@@ -44,6 +52,12 @@ class Figures:
     wrong: int = 0
     recover_seconds: float | None = None
     notes: dict[str, object] = field(default_factory=dict)
+
+    def blame(self, what: str, differences: Differences) -> None:
+        """Count what is wrong, and show the first of it."""
+        self.wrong += len(differences)
+        if differences:
+            self.notes[what] = str(differences[:3])
 
     def tell(self) -> None:
         """Keep the figures for the table at the end of the run."""
@@ -129,43 +143,47 @@ def wait_until_judged(house: House, events: int, patience: float = PATIENCE_SECO
 
 
 def compare(house: House, story: Story, figures: Figures, now: int, *, of_story_only: bool = False) -> None:
-    """Every clock and every account against the oracle; the differences go into the figures.
+    """All that came of a story against the oracle: in the topics, and in ClickHouse where the house has one.
 
-    `of_story_only`: other conversations, of other accounts, are in the house as well.
+    Clocks, adherence, health and rollups; the differences go into the figures.
+
+    Args:
+        house: where to look.
+        story: what happened.
+        figures: of the fault.
+        now: to when the story is judged, in microseconds.
+        of_story_only: other conversations, of other accounts, are in the house as well.
     """
-    must = all_clocks(story.conversations.values(), now)
-    _wait_for_accounts(house, must)
+    meant = Meant(story, all_clocks(story.conversations.values(), now))
+    _wait_for_accounts(house, meant, of_story_only=of_story_only)
     ids = Counter(
         json.loads(value)["id"] for _, value in everything_in(house, SLA_EVENTS) if value and b'"id"' in value
     )
     figures.events += story.events
     figures.doubled += sum(count - 1 for count in ids.values())
     are = {json.loads(value)["id"]: json.loads(value) for _, value in everything_in(house, CLOCKS) if value}
+    _compare_clocks(are, meant, figures, of_story_only=of_story_only)
+    figures.blame("scores", unsound_scores(map(score_in, values_in(house, HEALTH))))
+    for what, differences in account_differences(house, meant, of_story_only=of_story_only).items():
+        figures.blame(what, differences)
+    if house.is_filing():
+        rows = Rows(house.clickhouse_port)
+        for what, differences in rows.settled_differences(meant, of_story_only=of_story_only).items():
+            figures.blame(f"ClickHouse {what}", differences)
+
+
+def _compare_clocks(
+    are: Mapping[str, Mapping[str, Any]], meant: Meant, figures: Figures, *, of_story_only: bool
+) -> None:
+    must = meant.clocks
     figures.lost += len(must.keys() - are.keys())
     if not of_story_only:
         figures.wrong += len(are.keys() - must.keys())
-    wrong: list[Any] = []
-    for name, clock in must.items():
-        view = are.get(name)
-        if view is None:
-            continue
-        said = _said(view, clock)
-        meant = _meant(clock)
-        if said != meant:
-            wrong.append((name, said, meant))
-        if view.get("breached_at") is not None and clock.breached_at is None:
-            figures.false_breaches += 1
-    figures.wrong += len(wrong)
-    if wrong:
-        figures.notes["first wrong"] = str(wrong[:3])
-    unsound = _unsound_scores(house)
-    if unsound:
-        figures.notes["scores"] = str(unsound[:3])
-        figures.wrong += len(unsound)
-    differences = _account_differences(house, must)
-    if differences:
-        figures.notes["accounts"] = str(differences[:3])
-        figures.wrong += len(differences)
+    known = {name: clock_in(are[name]) for name in must.keys() & are.keys()}
+    figures.false_breaches += sum(
+        each.breached_at is not None and must[name].breached_at is None for name, each in known.items()
+    )
+    figures.blame("clocks", clock_differences(known, must))
 
 
 def assert_clean(figures: Figures) -> None:
@@ -174,64 +192,36 @@ def assert_clean(figures: Figures) -> None:
     assert (figures.lost, figures.doubled, figures.false_breaches, figures.wrong) == (0, 0, 0, 0), figures
 
 
-def _said(view: Mapping[str, Any], clock: PlainClock) -> tuple[object, ...]:
-    decided = clock.outcome in DECIDED
-    return (
-        view["outcome"],
-        _instant(view.get("due_at")),
-        _instant(view.get("breached_at")),
-        _instant(view.get("satisfied_at")),
-        round(view.get("elapsed_seconds", 0) * 1_000_000) if decided else None,
-    )
+def values_in(house: House, topic: TopicSpec) -> Iterator[dict[str, Any]]:
+    """What every committed record of a topic says, fractions as decimals."""
+    for _, value in everything_in(house, topic):
+        if value:
+            yield decimals_in(value)
 
 
-def _meant(clock: PlainClock) -> tuple[object, ...]:
-    elapsed = clock.elapsed_us if clock.outcome in DECIDED else None
-    return (clock.outcome, clock.due_at, clock.breached_at, clock.satisfied_at, elapsed)
-
-
-def _instant(text: str | None) -> int | None:
-    from datetime import datetime
-
-    return None if text is None else microseconds(datetime.fromisoformat(text))
-
-
-def _adherence(house: House) -> dict[tuple[str, str], Counter[str]]:
-    found: dict[tuple[str, str], Counter[str]] = {}
-    for _, value in everything_in(house, ADHERENCE):
-        if not value:
-            continue
-        report = json.loads(value)
-        whole = next(each for each in report["standings"] if each["scope"] == "account")
-        counted = Counter(met=whole["met"][WINDOW_30D], breached=whole["breached"][WINDOW_30D])
-        found[report["account_id"], report["metric"]] = +counted
-    return {place: counts for place, counts in found.items() if counts}
-
-
-def _account_differences(house: House, must: Mapping[str, PlainClock]) -> list[object]:
-    meant, said = adherence_of(must.values()), _adherence(house)
-    return [
-        (place, said.get(place), meant.get(place))
-        for place in sorted(meant.keys() | {place for place in said if place[0].startswith("account-")})
-        if said.get(place) != meant.get(place)
-    ]
-
-
-def _unsound_scores(house: House) -> list[object]:
-    """Scores whose published parts do not sum to them to the last digit, or whose shares are no whole."""
-    found: list[object] = []
-    for _, value in everything_in(house, HEALTH):
-        score = json.loads(value, parse_float=Decimal) if value else {}
-        if score.get("score") is None:
-            continue
-        points = sum((Decimal(part["points"]) for part in score["contributions"]), Decimal(0))
-        if points != Decimal(score["score"]):
-            found.append((score["id"], score["score"], points))
+def decimals_in(value: bytes) -> dict[str, Any]:
+    """JSON whose fractions are kept to the last digit."""
+    found: dict[str, Any] = json.loads(value, parse_float=Decimal)
     return found
 
 
-def _wait_for_accounts(house: House, must: Mapping[str, PlainClock], patience: float = 60.0) -> None:
+def account_differences(house: House, meant: Meant, *, of_story_only: bool) -> dict[str, Differences]:
+    """What the topics of the accounts' results do not say as the oracle does."""
+    read_at = time.time_ns() // 1000
+    reports = [json.loads(value) for _, value in everything_in(house, ADHERENCE) if value]
+    scores = {each.account: each for each in map(score_in, values_in(house, HEALTH))}
+    found = {
+        "adherence": adherence_differences(standings_in(reports), meant, read_at, of_story_only=of_story_only),
+        "health": health_differences(scores, meant, read_at, of_story_only=of_story_only),
+    }
+    if not of_story_only:
+        latest = {key: json.loads(value) for key, value in everything_in(house, ROLLUPS) if value}
+        found["rollups"] = rollup_differences(company_days_in(latest.values()), meant.clocks.values())
+    return found
+
+
+def _wait_for_accounts(house: House, meant: Meant, *, of_story_only: bool, patience: float = 60.0) -> None:
     """The accounts are a step behind the conversations; wait for them, but not for ever: then it is a difference."""
     until = time.monotonic() + patience
-    while _account_differences(house, must) and time.monotonic() < until:
+    while any(account_differences(house, meant, of_story_only=of_story_only).values()) and time.monotonic() < until:
         time.sleep(0.5)
