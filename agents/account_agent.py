@@ -14,6 +14,7 @@ from agents.account_books import take_back
 from agents.account_check import OwnWay, blame, event_in, is_enrichment, is_sla_event
 from agents.care_rollups import CareRollups
 from agents.domain.account import WALL, Account, News
+from agents.domain.family import is_word
 from agents.domain.health_profile import HealthProfile
 from agents.domain.instant import Instant, from_datetime
 from agents.domain.scoring import Scorer
@@ -151,7 +152,7 @@ class AccountAgent:
         if any(
             forgetting.is_forgotten(ledger.forgotten, each, signal.clock, at) for each in {signal.account_id, told_of}
         ):
-            ledger.late += told_of == signal.account_id
+            ledger.late += not is_word(signal)
             return
         signal = self._lives_on(signal)
         opened = self._opened(signal.account_id, signal.clock)
@@ -159,7 +160,7 @@ class AccountAgent:
             verdict = opened.account.take_signal(signal, at)
         except Exception as error:  # noqa: BLE001 - whatever one signal breaks, its neighbours go on
             self._undo(opened)
-            ledger.rejected += 1
+            ledger.rejected += not is_word(signal)
             self._effects.reject(record, *blame(error))
             return
         ledger.duplicate += verdict == "duplicate"

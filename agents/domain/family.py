@@ -33,6 +33,11 @@ MOST_LEVELS = 16
 _LEFT, _CIRCLE = "left", "circle"
 
 
+def is_word(signal: Signal) -> bool:
+    """Whether an account has said it: then nobody outside has, and it is in no books."""
+    return signal.kind in WORDS and signal.source == SOURCE
+
+
 def take(account_id: str, memory: HealthMemory, signal: Signal, at: Instant) -> None:
     """Learn what a member of the family says.
 

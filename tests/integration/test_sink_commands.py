@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from streams.sinks.rows import TABLES
 from tests.fixtures_kafka import make_topics
 
 pytestmark = pytest.mark.integration
+
+PATIENCE_SECONDS = 180.0
+"""Much more than a machine that does ten other things needs: who waits for longer waits for ever."""
 
 PROGRAM = (
     "import typer; from streams.cli.sink_commands import migrate, sink, sql\n"
@@ -43,23 +47,33 @@ def environment(tmp_path: Path, project_root: Path) -> dict[str, str]:
 
 def careline(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", PROGRAM, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 def doctor_on_clickhouse(environment: dict[str, str]) -> str:
     """What `careline doctor` says of ClickHouse."""
     command = [sys.executable, "-m", "streams", "doctor", "--json"]
-    examined = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    examined = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     (detail,) = [finding["detail"] for finding in json.loads(examined.stdout) if finding["check"] == "clickhouse"]
     return str(detail)
 
 
 def line_with(process: subprocess.Popen[str], words: str) -> str:
+    """The next line of its log with some words; a process that never says them is killed, so that its log ends."""
     assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return line.strip()
-    raise AssertionError(f"ended without saying {words!r}")
+    patience = threading.Timer(PATIENCE_SECONDS, process.kill)
+    patience.start()
+    try:
+        for line in process.stderr:
+            if words in line:
+                return line.strip()
+    finally:
+        patience.cancel()
+    raise AssertionError(f"ended, or said nothing for {PATIENCE_SECONDS:.0f} s, without {words!r}")
 
 
 def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
@@ -80,7 +94,7 @@ def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
         second = careline(environment, "sink")
     finally:
         sink.send_signal(signal.SIGTERM)
-        rest = sink.communicate(timeout=60)[1]
+        rest = sink.communicate(timeout=PATIENCE_SECONDS)[1]
     assert json.loads(while_running.stdout)[0]["n"] in {0, 1}, while_running.stderr
     assert examined.startswith(f"the sink at {address}, ")
     assert second.returncode == 1
@@ -93,6 +107,16 @@ def test_one_sink_owns_the_engine_answers_and_ends_cleanly(
     after = careline(environment, "sql", count, "--json")
     assert json.loads(after.stdout) == [{"n": 1}], after.stderr
     assert doctor_on_clickhouse(environment).startswith("the embedded ClickHouse in ")
+
+
+def test_a_process_that_keeps_silent_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.integration.test_sink_commands.PATIENCE_SECONDS", 0.5)
+    silent = "import sys, threading; print('other words', file=sys.stderr, flush=True); threading.Event().wait()"
+    with (
+        subprocess.Popen([sys.executable, "-c", silent], stderr=subprocess.PIPE, text=True) as process,
+        pytest.raises(AssertionError, match="without 'these words'"),
+    ):
+        line_with(process, "these words")
 
 
 def test_migrate_tells_what_it_does_and_does_it_once(environment: dict[str, str], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from schemas.control import Control
 from schemas.sla_event import Cause, SlaEvent
 from schemas.topics import ACCOUNT_STATE, SLA_EVENTS
 from streams import audit as audited
+from streams import audited_log
 from streams.audit import AuditLine, audit
 from streams.lane.changelog import to_value
 from streams.lane.partition_states import Remembered
@@ -70,7 +71,7 @@ class House:
         def reader(_kafka: object) -> Iterator[Any]:
             yield self
 
-        monkeypatch.setattr(audited, "group_offsets", committed)
+        monkeypatch.setattr(audited_log, "group_offsets", committed)
         monkeypatch.setattr(audited, "topic_reader", reader)
         rows = SimpleNamespace(rows=[("0", str(self.stored))])
         monkeypatch.setattr(audited, "ask_table", lambda *asked: rows if "sla_events" in asked[-1] else EMPTY)

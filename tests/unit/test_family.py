@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from agents.account_agent import LEDGER_KEY, AccountAgent
 from agents.domain.children import BEYOND, Child, ends_circle, parts_of_children
+from agents.domain.family import SOURCE
 from agents.domain.health_profile import Aggregation
 from agents.domain.health_shelf import to_published
 from agents.domain.instant import from_datetime
@@ -243,6 +244,19 @@ def test_a_child_that_leaves_is_taken_out_and_so_is_one_that_is_forgotten() -> N
     assert family is not None
     assert list(family.children) == ["c"]
     assert group.hears(belongs("c", None, days=2)).settle().points("P") == {"pulse": 5}  # as before it had children
+
+
+def test_the_word_of_a_relative_is_in_no_books_whatever_becomes_of_it() -> None:
+    """What nobody outside has said is not accepted: `applied + duplicate + late + rejected` leave it out."""
+    word = Signal(
+        id="w", source=SOURCE, account_id="a", occurred_at=NOON, kind="ancestors", name="above", accounts=("P",)
+    )
+    group = Group().hears(pulse("a", 80), word).settle()
+    group.forgets("a")
+    group.hears(replace(word, id="w2"), replace(word, id="w3", source="somebody", occurred_at=NOON + timedelta(days=2)))
+
+    books = decode_account_state(AccountLedger, group.houses["a"][0].states[LEDGER_KEY])
+    assert (books.applied, books.duplicate, books.late, books.rejected) == (1, 0, 0, 1)
 
 
 def test_a_child_too_many_does_not_count_and_is_said_once_without_dead_letters(
