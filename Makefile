@@ -13,7 +13,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --no-
 TOOLS := prometheus docker-compose dovecot-imapd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-faults coverage check format bench contracts lock tools build hooks clean
+.PHONY: help setup demo test test-fast test-faults coverage check format bench contracts record lock tools build hooks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: $(STAMP) ## measure: throughput, latency, memory
 contracts: $(STAMP) ## write JSON Schemas, docs/asyncapi.yaml and docs/settings.md from the code
 	$(BIN)/python -m streams.contract_docs
 	$(BIN)/python -m streams.settings_document
+
+record: $(STAMP) ## record for a release what its agents remember: make record NAME=1.0
+	$(BIN)/python -m tests.contract.record_states $(NAME)
 
 lock: $(STAMP) ## resolve the dependencies anew (with the cool-down of pyproject.toml) and write both lock files
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra embedded --extra fit --extra mail --output-file requirements.lock

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -12,10 +13,13 @@ from agents.conversation_agent import ConversationAgent
 from agents.partition_controls import tick
 from agents.ports import Record
 from schemas.codec import encode
+from schemas.control import Control
+from schemas.policy import to_published
 from schemas.sla_event import SlaEvent
 from schemas.topics import ADHERENCE, CLOCKS, HEALTH, INTERACTIONS, ROLLUPS, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.lane.partition_states import PartitionStates
-from tests.contract.record_states import activation
+from streams.policy_files.policy_reader import read_policy_text
+from streams.policy_files.problem import Problems
 from tests.doubles import ListEffects, batches, record_of
 from tests.faults.account_verdicts import (
     Meant,
@@ -28,12 +32,21 @@ from tests.faults.account_verdicts import (
     unsound_scores,
 )
 from tests.faults.clock_verdicts import clock_differences, clock_in
-from tests.faults.fault_story import DAY, Story, invent, survey
+from tests.faults.fault_story import DAY, POLICY, Story, invent, survey
 from tests.faults.plain_oracle import all_clocks
 from tests.faults.verdicts import decimals_in
 
 NOW = 1_772_452_800_000_000
 """2026-03-02 12:00 UTC: the month has only begun, so it is another window than thirty days."""
+
+
+def activation() -> Record:
+    """The policies of the stories, in force since long ago."""
+    policy_file = read_policy_text(POLICY.format(version="1"), Problems("story"))
+    assert policy_file is not None
+    text = to_published(policy_file)
+    since = Control(id="policy", kind="policy_activated", as_of=datetime(2020, 1, 1, tzinfo=UTC), policy_text=text)
+    return record_of(INTERACTIONS, None, since, offset=0, appended_at=NOW)
 
 
 def lived(story: Story, order: random.Random | None, size: int, now: int) -> ListEffects:
