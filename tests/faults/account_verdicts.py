@@ -80,6 +80,11 @@ class Meant:
         for clock in self.clocks.values():
             self.by_account.setdefault(clock.account, []).append(clock)
 
+    def last_event_at(self, account: str) -> int:
+        """When an account last did something, or something was done for it."""
+        said = [each.at for one in self.story.conversations.values() if one.account == account for each in one.events]
+        return max([*said, *(each.at for each in self.story.answers if each.account == account)])
+
     def score(self, account: str, as_of: int) -> PlainScore:
         """The score of an account at an instant."""
         conversations = [each for each in self.story.conversations.values() if each.account == account]
@@ -134,7 +139,9 @@ def health_differences(
         if told is None:
             found.append((account, "no score"))
             continue
-        for as_of in {told.as_of, max(told.as_of, read_at - TOLD_WITHIN)}:
+        # Told before the last event it may have been right of what was known, and the same again afterwards.
+        at_once = {told.as_of} if told.as_of >= meant.last_event_at(account) else set()
+        for as_of in at_once | {max(told.as_of, read_at - TOLD_WITHIN)}:
             must = meant.score(account, as_of)
             if not _is_close(told, must):
                 found.append((account, told, must))

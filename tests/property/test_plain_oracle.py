@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from agents.account_agent import AccountAgent
@@ -91,6 +91,7 @@ def plainly(told: ListEffects, topic: TopicSpec) -> list[bytes]:
 
 # A smaller seed is no smaller story, so there is nothing to shrink.
 @settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
+@example(seed=9999, shuffled=True, size=7)  # what was told first came true again, of other clocks
 @given(seed=st.integers(0, 10_000), shuffled=st.booleans(), size=st.sampled_from((7, 60, 5_000)))
 def test_the_oracle_and_the_agents_say_the_same(seed: int, shuffled: bool, size: int) -> None:
     now = NOW + seed % (20 * DAY)
