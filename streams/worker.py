@@ -8,7 +8,6 @@ watchdog ends the process when it cannot go on.
 """
 
 import asyncio
-import gc
 import logging
 import signal
 import time
@@ -38,6 +37,7 @@ from schemas.topics import (
     TOPICS,
 )
 from streams.access_watch import AccessWatch
+from streams.calm_collector import calm_the_collector
 from streams.fault_points import planted
 from streams.faust_app.batch_consumer import transport_for
 from streams.faust_app.batch_schema import BatchSchema
@@ -268,13 +268,3 @@ def _dispatch(lanes: Lanes) -> Callable[[Any], Coroutine[Any, Any, None]]:
             lanes.offer(message.topic, message.partition, event.value, event.ack)
 
     return dispatch
-
-
-def calm_the_collector() -> None:
-    """Let the garbage collector look less often.
-
-    States are bytes, results die young, and full collections cost 20 % here.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1_000)

@@ -139,6 +139,7 @@ def _serve(settings: Settings, setup: "ConnectorSetup", max_body: int) -> None:
 
 
 async def _run(settings: Settings, setup: "ConnectorSetup", recorder: "Recorder", max_body: int) -> None:
+    from streams.calm_collector import calm_the_collector
     from streams.connectors.connect_service import ConnectService
 
     stop = asyncio.Event()
@@ -146,6 +147,7 @@ async def _run(settings: Settings, setup: "ConnectorSetup", recorder: "Recorder"
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     service = ConnectService(_plan(settings, max_body), setup, recorder)
+    calm_the_collector()
     await service.run(stop, lambda running: _announce(running, setup, settings))
 
 

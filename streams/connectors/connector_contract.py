@@ -70,25 +70,29 @@ GENUINE = Verdict()
 class Headers:
     """The headers of a request: names in any case, repetitions kept, since a repeated signature header is an attack."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_first", "_repeated")
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._values: dict[str, list[str]] = {}
+        self._first: dict[str, str] = {}
+        self._repeated: set[str] = set()
         for name, value in pairs:
-            self._values.setdefault(name.lower(), []).append(value)
+            lower = name.lower()
+            if lower in self._first:
+                self._repeated.add(lower)
+            else:
+                self._first[lower] = value
 
     def get(self, name: str) -> str | None:
         """The first value of a header, or null."""
-        values = self._values.get(name.lower())
-        return values[0] if values else None
+        return self._first.get(name.lower())
 
     def repeated(self, *names: str) -> bool:
         """Whether any of these headers occurs more than once."""
-        return any(len(self._values.get(name.lower(), ())) > 1 for name in names)
+        return bool(self._repeated) and any(name.lower() in self._repeated for name in names)
 
     def items(self) -> Iterable[tuple[str, str]]:
         """Lower-case name and first value of every header."""
-        return ((name, values[0]) for name, values in self._values.items())
+        return self._first.items()
 
 
 @dataclass(frozen=True, slots=True)

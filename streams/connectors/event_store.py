@@ -7,7 +7,7 @@ goes to the dead letters under the same acknowledgement, so that nothing genuine
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -65,10 +65,11 @@ class Counts(NamedTuple):
     @property
     def foremost(self) -> str:
         """The most important thing that happened: a rejection is never hidden behind neighbours that were accepted."""
-        counted = self._asdict()
-        return next(
-            (reason for reason in ("rejected", "accepted", "repeated", "ignored") if counted[reason]), "ignored"
-        )
+        if self.rejected:
+            return "rejected"
+        if self.accepted:
+            return "accepted"
+        return "repeated" if self.repeated else "ignored"
 
 
 class EventStore:
@@ -171,18 +172,45 @@ def _read(instance: Instance, normaliser: Normaliser, request: WebhookRequest) -
 async def _acknowledged(awaited: dict[asyncio.Future[None], int | None]) -> list[int]:
     if not awaited:
         return []
-    done, waiting = await asyncio.wait(awaited, timeout=PUBLISH_SECONDS)
-    if waiting:
+    await _settled(awaited, PUBLISH_SECONDS)
+    if not all(future.done() for future in awaited):
         raise KafkaNotTaking("no acknowledgement in time")
     too_large = []
-    for future in done:
+    for future, index in awaited.items():
         error = future.exception()
-        index = awaited[future]
         if isinstance(error, RecordTooLarge) and index is not None:
             too_large.append(index)
         elif error is not None:
             raise error
     return sorted(too_large)
+
+
+async def _settled(futures: Collection[asyncio.Future[None]], seconds: float) -> None:
+    """Wait until all are done, or for so long. `asyncio.wait` does the same at three times the price."""
+    loop = asyncio.get_running_loop()
+    enough: asyncio.Future[None] = loop.create_future()
+    left = len(futures)
+
+    def one_done(_: asyncio.Future[None]) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            release()
+
+    def release() -> None:
+        if not enough.done():
+            enough.set_result(None)
+
+    for future in futures:
+        future.add_done_callback(one_done)
+    timer = loop.call_later(seconds, release)
+    try:
+        await enough
+    finally:
+        timer.cancel()
+        for future in futures:
+            if not future.done():
+                future.remove_done_callback(one_done)
 
 
 def rejection_of(refused: Refused, index: int, instance: Instance, request: WebhookRequest) -> Rejection:

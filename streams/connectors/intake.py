@@ -9,10 +9,11 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from streams.connectors.connector_contract import Connector, ProviderAnswer, WebhookRequest
-from streams.connectors.event_store import EventStore
+from streams.connectors.event_store import Counts, EventStore
 from streams.connectors.publisher import KafkaNotTaking, RecordTooLarge
 from streams.connectors.source_contract import PullTrouble
 
@@ -69,7 +70,7 @@ class Intake:
         thanks = connector.acknowledgement(request)
         if thanks is not None:
             return _in_their_words(name, counts.foremost, thanks)
-        return Answer(200, counts.foremost, name, json.dumps(counts._asdict()).encode())
+        return Answer(200, counts.foremost, name, _in_json(counts))
 
     async def _answer_without_event(self, connector: Connector, request: WebhookRequest) -> Answer | None:
         name = connector.instance.name
@@ -84,6 +85,11 @@ class Intake:
             return not_now(name, verdict.refusal) if verdict.undecided else refuse(name, 401, verdict.refusal)
         not_yet = self._unready()
         return not_now(name, not_yet) if not_yet is not None else None
+
+
+@lru_cache(maxsize=256)
+def _in_json(counts: Counts) -> bytes:
+    return json.dumps(counts._asdict()).encode()
 
 
 def refuse(connector: str, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -2,15 +2,17 @@
 
 `intake` hands records over and waits for their acknowledgement. kafka-python may block while it looks for a topic,
 so it is called from a thread of its own; another thread connects, retries and says so, and notices when Kafka goes
-away.
+away. What changes threads does so in bundles, since every change costs as much as a record: all records of one turn
+of the event loop together, and all acknowledgements that one answer of the broker brings.
 """
 
 import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
@@ -24,6 +26,7 @@ from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection
 from schemas.signal import Signal
 from schemas.topics import CURSORS, INTERACTIONS, REJECTED, SIGNALS, TopicSpec
+from streams.connectors.key_partitioner import KeyPartitioner
 from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
@@ -82,6 +85,14 @@ class OutgoingRecord(NamedTuple):
 _Pending = tuple[OutgoingRecord, asyncio.Future[None]]
 
 
+class _Turn(NamedTuple):
+    """What came in one turn of the event loop, on its way to the producer's thread."""
+
+    producer: KafkaProducer
+    pending: Sequence[_Pending]
+    deadline: float
+
+
 def outgoing(event: Interaction | Signal | Rejection, key: str | None = None) -> OutgoingRecord:
     """An event as a record: interactions under their conversation, signals under their account."""
     if isinstance(event, Rejection):
@@ -129,13 +140,15 @@ class KafkaPublisher:
         self._names = {topic: topic_prefix + topic.name for topic in TOPICS}
         self._prepare = prepare
         self._producer: KafkaProducer | None = None
-        self._hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="careline-publish")
+        self._turns: SimpleQueue[_Turn | None] = SimpleQueue()
+        self._hand = threading.Thread(target=self._send_turns, name="careline-publish", daemon=True)
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="careline-kafka-watch", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: list[_Pending] = []
-        self._settled: list[tuple[asyncio.Future[None], Exception | None]] = []
+        self._settled: deque[tuple[OutgoingRecord, asyncio.Future[None], Exception | None]] = deque()
+        self._woken = False
         self._waiting_bytes = 0
-        self._lock = threading.Lock()
         self._heard_at = 0.0
         self._look_again_at = 0.0
         self._failing: str | None = "Kafka has not answered yet"
@@ -150,6 +163,7 @@ class KafkaPublisher:
     def start(self) -> None:
         """Begin to connect, in the background, for as long as it takes."""
         self._watcher.start()
+        self._hand.start()
 
     def send(self, records: Sequence[OutgoingRecord]) -> list[asyncio.Future[None]]:
         """Hand records over; each future is done when Kafka has acknowledged (or refused) its record.
@@ -161,11 +175,10 @@ class KafkaPublisher:
         if producer is None or self._stopping.is_set():
             raise KafkaNotTaking(self._failing or "shutting down")
         total = sum(record.size_bytes for record in records)
-        with self._lock:
-            if self._waiting_bytes + total > MOST_BYTES_WAITING:
-                raise KafkaNotTaking("too much is waiting for Kafka already")
-            self._waiting_bytes += total
-        loop = asyncio.get_running_loop()
+        if self._waiting_bytes + total > MOST_BYTES_WAITING:
+            raise KafkaNotTaking("too much is waiting for Kafka already")
+        self._waiting_bytes += total
+        loop = self._loop = asyncio.get_running_loop()
         if not self._outbox:
             loop.call_soon(self._hand_over, producer, loop)
         futures = [loop.create_future() for _ in records]
@@ -173,75 +186,65 @@ class KafkaPublisher:
         return futures
 
     def _hand_over(self, producer: KafkaProducer, loop: asyncio.AbstractEventLoop) -> None:
-        # All that came in one turn of the loop changes threads together: every change costs as much as a record.
         pending, self._outbox = self._outbox, []
-        self._hand.submit(self._send_all, producer, pending, loop, time.monotonic() + PUBLISH_SECONDS)
+        self._turns.put(_Turn(producer, pending, time.monotonic() + PUBLISH_SECONDS))
         loop.call_later(PUBLISH_SECONDS, self._look_after, pending)
 
     def _look_after(self, pending: Sequence[_Pending]) -> None:
         if not all(future.done() for _, future in pending):
             self._miss(f"no acknowledgement within {PUBLISH_SECONDS:g} s")
 
-    def _send_all(
-        self,
-        producer: KafkaProducer,
-        pending: Sequence[_Pending],
-        loop: asyncio.AbstractEventLoop,
-        deadline: float,
-    ) -> None:
-        for record, future in pending:
-            if time.monotonic() > deadline:
-                # Nobody waits for it any more, and its sender will send it again.
-                self._settle(record, future, loop, KafkaNotTaking("waited too long for its turn"))
-                continue
-            try:
-                sent = producer.send(
-                    self._names[record.topic],
-                    value=record.value,
-                    key=record.key.encode() or None,
-                    headers=list(record.headers),
-                    partition=record.partition,
-                )
-            except (KafkaError, ValueError) as error:
-                self._settle(record, future, loop, error)
-                continue
-            sent.add_callback(lambda _, r=record, f=future: self._settle(r, f, loop, None))
-            sent.add_errback(lambda error, r=record, f=future: self._settle(r, f, loop, error))
+    def _send_turns(self) -> None:
+        while (turn := self._turns.get()) is not None:
+            for record, future in turn.pending:
+                if time.monotonic() > turn.deadline:
+                    # Nobody waits for it any more, and its sender will send it again.
+                    self._settle(record, future, KafkaNotTaking("waited too long for its turn"))
+                else:
+                    self._send_one(turn.producer, record, future)
 
-    def _settle(
-        self,
-        record: OutgoingRecord,
-        future: asyncio.Future[None],
-        loop: asyncio.AbstractEventLoop,
-        error: BaseException | None,
-    ) -> None:
-        outcome: Exception | None = None
-        refused = refusal_in(error, self._kafka) if error is not None else None
-        if isinstance(error, MessageSizeTooLargeError):
-            outcome = RecordTooLarge(str(error))
-        elif error is not None:
-            told = str(refused or error) or type(error).__name__
-            outcome = error if isinstance(error, KafkaNotTaking) else KafkaNotTaking(told)
-        if error is None:
-            self._hear()
-        elif refused is not None:
-            self._refuse(refused)
-        elif isinstance(outcome, KafkaNotTaking):
-            self._miss(str(outcome))
-        with self._lock:
-            self._waiting_bytes -= record.size_bytes
-            first = not self._settled
-            self._settled.append((future, outcome))
-        if first:
+    def _send_one(self, producer: KafkaProducer, record: OutgoingRecord, future: asyncio.Future[None]) -> None:
+        try:
+            sent = producer.send(
+                self._names[record.topic],
+                value=record.value,
+                key=record.key.encode() or None,
+                headers=record.headers,
+                partition=record.partition,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next record shall have its turn
+            self._settle(record, future, error)
+        else:
+            sent.add_both(self._settle, record, future)
+
+    def _settle(self, record: OutgoingRecord, future: asyncio.Future[None], result: object) -> None:
+        """What became of a record: where it was put, or why it was not. Called in the producer's own threads."""
+        self._settled.append((record, future, self._outcome(result) if isinstance(result, BaseException) else None))
+        if not self._woken and self._loop is not None:
+            self._woken = True
             try:
-                loop.call_soon_threadsafe(self._resolve)
+                self._loop.call_soon_threadsafe(self._resolve)
             except RuntimeError:
                 log.debug("The server is gone; nobody waits for the record any more")
 
+    def _outcome(self, error: BaseException) -> Exception:
+        refused = refusal_in(error, self._kafka)
+        if refused is not None:
+            self._refuse(refused)
+        if isinstance(error, MessageSizeTooLargeError):
+            return RecordTooLarge(str(error))
+        told = str(refused or error) or type(error).__name__
+        if refused is None:
+            self._miss(told)
+        return error if isinstance(error, KafkaNotTaking) else KafkaNotTaking(told)
+
     def _resolve(self) -> None:
-        with self._lock:
-            settled, self._settled = self._settled, []
-        for future, error in settled:
+        self._woken = False  # before looking: what settles from here on calls again
+        while self._settled:
+            record, future, error = self._settled.popleft()
+            self._waiting_bytes -= record.size_bytes
+            if error is None:
+                self._hear()
             if future.done():
                 continue
             if error is None:
@@ -314,9 +317,10 @@ class KafkaPublisher:
     def close(self) -> None:
         """Let what was handed over arrive, or run out of its time, and end. Takes seconds only while Kafka is away."""
         self._stopping.set()
-        self._hand.shutdown(wait=True)
-        if self._watcher.is_alive():
-            self._watcher.join()
+        self._turns.put(None)
+        for thread in (self._hand, self._watcher):
+            if thread.is_alive():
+                thread.join()
         if self._producer is not None:
             try:
                 self._producer.close(timeout=CLOSE_SECONDS)
@@ -331,6 +335,7 @@ def producer_settings(kafka: KafkaConnection) -> dict[str, Any]:
         "client_id": "careline-connect",
         "acks": "all",
         "enable_idempotence": True,  # its own retries write nothing twice
+        "partitioner": KeyPartitioner(),
         "compression_type": "lz4" if has_lz4() else "gzip",
         "linger_ms": 0,  # batches form by themselves while a request is under way; waiting longer gained nothing
         "metrics_enabled": False,  # we count ourselves

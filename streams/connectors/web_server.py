@@ -36,7 +36,11 @@ MOST_AT_ONCE = 2_000
 DRAIN_SECONDS = 10.0
 """For requests in progress when the server is told to stop: longer than any of them may take."""
 
+MOST_ADDRESSES = 256
+"""By which we are called that are remembered; whoever calls by others is answered as well."""
+
 PROBES = frozenset({"/health", "/ready"})
+WAY_IN = "/in/"
 
 NOBODY = "none"
 """The connector under which answers are counted that no connector is responsible for."""
@@ -67,7 +71,8 @@ class ConnectServer:
         self._held_bytes = 0
         self._in_progress = 0
         self._draining = False
-        self._runner: web.AppRunner | None = None
+        self._addresses: dict[tuple[str, str, str], str] = {}
+        self._runner: web.ServerRunner | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -75,20 +80,14 @@ class ConnectServer:
         found = self._runner.addresses if self._runner else []
         return [f"{address[0]}:{address[1]}" for address in found]
 
-    def application(self) -> web.Application:
-        """The routes as an aiohttp application."""
-        application = web.Application()
-        # Every method arrives at one handler: what a wrong one is answered depends on the connector's handshake.
-        application.router.add_route("*", "/in/{name}", self._receive, expect_handler=self._expect)
-        application.router.add_get("/health", self._health)
-        application.router.add_get("/ready", self._ready)
-        application.router.add_route("*", "/{anything:.*}", self._lost, expect_handler=self._expect)
-        return application
+    def runner(self) -> web.ServerRunner:
+        """The server with the limits of its connections.
 
-    def runner(self) -> web.AppRunner:
-        """The application with the limits of its connections."""
-        return web.AppRunner(
-            self.application(),
+        aiohttp's own, without an application around it: three kinds of paths need no router, which costs more than a
+        signature.
+        """
+        server = web.Server(
+            self._answer,
             access_log_class=_counting(self._recorder),
             access_log=logging.getLogger("streams.connectors.access"),
             logger=_http_logger(),
@@ -96,8 +95,8 @@ class ConnectServer:
             auto_decompress=False,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
-            shutdown_timeout=DRAIN_SECONDS,
         )
+        return web.ServerRunner(server, shutdown_timeout=DRAIN_SECONDS)
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Port 0 takes any free one.
@@ -115,12 +114,23 @@ class ConnectServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path in PROBES and request.method in {"GET", "HEAD"}:
+            return self._ready() if path == "/ready" else web.json_response({"status": "alive"})
+        connector = self._routes.get(path.removeprefix(WAY_IN)) if path.startswith(WAY_IN) else None
+        if request.headers.get("Expect"):
+            refused = await self._expect(request, NOBODY if connector is None else connector.instance.name)
+            if refused is not None:
+                return _response(refused, close=True)
+        if connector is None:
+            return _response(refuse(NOBODY, 404, "unknown_path"), close=True)
+        # Whatever the method: what a wrong one is answered depends on the connector's handshake.
+        return await self._receive(request, connector)
+
     # probes
 
-    async def _health(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
-        return web.json_response({"status": "alive"})
-
-    async def _ready(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
+    def _ready(self) -> web.Response:
         reason = "draining" if self._draining else self._unready()
         if reason is None:
             return web.json_response({"status": "ready"})
@@ -128,10 +138,7 @@ class ConnectServer:
 
     # requests
 
-    async def _receive(self, request: web.Request) -> web.StreamResponse:
-        connector = self._routes.get(request.match_info["name"])
-        if connector is None:
-            return await self._lost(request)
+    async def _receive(self, request: web.BaseRequest, connector: Connector) -> web.StreamResponse:
         name = connector.instance.name
         wait = self._limits[name].wait_seconds(time.monotonic()) if name in self._limits else 0.0
         if wait > 0:
@@ -144,53 +151,71 @@ class ConnectServer:
             trouble = await self._read(request, body, name)
             if trouble is not None:
                 return _response(trouble, close=True)
-            headers = Headers(request.headers.items())
+            url = request.rel_url
             seen = WebhookRequest(
-                request.method, headers, bytes(body), self._now(), dict(request.query), _called(connector, request)
+                request.method,
+                Headers(request.headers.items()),
+                bytes(body),
+                self._now(),
+                dict(url.query) if url.raw_query_string else {},
+                self._called(connector, request),
             )
             return _response(await self._intake.receive(connector, seen))
         finally:
             self._in_progress -= 1
             self._held_bytes -= len(body)
 
-    async def _read(self, request: web.Request, body: bytearray, name: str) -> Answer | None:
+    async def _read(self, request: web.BaseRequest, body: bytearray, name: str) -> Answer | None:
         """Fill `body`, or say why not."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             return refuse(name, 415, "compressed_body")
         if (request.content_length or 0) > self._max_body_bytes:
             return refuse(name, 413, "too_large")
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                async for chunk in request.content.iter_any():
-                    body += chunk
-                    self._held_bytes += len(chunk)
-                    if len(body) > self._max_body_bytes:
-                        return refuse(name, 413, "too_large")
+            if request.content.is_eof():  # all of it came with its headers, as a webhook's mostly does
+                self._take(request.content.read_nowait(), body)
+            else:
+                async with asyncio.timeout(READ_SECONDS):
+                    async for chunk in request.content.iter_any():
+                        self._take(chunk, body)
+                        if len(body) > self._max_body_bytes:
+                            break
         except TimeoutError:
             return refuse(name, 408, "too_slow")
         except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
             return refuse(name, 400, "unreadable_http")
-        return None
+        return refuse(name, 413, "too_large") if len(body) > self._max_body_bytes else None
 
-    async def _lost(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
-        return _response(refuse(NOBODY, 404, "unknown_path"), close=True)
+    def _called(self, connector: Connector, request: web.BaseRequest) -> str:
+        """The address as the provider called it; a proxy in front of us has told us another."""
+        public, path = connector.instance.public_url, request.rel_url.raw_path_qs
+        if public:
+            return public.rstrip("/") + path
+        if request.host != request.headers.get("Host"):
+            return str(request.url)  # which tells another one itself
+        # A provider calls the same for ever, and putting it together takes as long as its signature.
+        called = (request.scheme, request.host, path)
+        known = self._addresses.get(called)
+        if known is None:
+            if len(self._addresses) >= MOST_ADDRESSES:
+                self._addresses.clear()
+            known = self._addresses[called] = str(request.url)
+        return known
 
-    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+    def _take(self, chunk: bytes, body: bytearray) -> None:
+        body += chunk
+        self._held_bytes += len(chunk)
+
+    async def _expect(self, request: web.BaseRequest, name: str) -> Answer | None:
         """`Expect: 100-continue` asks before sending a body: a too large one need not even be sent."""
         if (request.content_length or 0) > self._max_body_bytes:
-            return _response(refuse(request.match_info.get("name", NOBODY), 413, "too_large"), close=True)
+            return refuse(name, 413, "too_large")
         if request.headers.get("Expect", "").lower() != "100-continue":
             raise web.HTTPExpectationFailed
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # aiohttp counts what a response has sent; the interim answer is not part of it.
         request.writer.output_size = 0
         return None
-
-
-def _called(connector: Connector, request: web.Request) -> str:
-    """The address as the provider called it; a proxy in front of us has told us another."""
-    public = connector.instance.public_url
-    return public.rstrip("/") + request.rel_url.raw_path_qs if public else str(request.url)
 
 
 class CountedResponse(web.Response):

@@ -79,6 +79,8 @@ class PrometheusRecorder(Recorder):
         self._connectors = _FirstComers(MOST_CONNECTORS)
         self._sources = _FirstComers(MOST_CONNECTORS)
         self._outcome_counters: dict[tuple[str, str, str, str], Counter] = {}
+        self._answer_counters: dict[tuple[str, int, str], Counter] = {}
+        self._publish_timers: dict[str, Histogram] = {}
         _gauge(names.BUILD_INFO, registry).labels(version, platform.python_version()).set(1)
         self._start_at_zero()
 
@@ -270,11 +272,19 @@ class PrometheusRecorder(Recorder):
 
     @override
     def connector_answered(self, connector: str, status: int, reason: str) -> None:
-        self._answers.labels(self._connectors.name(connector), str(status), reason).inc()
+        key = (connector, status, reason)
+        counter = self._answer_counters.get(key)
+        if counter is None:
+            counter = self._answers.labels(self._connectors.name(connector), str(status), reason)
+            self._answer_counters[key] = counter
+        counter.inc()
 
     @override
     def connector_published(self, connector: str, seconds: float) -> None:
-        self._publish_seconds.labels(self._connectors.name(connector)).observe(seconds)
+        timer = self._publish_timers.get(connector)
+        if timer is None:
+            timer = self._publish_timers[connector] = self._publish_seconds.labels(self._connectors.name(connector))
+        timer.observe(seconds)
 
     @override
     def enriched(self, scorer: str, fallback: FallbackReason | None, count: int = 1) -> None:

@@ -24,10 +24,10 @@ from schemas.rejection import RejectionReason
 from schemas.signal import Signal, SignalKind
 from schemas.sla_event import Cause, SlaEvent
 from schemas.topics import SIGNALS, SLA_EVENTS, TopicSpec
+from streams.calm_collector import calm_the_collector
 from streams.health_files.profile_reader import read_profile_file
 from streams.lane.partition_states import PartitionStates
 from streams.policy_files.problem import Problems
-from streams.worker import calm_the_collector
 from tests.doubles import record_of
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

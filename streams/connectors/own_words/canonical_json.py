@@ -43,8 +43,9 @@ class CanonicalReader:
             words = {**(defaults or {}), **_long_form(item)}
             if "id" not in words:
                 words["id"] = content_id(item)
-            ours = {**self._ours, "received_at": received_at.astimezone(UTC)}
-            event = self._signal(words | ours) if words.get("kind") in SIGNAL_KINDS else self._interaction(words | ours)
+            words |= self._ours
+            words["received_at"] = received_at.astimezone(UTC)
+            event = self._signal(words) if words.get("kind") in SIGNAL_KINDS else self._interaction(words)
         except (msgspec.ValidationError, Malformed) as error:
             return Refused("contract_violation", str(error))
         return Draft(event, (event.account_hint,) if event.account_hint else ())
