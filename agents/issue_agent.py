@@ -113,7 +113,7 @@ class IssueAgent:
         accounts = forgotten_accounts(control)
         for clock in self._memory.clocks:
             try:
-                self._taken(clock, Forgot(accounts), record, whole=True)
+                self._tell(self._taken(clock, Forgot(accounts), record, whole=True).told)
             except ContractViolation as violation:  # the other clocks forget, and so do the readers
                 self._effects.reject(record, violation.reason, f"clock {clock}: {violation.detail}")
         self._effects.relay(ISSUES, control)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from agents.domain.instant import DAY_US, MINUTE_US, Instant, to_datetime
 from agents.domain.issue_rules import IssueRules, owner_of
 from agents.domain.silent_accounts import Silence, SilentAccounts
+from agents.domain.surge_members import name_left
 from agents.domain.topic_surge import LONGEST_US, SurgeNews, TopicSurges
 from schemas.issue import Issue, IssueStatus
 from schemas.issue_state import CustomerMessage, SurgeState
@@ -83,7 +84,7 @@ class IssueWatch:
         if isinstance(step, Forgot):
             for account in step.accounts:
                 self._forget(account)
-            return Taken("applied", [])
+            return Taken("applied", self._forget_names())
         if isinstance(step, Passed):
             uncounted = self._drop_uncountable(step.to)
             return Taken("applied", self._pass_time(step.to), uncounted)
@@ -262,9 +263,29 @@ class IssueWatch:
             surge.accounts = [nobody if each == account else each for each in surge.accounts]
             surge.message_ids = [each for each in surge.message_ids if each not in gone]
 
+    def _forget_names(self) -> list[Issue]:
+        """Take out of names what nobody who is left wrote; a surge of which nobody is left goes altogether."""
+        state, told = self.state, []
+        for surge in list(state.surges.surges):
+            known = state.open.get(surge.id)
+            if not _known(surge.accounts):
+                state.surges.surges.remove(surge)
+                state.open.pop(surge.id, None)
+                state.themes[:] = [each for each in state.themes if known is None or each.id != known.theme_id]
+                continue
+            surge.topic = name_left(state.surges, surge, _is_nobody)
+            if known is not None and known.name != surge.topic and state.now is not None:
+                known.name = surge.topic
+                told.append(self._tell(known, "updated", state.now, surge))
+        return told
+
+
+def _is_nobody(account: str) -> bool:
+    return account.startswith(_NOBODY)
+
 
 def _known(accounts: list[str]) -> list[str]:
-    return [each for each in accounts if not each.startswith(_NOBODY)]
+    return [each for each in accounts if not _is_nobody(each)]
 
 
 def _silence_of(account: str) -> str:

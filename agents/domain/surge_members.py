@@ -7,7 +7,7 @@ belongs to the surge when its own telling marks weigh at least half of what they
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log
 
 from agents.domain.instant import HOUR_US
@@ -22,6 +22,9 @@ _MOST_MEMBERS = 2_000
 """Of one surge that are remembered, the latest: more than any rise is measured by."""
 _TELLING_MARKS = 24
 _WORDS_OF_NAME = 4
+NAMELESS = "a theme whose words are forgotten"
+_LEAST_WRITERS = 2
+"""Of a telling mark: the occurrences of a rise are one per account."""
 _LEAST_GROWTH = 2.0
 _LEAST_SHARE = 0.2
 """What only every sixth message has is chance, or another theme."""
@@ -40,7 +43,7 @@ def telling_marks(state: IssueState, marks: ThemeMarks, numbers: Sequence[int]) 
         counts.update(state.messages[number].marks)
     weights: dict[str, float] = {}
     for mark, occurrences in counts.items():
-        if occurrences < max(2, _LEAST_SHARE * len(numbers)) or mark not in state.marks:
+        if occurrences < max(_LEAST_WRITERS, _LEAST_SHARE * len(numbers)) or mark not in state.marks:
             continue
         expected = marks.expected(marks.past(state.marks[mark], numbers[0]), numbers[0], numbers[-1])
         if expected is not None and occurrences > _LEAST_GROWTH * expected:
@@ -70,6 +73,19 @@ def name_of(state: IssueState, weights: dict[str, float], numbers: Sequence[int]
         telling = [word for mark in weights for word in mark.split() if word in written]
     names = [max(sorted(written[mark]), key=written[mark].__getitem__) for mark in dict.fromkeys(telling)]
     return " ".join(list(joined(names))[:_WORDS_OF_NAME])
+
+
+def name_left(state: IssueState, surge: SurgeState, is_forgotten: Callable[[str], bool]) -> str:
+    """The name of a surge after accounts were forgotten: the words of it that somebody who is left has written.
+
+    Every word of a name is of two accounts at least, so one that is forgotten takes none along. Of more, a word stays
+    if a message of somebody else has it that is still remembered; what cannot be shown to be anybody else's goes.
+    """
+    if sum(map(is_forgotten, surge.accounts)) < _LEAST_WRITERS:
+        return surge.topic
+    members = (state.messages[number] for number in surge.members if number in state.messages)
+    written = {stem(word) for each in members if not is_forgotten(each.account) for word in each.words}
+    return " ".join(word for word in surge.topic.split() if stem(word) in written) or NAMELESS
 
 
 def admit(state: IssueState, surge: SurgeState, number: int, *, certainly: bool = False) -> None:

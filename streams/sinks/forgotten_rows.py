@@ -43,8 +43,10 @@ def delete_forgotten(client: Client, batch: AnyBatch) -> None:
     table = batch.table
     for some in _statements(batch):
         for column in table.lists:
-            # Rows of others as well, which stay.
             gone = f"{some.older('each')} AND {some.here}"
+            nobody_left = f"notEmpty({column}) AND arrayAll(each -> {gone}, {column})"
+            _change(client, table, "DELETE", nobody_left, some.values)
+            # Rows of others as well, which stay.
             left = f"arrayFilter(each -> NOT ({gone}), {column})"
             _change(client, table, f"UPDATE {column} = {left}", f"arrayExists(each -> {gone}, {column})", some.values)
         older = " OR ".join(some.older(key) for key in table.keys)

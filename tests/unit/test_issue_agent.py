@@ -230,6 +230,40 @@ def test_who_is_forgotten_before_an_issue_begins_is_counted_and_not_told(partiti
     assert "grabowski" not in opened.name
 
 
+def forget(partition: Partition, at: Instant, *accounts: str) -> None:
+    control = Control(id="f", kind="account_forgotten", as_of=to_datetime(at), account_id=accounts[0])
+    partition.take(msgspec.structs.replace(control, also_known_as=accounts[1:]))
+
+
+def test_a_name_keeps_no_word_that_only_the_forgotten_wrote(partition: Partition) -> None:
+    """One writer of a word is not its only one; when all are forgotten the issue is told again without it."""
+    quiet = [message for message in STORY.messages if STORY.began_at is None or message.at < STORY.began_at]
+    partition.take(*(mention(message) for message in quiet))
+    at = quiet[-1].at
+    for number in range(8):
+        at += MINUTE_US
+        text = "export blank Grabowski" if number < 4 else "export blank pages"
+        partition.take(mention(CustomerMessage(id=f"x{number}", at=at, account=f"new-{number}", text=text)))
+    partition.tick((partition.wake_at() or 0) + MINUTE_US)
+    opened = next(issue for issue in partition.issues() if "export" in issue.name)
+    assert "grabowski" in opened.name
+
+    forget(partition, at, "new-0")
+    before = [issue for issue in partition.issues() if issue.issue_id == opened.issue_id]
+    forget(partition, at, "new-1", "new-2", "new-3")
+    after = [issue for issue in partition.issues() if issue.issue_id == opened.issue_id]
+
+    assert {issue.name for issue in before} == {opened.name}
+    assert after[len(before) :][0].status == "updated"
+    assert not [issue for issue in after[len(before) :] if "grabowski" in issue.name]
+    assert "export" in after[-1].name.split()
+
+    forget(partition, at, *(f"new-{number}" for number in range(4, 8)))
+    while (wake_at := partition.wake_at()) is not None:
+        partition.tick(wake_at)
+    assert [issue for issue in partition.issues() if issue.issue_id == opened.issue_id] == after, "nobody is left"
+
+
 def test_poison_is_put_aside_and_a_message_that_breaks_something_harms_no_other(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
