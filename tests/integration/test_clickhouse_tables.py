@@ -298,3 +298,9 @@ def test_what_is_forgotten_is_taken_out_of_lists_that_others_are_in_too(
 
     told = clickhouse.query(f"SELECT accounts FROM {name} ORDER BY topic_offset DESC LIMIT 1").result_rows
     assert told == [(list(example.accounts),)]
+
+    # Nobody is left: neither are the words by which it was told.
+    batch.forget(4, example.accounts, 0.0)
+    delete_forgotten(clickhouse, batch)
+
+    assert clickhouse.query(f"SELECT count() FROM {name}").result_rows == [(0,)]

@@ -1,6 +1,7 @@
 """Privacy through everything that runs: the redacted is nowhere, the forgotten is gone, and no secret is said."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ from schemas.topics import ACCOUNT_STATE, ADHERENCE, CLOCKS, CONVERSATION_STATE,
 from streams.embedded_kafka import EmbeddedKafka
 from tests.connect_bench import SENDERS
 from tests.installation import Installation, until, words_in
-from tests.senders.own_words_senders import NEW_SECRET
+from tests.senders.own_words_senders import NEW_SECRET, sign_standard
+from tests.unit.test_model_scorer import Endpoint
 from tests.work_processes import Pipeline, simple_policy
 
 pytestmark = pytest.mark.integration
@@ -25,6 +27,7 @@ redact: {text: drop, addresses: hash, key: REDACTION_KEY}
 connectors:
   webhook: {secrets: [WEBHOOK_KEY]}
   form: {tokens: [FORM_TOKEN]}
+  worded: {connector: webhook, secrets: [WEBHOOK_KEY], redact: {addresses: hash, key: REDACTION_KEY}}
 """
 
 Begin = Callable[..., Installation]
@@ -68,8 +71,12 @@ def has_rows(installation: Installation, sql: str) -> bool:
 
 
 def test_nothing_that_is_redacted_is_anywhere(begin: Begin) -> None:
-    """Through connect, Kafka, workers and sink; what cannot be read, and what a worker rejects, is no exception."""
-    house = begin(REDACTING)
+    """Through connect, Kafka, workers and sink; what cannot be read, and what a worker rejects, is no exception.
+
+    Nor is a language model: it is sent what is left of a text whose addresses are hashed, and no text that is dropped.
+    """
+    model = Endpoint()
+    house = begin(REDACTING, CARELINE_MODEL_URL=model.url, CARELINE_MODEL="llama")
     planted = {"author": {"kind": "customer", "id": ADDRESS}, "account_hint": f"email:{ADDRESS}", "text": TEXT}
     labels = {"inbox": ADDRESS, "agent": ADDRESS, "team": PHONE, "tags": [ADDRESS], "attachments": [{"name": TEXT}]}
     rating = {"kind": "survey", "name": "csat", "value": 1, "scale": 5, "id": f"s-{ADDRESS}", "text": TEXT}
@@ -80,6 +87,8 @@ def test_nothing_that_is_redacted_is_anywhere(begin: Begin) -> None:
         {"id": ADDRESS, "conversation": TEXT, "from": f"{TEXT} by {ADDRESS}"},
         rating | {"at": datetime.now(UTC).isoformat(), "account": "acme", "raw_reference": f"mailto:{ADDRESS}"},
     )
+    worded = json.dumps(message("worded", "acme", 4, text=f"Nobody calls {PHONE} or writes to {ADDRESS}.")).encode()
+    house.post("worded", worded, sign_standard(NEW_SECRET, worded, datetime.now(UTC)))
     form = f"name=Planted&email={ADDRESS}&subject={TEXT}&message={TEXT}".replace(" ", "+").encode()
     kind = {"content-type": "application/x-www-form-urlencoded", "x-careline-token": FORM_TOKEN}
     house.post("form", form, kind)
@@ -87,9 +96,15 @@ def test_nothing_that_is_redacted_is_anywhere(begin: Begin) -> None:
     assert has_rows(house, "alerts"), house.said("work")
     assert has_rows(house, "health")
     assert until(lambda: house.rows("SELECT uniqExact(reason) AS n FROM rejected") == [{"n": 2}])
+    assert until(lambda: bool(model.asked)), house.said("enrich")
     tables = house.tables()
     house.stop()
-    found = {name: words_in(records).decode(errors="replace") for name, records in house.records().items()}
+    model.server.shutdown()
+    model.server.server_close()
+    (sent,) = [text for texts in model.texts() for text in texts]
+    assert re.fullmatch(r"Nobody calls ~\w+ or writes to ~\w+\.?", sent)
+    found = {"the model": json.dumps(model.asked, ensure_ascii=False)}
+    found |= {name: words_in(records).decode(errors="replace") for name, records in house.records().items()}
     found |= tables | {command: house.said(command) for command in ("connect", "work", "enrich", "sink")}
     assert len(found) > 20
     assert all(found[name] for name in ("careline.interactions.v1", "careline.signals.v1", "sla_events", "rejected"))
