@@ -101,6 +101,8 @@ class IssueState(Struct, kw_only=True):
     """Messages so far: the number of the next one."""
     past_messages: float = 0.0
     """The same, in weights."""
+    past_marks: float = 0.0
+    """What they were counted by so far, in weights; 0 where an earlier version has counted."""
     forgotten: float = 0.0
     """The most that a forgotten mark had occurred, in weights: no mark is taken to be rarer than that."""
     first_kept: int = 0

@@ -2,7 +2,8 @@
 
 `message_topics` and `topic_surge` count them. Languages that part words by spaces are read word by word; Chinese,
 Japanese and Thai by pairs of characters, which is what search engines do without a dictionary. Endings are cut lightly
-and for English only, so that `crashes`, `crashed` and `crashing` are one word; elsewhere the cut does little harm.
+and for English only, so that `crashes`, `crashed` and `crashing` are one word; elsewhere the cut does little harm. What
+is quoted is left out: lines behind `>`, and the older mail below an answer.
 """
 
 import re
@@ -25,6 +26,18 @@ _QUOTED = re.compile(
     r"|^>[^\n]*",  # and mailed
     re.DOTALL | re.MULTILINE,
 )
+_COLON = "[:\uff1a]"
+_HISTORY = re.compile(
+    r"^[-_* \t]{2,40}(?:original message|forwarded message|ursprüngliche nachricht|weitergeleitete nachricht"
+    r"|message d'origine|message original|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht"
+    r"|元のメッセージ|原始邮件)[-_* \t]{0,40}$"
+    rf"|^\*?(?:from|von|de|da|van|差出人|发件人)\*? ?{_COLON}[^\n]*\n(?:[^\n]*\n){{0,2}}?"
+    rf"\*?(?:sent|date|gesendet|datum|envoyé|enviado|fecha|inviato|data|verzonden|送信日時|发送时间)\*? ?{_COLON}"
+    r"|^(?:on|am|le|el|il|em|op) [^\n]{4,200}\b(?:wrote|schrieb|a écrit|escribió|ha scritto|escreveu|schreef)\b"
+    r"[^\n]{0,100}:[ \t]*$",
+    re.MULTILINE,
+)
+"""Where the older mail begins that a mail program puts below an answer; connectors have taken it off already."""
 _NOT_WORDS = re.compile(
     r"(?:https?://|www\.)\S+"  # addresses of pages
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"  # addresses of people
@@ -52,6 +65,8 @@ def words_of(text: str) -> list[Word]:
     if not plain.isascii():  # an accent may be a character of its own, and kana have a half width as well (UAX #15)
         plain = normalize("NFKC", plain)
     plain = plain.lower().translate(_APOSTROPHES)
+    if "\n" in plain:
+        plain = _without_history(plain)
     if "@" in plain or ">" in plain:
         plain = _QUOTED.sub(" ", plain)
     if "@" in plain or "http" in plain or "www." in plain:
@@ -65,6 +80,17 @@ def words_of(text: str) -> list[Word]:
             for word in _parts(written):
                 found.setdefault(word.stem, word)
     return list(found.values())[:MOST_WORDS]
+
+
+def _without_history(text: str) -> str:
+    """What stands above an older mail; all of it where nothing does, as in a mail that was passed on.
+
+    Where the older mail is marked line by line, there may be answers between its lines.
+    """
+    for begins in _HISTORY.finditer(text):
+        if text[: begins.start()].strip() and not text[begins.end() :].lstrip().startswith(">"):
+            return text[: begins.start()]
+    return text
 
 
 def joined(words: Iterable[str]) -> Iterator[str]:

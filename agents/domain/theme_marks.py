@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agents.domain.instant import DAY_US, Instant
 from agents.domain.message_words import Word, words_again, words_of
 from agents.domain.surprise import surprise
-from agents.domain.usual_volume import count
+from agents.domain.usual_volume import count, messages_an_hour
 from schemas.issue_state import CountedMessage, CustomerMessage, IssueState, MarkState
 
 KEPT_US = DAY_US
@@ -26,8 +26,11 @@ LONGEST_TEXT = 1_000
 """Characters of a message that are remembered."""
 HALF_LIFE_US = 14 * DAY_US
 """After two weeks an occurrence counts half: what people write about changes with releases and seasons."""
-LEAST_MESSAGES = 200
-"""Before so many messages nothing is known to be unusual. Fading does not count: who has few a day has them in time."""
+LEAST_MESSAGES = 60
+"""Before so many messages nothing is known to be unusual; what follows is as wide as little is known (`surprise`).
+Fading does not count: who has few a day has them in time."""
+
+HOURS_OF_MONTH = 30 * 24
 
 _REACH = 2
 """How many words further the second word of a pair may stand. At 3, false alarms rise and speed falls by a third."""
@@ -74,7 +77,8 @@ class ThemeMarks:
             self._rebase(at)
         count(state.rhythm, at)
         words = words_of(message.text) if message.words is None else words_again(message.words)
-        state.past_messages += self.weight_at(at)
+        marks = _marks_of(words)
+        self._count_marks(len(marks), self.weight_at(at))
         number = state.counted
         state.counted += 1
         state.messages[number] = CountedMessage(
@@ -83,11 +87,26 @@ class ThemeMarks:
             account=message.account,
             text=message.text[:LONGEST_TEXT],
             words=[word.text for word in words],
-            marks=_marks_of(words),
+            marks=marks,
             id=message.id,
         )
         self._drop_old(at)
         return number
+
+    def _count_marks(self, marks: int, weight: float) -> None:
+        state = self._state
+        if not state.past_marks and state.messages:  # an earlier version did not count them: as many as of late
+            kept = state.messages.values()
+            state.past_marks = state.past_messages * sum(len(message.marks) for message in kept) / len(kept)
+        state.past_messages += weight
+        state.past_marks += marks * weight
+
+    def looks_a_month(self) -> float:
+        """How many marks are looked at in a month of such messages: so often chance could take one for a surge."""
+        state = self._state
+        if not state.past_messages:
+            return 0.0
+        return messages_an_hour(state.rhythm) * HOURS_OF_MONTH * state.past_marks / state.past_messages
 
     def weight_at(self, at: Instant) -> float:
         """What an occurrence at an instant counts."""
@@ -178,6 +197,7 @@ class ThemeMarks:
         state = self._state
         scale = 1.0 / self.weight_at(at) if at - state.weights_from < 2 * _MOST_HALVINGS * HALF_LIFE_US else 0.0
         state.past_messages *= scale
+        state.past_marks *= scale
         state.forgotten *= scale
         for history in state.marks.values():
             history.past *= scale

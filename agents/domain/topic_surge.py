@@ -19,6 +19,7 @@ as if it came now.
 """
 
 from dataclasses import dataclass
+from math import log10
 from typing import Literal, NamedTuple
 
 from agents.domain.instant import DAY_US, HOUR_US, Instant
@@ -28,6 +29,10 @@ from schemas.issue_state import CustomerMessage, IssueState, SurgeState
 
 MOST_SURGES = 50
 """At a time. More would be no news, but a source that has changed altogether."""
+USUAL_LOOKS = 300_000.0
+"""Marks that are looked at in a month at a desk of 1,000 short messages a workday (docs/issues.md measures it)."""
+LEAST_CLARITY = 4.0
+"""Below, what is taken to be chance is not known so well."""
 _SPREADS_US = 12 * HOUR_US
 """How long after its beginning a surge may turn out to have further words: people find theirs within the day."""
 _GOES_ON = 0.5
@@ -45,8 +50,9 @@ class Sensitivity:
     Attributes:
         accounts: at least so many accounts write about it within the span; one angry customer is no issue.
         growth: at least so many times more messages than expected.
-        clarity: `-log10` of the probability that chance does it to one mark at one moment. A month of a busy desk has a
-            million such moments.
+        clarity: `-log10` of the probability that chance does it to one mark at one moment, where a month has
+            `USUAL_LOOKS` such moments. Where it has fewer, as much less is enough, so that every desk, small or large,
+            has as many false alarms a month (Bonferroni's bound); at least `LEAST_CLARITY`.
         rest_us: so long must all be quiet until it is over: a whole day, because every issue sleeps at night.
     """
 
@@ -126,14 +132,15 @@ class TopicSurges:
         number = self._marks.add(message, at)
         for surge in state.surges:
             admit(state, surge, number)
-        risen = self._marks.occurs(number, wanted.accounts, wanted.growth * _GOES_ON, wanted.clarity * _GOES_ON)
-        raised = [self._surge_of(mark, rise, at) for mark, rise in risen]
+        clarity = clarity_for(wanted.clarity, self._marks.looks_a_month())
+        risen = self._marks.occurs(number, wanted.accounts, wanted.growth * _GOES_ON, clarity * _GOES_ON)
+        raised = [self._surge_of(mark, rise, at, clarity) for mark, rise in risen]
         return [SurgeNews("raised", surge) for surge in raised if surge is not None]
 
-    def _surge_of(self, mark: str, rise: Rise, at: Instant) -> SurgeState | None:
+    def _surge_of(self, mark: str, rise: Rise, at: Instant, clarity: float) -> SurgeState | None:
         """A new surge, if the rise is clear enough to begin one and does not belong to one that is known."""
         state, wanted = self.state, self._sensitivity
-        is_clear = rise.growth >= wanted.growth and rise.level >= wanted.clarity
+        is_clear = rise.growth >= wanted.growth and rise.level >= clarity
         weights = telling_marks(state, self._marks, rise.numbers) if is_clear else {}
         for surge in state.surges:
             is_young = at - surge.raised_at <= _SPREADS_US
@@ -180,6 +187,11 @@ class TopicSurges:
         for number in rise.numbers:
             if number not in known:
                 admit(self.state, surge, number)
+
+
+def clarity_for(clarity: float, looks_a_month: float) -> float:
+    """The surprise that is needed where so many marks are looked at in a month."""
+    return max(min(clarity, LEAST_CLARITY), clarity + log10(max(1.0, looks_a_month) / USUAL_LOOKS))
 
 
 def _shared(surge: SurgeState, rise: Rise) -> int:

@@ -39,6 +39,14 @@ def advance(rhythm: VolumeRhythm, at: Instant) -> None:
         _run_to(rhythm, at)
 
 
+def messages_an_hour(rhythm: VolumeRhythm) -> float:
+    """How many messages an hour has brought in the mean, over all hours of the last two months or so."""
+    hours = sum(rhythm.seen)
+    if not hours:
+        return float(rhythm.count)
+    return sum(map(float.__mul__, rhythm.usual, map(float, rhythm.seen))) / hours
+
+
 def _run_to(rhythm: VolumeRhythm, at: Instant) -> None:
     rhythm.clock += rhythm.rate * (at - rhythm.clock_at) / HOUR_US
     rhythm.clock_at = at
@@ -53,9 +61,7 @@ def _usual_in_hour(rhythm: VolumeRhythm) -> float:
     same_hour = range(place % HOURS_OF_DAY, HOURS_OF_WEEK, HOURS_OF_DAY)
     daily_seen = sum(rhythm.seen[one] for one in same_hour)
     daily = sum(rhythm.usual[one] * rhythm.seen[one] for one in same_hour)
-    overall_seen = sum(rhythm.seen)
-    if not overall_seen:
+    if not any(rhythm.seen):
         return 0.0
-    overall = sum(map(float.__mul__, rhythm.usual, map(float, rhythm.seen))) / overall_seen
-    daily = (daily + overall) / (daily_seen + 1)
+    daily = (daily + messages_an_hour(rhythm)) / (daily_seen + 1)
     return (rhythm.usual[place] * rhythm.seen[place] + 2 * daily) / (rhythm.seen[place] + 2)

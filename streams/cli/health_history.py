@@ -6,18 +6,17 @@ it for histories of events.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from agents.domain.health_profile import HealthFile
 from agents.domain.instant import Instant
-from streams.cli.history_files import file_troubles_told, stop, tell
-from streams.cli.told_problems import print_json, problems_as_json
+from streams.cli.history_files import file_troubles_told, stop, stop_with_json, tell
 from streams.health_files.profile_reader import read_profile_file
 from streams.health_files.snapshot_mapping import SnapshotMapping, read_snapshot_mapping, unused_signals
 from streams.health_files.snapshot_rows import POSITIVE, SnapshotCounts, Snapshots, read_snapshots
-from streams.policy_files.problem import Problem, Problems
+from streams.policy_files.problem import Problems
 
 ProfileOption = Annotated[Path, typer.Option("--profile", metavar="PROFILE.yaml", help="The profiles that score.")]
 MappingOption = Annotated[
@@ -53,7 +52,7 @@ def load_snapshots(
         needs_label: whether the mapping must say who has left.
         undated_at: when everything happened where the mapping has no `at`.
     """
-    ending = _stop_with_json if as_json else stop
+    ending = stop_with_json if as_json else stop
     problems, of_mapping = Problems(str(profile)), Problems(str(mapping))
     profiles = read_profile_file(profile, problems)
     found = read_snapshot_mapping(mapping, profiles, of_mapping, needs_label=needs_label)
@@ -63,11 +62,6 @@ def load_snapshots(
         tell(warning.as_line())
     with file_troubles_told(str(mapping), ending):
         return profiles, found, read_snapshots(found, profiles, files, strict=strict, undated_at=undated_at)
-
-
-def _stop_with_json(problems: Sequence[Problem]) -> NoReturn:
-    print_json({"errors": problems_as_json(problems)})
-    stop(problems)
 
 
 def tell_snapshots(counts: SnapshotCounts, mapping: SnapshotMapping, profiles: HealthFile) -> None:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import typer
 
+from streams.cli.told_problems import print_json, problems_as_json
 from streams.history.conversations import History, read_history
 from streams.history.due_metrics import DueMetrics
 from streams.history.history_summary import row_lines
@@ -40,8 +41,17 @@ def stop(problems: Sequence[Problem]) -> NoReturn:
     raise typer.Exit(WRONG_FILE)
 
 
+def stop_with_json(problems: Sequence[Problem]) -> NoReturn:
+    """As `stop`, and tell it to programs on standard output, as `careline policy test --json` does."""
+    print_json({"errors": problems_as_json(problems)})
+    stop(problems)
+
+
 def load_mapping(
-    path: Path, found_before: Sequence[Problem] = (), clocks: frozenset[str] | None = None
+    path: Path,
+    found_before: Sequence[Problem] = (),
+    clocks: frozenset[str] | None = None,
+    ending: Callable[[Sequence[Problem]], NoReturn] = stop,
 ) -> ImportMapping:
     """The mapping; warnings are told. `clocks` are those that the policies declare, null where none are at hand.
 
@@ -50,20 +60,26 @@ def load_mapping(
     problems = Problems(str(path))
     mapping = read_mapping(path, problems, DueMetrics(clocks))
     if mapping is None or found_before:
-        stop([*found_before, *problems.errors])
+        ending([*found_before, *problems.errors])
     for warning in problems.warnings:
         tell(warning.as_line())
     return mapping
 
 
-def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool) -> History:
+def load_history(
+    mapping: ImportMapping,
+    files: Sequence[Path],
+    *,
+    strict: bool,
+    ending: Callable[[Sequence[Problem]], NoReturn] = stop,
+) -> History:
     """All rows of the files.
 
     Ends the program when one cannot be read, lacks a column, or (strict) has a row of no use.
     """
     from streams.cli.history_progress import reading
 
-    with file_troubles_told(mapping.file), reading(files) as progress, _without_collection():
+    with file_troubles_told(mapping.file, ending), reading(files) as progress, _without_collection():
         return read_history(mapping, files, strict=strict, progress=progress)
 
 
@@ -81,7 +97,11 @@ def file_troubles_told(mapping_file: str, ending: Callable[[Sequence[Problem]], 
             problems.error(use.place, message, way_out)
         ending(problems.errors)
     except StrictStop as error:
-        tell(f"{error} (without --strict such rows are counted and listed in FILE.rejected.ndjson)")
+        way_out = "without --strict such rows are counted and listed in FILE.rejected.ndjson"
+        if ending is stop_with_json:
+            found = Problem(error.file, error.line, None, error.because, way_out)
+            print_json({"errors": problems_as_json([found])})
+        tell(f"{error} ({way_out})")
         raise typer.Exit(WRONG_FILE) from None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.history_files import load_history, load_mapping, tell
+from streams.cli.history_files import load_history, load_mapping, stop, stop_with_json, tell
 from streams.cli.policy_run_command import FAILED
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _Clarity = Annotated[
     typer.Option(
         "--clarity",
         min=1.0,
-        help="How sure to be: 7 is one chance in ten million for one word at one moment. Less tells sooner.",
+        help="How sure to be: 7 is one false alarm in ten months, whatever the desk's size. Less tells sooner.",
     ),
 ]
 _Rest = Annotated[
@@ -80,13 +80,15 @@ def issues_run(
     from agents.domain.instant import HOUR_US
     from agents.domain.topic_surge import Sensitivity
     from streams.cli.history_progress import counting
-    from streams.history.message_watch import surge_line, surges_in
+    from streams.history.message_watch import doubts_about, surge_line, surges_in
 
     wanted = Sensitivity(accounts=accounts, growth=growth, clarity=clarity, rest_us=round(rest_hours * HOUR_US))
     messages = _messages(mapping, files, strict=strict, is_quiet=as_json)
     with counting("watching", len(messages)) as progress:
         surges = surges_in(messages, wanted, progress)
     _print(map(surge_line, surges))
+    for doubt in doubts_about(messages, wanted):
+        tell(f"careline issues run: warning: {doubt}")
     if not as_json:
         _tell_surges(surges)
 
@@ -140,13 +142,15 @@ def _messages(mapping: Path, files: Sequence[Path], *, strict: bool, is_quiet: b
     from streams.history.history_summary import row_lines
     from streams.history.message_watch import messages_of
 
-    history = load_history(load_mapping(mapping), files, strict=strict)
+    ending = stop_with_json if is_quiet else stop
+    history = load_history(load_mapping(mapping, ending=ending), files, strict=strict, ending=ending)
     messages = messages_of(history)
-    if not messages:
+    if not messages and history.counts.used:
         tell(f"{mapping}: warning: no message of a customer has a text: give an event `from: customer` and `text`")
-    if not is_quiet:
+    if not is_quiet or history.counts.rejected:  # that rows are missing is no decoration
         for line in row_lines(history.counts, len(history), history.counts.events):
             tell(line)
+    if not is_quiet:
         accounts = len({message.account for message in messages})
         tell(f"{len(messages):,} messages of customers from {accounts:,} accounts")
     return messages

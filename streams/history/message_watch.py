@@ -4,21 +4,24 @@
 judge. The format of the lines is public (docs/issues.md): fields are never renamed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from agents.domain.instant import Instant, from_datetime, to_datetime
+from agents.domain.instant import DAY_US, Instant, from_datetime, to_datetime
 from agents.domain.message_enrichment import is_customer_message
 from agents.domain.rule_sentiment import SentimentScorer
 from agents.domain.silent_accounts import Silence, SilentAccounts
+from agents.domain.theme_marks import LEAST_MESSAGES
 from agents.domain.topic_surge import Sensitivity, TopicSurges
 from schemas.issue_state import CustomerMessage, SurgeState
 from streams.history.conversations import History
 from streams.policy_files.clock_columns import instant_text
 
+_ENOUGH_MESSAGES = 200
+_ENOUGH_US = 3 * DAY_US
 _TOLD_EVERY = 500
 """Messages between two reports of progress."""
 
@@ -120,6 +123,23 @@ def surges_in(
     if messages:
         raised += [news.surge for news in watch.pass_time(messages[-1].at + 1) if news.kind == "raised"]
     return raised
+
+
+def doubts_about(messages: Sequence[CustomerMessage], sensitivity: Sensitivity) -> Iterator[str]:
+    """Why no surge in messages in the order of time does not say much: sentences for people."""
+    if not messages:
+        return
+    accounts = len({message.account for message in messages})
+    if len(messages) <= LEAST_MESSAGES:
+        yield f"{len(messages):,} messages are too few: the first {LEAST_MESSAGES} only show what is usual"
+    elif len(messages) < _ENOUGH_MESSAGES or messages[-1].at - messages[0].at < _ENOUGH_US:
+        days = (messages[-1].at - messages[0].at) / DAY_US
+        yield (
+            f"{len(messages):,} messages of {days:.1f} days say little of what is usual: only what is very clear is "
+            f"told, and nothing of the first {LEAST_MESSAGES}; {_ENOUGH_MESSAGES} messages of three days say more"
+        )
+    if accounts < sensitivity.accounts:
+        yield f"{accounts:,} accounts wrote, and a surge needs {sensitivity.accounts}"
 
 
 def silences_in(messages: Sequence[CustomerMessage], progress: Callable[[int], None] | None = None) -> list[Silence]:

@@ -17,7 +17,11 @@ SUFFIX = ".rejected.ndjson"
 
 
 class StrictStop(Exception):  # noqa: N818 - what it is: the first bad row ends a strict run
-    """A row could not be used, and the run was asked to be strict."""
+    """A row could not be used, and the run was asked to be strict. `file` and `line` are where, `because` is why."""
+
+    def __init__(self, file: str, row: int, line: int, because: str) -> None:
+        super().__init__(f"{file}, row {row} (line {line}): {because}")
+        self.file, self.line, self.because = file, line, because
 
 
 class RejectedRows:
@@ -45,7 +49,7 @@ class RejectedRows:
         """
         if self._strict:
             where = f"{self._of}, {self.member}" if self.member else str(self._of)
-            raise StrictStop(f"{where}, row {row.number} (line {row.line}): {reason}: {detail}")
+            raise StrictStop(where, row.number, row.line, f"{reason}: {detail}")
         self.counts[reason] += 1
         entry = {"row": row.number, "line": row.line, "reason": reason, "detail": detail}
         if self.member:

@@ -98,6 +98,39 @@ def test_a_message_that_stands_twice_counts_once(tmp_path: Path) -> None:
     assert lines(run("run", "--mapping", mapping, history)) == lines(run("run", "--mapping", mapping, history, history))
 
 
+def test_a_file_that_is_too_short_to_judge_is_said_to_be(tmp_path: Path) -> None:
+    messages = quiet_story(1, days=9, per_day=60).messages
+    told = {}
+    for count in (60, 150, len(messages)):
+        mapping, history = written(tmp_path, messages[:count])
+        told[count] = run("run", "--mapping", mapping, "--json", history).stderr
+
+    assert "60 messages are too few: the first 60 only show what is usual" in told[60]
+    assert re.search(r"150 messages of \d\.\d days say little of what is usual", told[150])
+    assert told[len(messages)] == ""
+    mapping, history = written(tmp_path, [one for one in messages if one.account == messages[0].account])
+    assert "1 accounts wrote, and a surge needs 4" in run("run", "--mapping", mapping, "--json", history).stderr
+
+
+def test_mistakes_are_told_to_programs_as_well(tmp_path: Path) -> None:
+    mapping, history = written(tmp_path, quiet_story(1, days=1, per_day=20).messages)
+    text = history.read_text()
+    history.write_text(text.replace("2026-03-02T", "today ", 1))
+
+    strict = run("run", "--mapping", mapping, "--json", "--strict", history)
+    loose = run("run", "--mapping", mapping, "--json", history)
+    mapping.write_text(MAPPING.replace("{text}", "{words}"))
+    wrong = run("run", "--mapping", mapping, "--json", history)
+
+    assert (strict.exit_code, loose.exit_code, wrong.exit_code) == (2, 0, 2)
+    (error,) = json.loads(strict.stdout)["errors"]
+    assert (error["file"], error["line"]) == (str(history), 2)
+    assert error["message"].startswith("unreadable_time")
+    assert "rejected, unreadable_time: 1" in loose.stderr
+    (error,) = json.loads(wrong.stdout)["errors"]
+    assert (error["file"], error["line"], error["column"]) == (str(mapping), 5, 39)
+
+
 def test_how_much_is_a_surge_can_be_said(tmp_path: Path) -> None:
     story = story_with_issue(21, is_novel=True, per_hour=30, days=8, per_day=300)
     mapping, history = written(tmp_path, story.messages)

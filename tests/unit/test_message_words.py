@@ -28,6 +28,26 @@ def stems(text: str) -> list[str]:
         pytest.param("#Outage again &amp; again", ["outag"], id="hashtags and entities"),
         pytest.param("LOL RT @acme: our new fleet is here", ["lol"], id="a retweet is somebody else's"),
         pytest.param("broken\n> On Monday you wrote:\n> all is well", ["broken"], id="so is what a mail quotes"),
+        pytest.param(
+            "crash\n\n-----Original Message-----\nFrom: You\n\nSpring sale", ["crash"], id="older mail, Outlook"
+        ),
+        pytest.param(
+            "Absturz\n\nVon: Ihr Team\nGesendet: Montag\nBetreff: Angebot\n\nSonderpreise",
+            ["absturz"],
+            id="German Outlook",
+        ),
+        pytest.param(
+            "crash\n\nOn 2 March 2026, Shop <a@b.example> wrote:\n\nSpring sale", ["crash"], id="older, Gmail"
+        ),
+        pytest.param(
+            "broken\nOn Monday you wrote:\n> fine\nprinter", ["broken", "wrot", "printer"], id="answers between"
+        ),
+        pytest.param(
+            "-----Original Message-----\nprinter broken", ["original", "messag", "printer", "broken"], id="passed on"
+        ),
+        pytest.param(
+            "printer\nfrom: hall 3\nbroken", ["printer", "hall", "broken"], id="a line that begins like a header"
+        ),
         pytest.param("crash crashed crashing", ["crash"], id="each once"),
         pytest.param("", [], id="nothing"),
         pytest.param("\ud800\x00🙂", [], id="no text at all"),

@@ -1,22 +1,24 @@
 """Surges: what is told, when, how often, and what is not told. Each case is a small stream that says so."""
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
 from agents.domain.instant import DAY_US, HOUR_US, MINUTE_US
 from agents.domain.surprise import surprise
-from agents.domain.topic_surge import Sensitivity, TopicSurges
+from agents.domain.theme_marks import ThemeMarks
+from agents.domain.topic_surge import LEAST_CLARITY, USUAL_LOOKS, Sensitivity, TopicSurges, clarity_for
 from schemas.issue_state import CustomerMessage, SurgeState
 from streams.history.message_watch import surges_in
-from tests.message_stories import MONDAY, quiet_story, story_with_issue
+from tests.message_stories import MONDAY, THEMES, message_text, quiet_story, story_with_issue
 
 ISSUE_AT = MONDAY + 9 * DAY_US + 10 * HOUR_US
 
 
 @pytest.fixture(scope="module")
 def background() -> list[CustomerMessage]:
-    return quiet_story(1, days=12, per_day=400).messages
+    return quiet_story(2, days=12, per_day=400).messages
 
 
 def written(texts: Iterable[str], accounts: int, minutes_apart: float = 3) -> list[CustomerMessage]:
@@ -125,6 +127,59 @@ def test_a_desk_with_a_few_messages_a_day_has_issues_too(background: list[Custom
     assert surge.raised_at <= ISSUE_AT + HOUR_US
 
 
+WEB_SHOP = [f"The {word} in the shop fails" for word in ("checkout", "basket", "payment", "voucher", "search")]
+
+
+def small_desk(seed: int) -> list[CustomerMessage]:
+    """Three weeks of 20 messages a day; one of six is about the shop."""
+    rng = Random(seed)
+    return [
+        CustomerMessage(
+            id=f"s{number}",
+            at=ISSUE_AT - (420 - number) * 72 * MINUTE_US,
+            account=f"customer-{rng.randrange(60)}",
+            text=rng.choice(WEB_SHOP) if rng.random() < 1 / 6 else message_text(rng, rng.choice(sorted(THEMES))),
+        )
+        for number in range(480)
+    ]
+
+
+def test_a_small_desk_needs_less_clarity_to_have_as_few_false_alarms() -> None:
+    outage = written(["The checkout in the shop fails"] * 7, accounts=7, minutes_apart=20)
+
+    found = [surges(small_desk(seed), outage) for seed in range(5)]
+    as_at_a_large_desk = [surges(small_desk(seed), outage, clarity=9.0) for seed in range(5)]
+
+    assert [surge.topic.split()[0] for each in found for surge in each] == ["checkout"] * 3
+    assert as_at_a_large_desk == [[]] * 5
+    assert [surges(small_desk(seed), []) for seed in range(5)] == [[]] * 5
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [(USUAL_LOOKS, 7.0), (USUAL_LOOKS * 100, 9.0), (USUAL_LOOKS / 10, 6.0), (0.0, LEAST_CLARITY)],
+)
+def test_clarity_is_by_how_often_chance_has_its_chance(looks: float, expected: float) -> None:
+    assert clarity_for(7.0, looks) == pytest.approx(expected)
+    assert clarity_for(2.0, 0.0) == 2.0  # who asks for less gets it
+
+
+def test_a_memory_of_an_earlier_version_is_taken_to_look_as_often_as_of_late(
+    background: list[CustomerMessage],
+) -> None:
+    watch = TopicSurges()
+    for message in background[:2000]:
+        watch.take(message)
+    watch.pass_time(background[1999].at + 1)
+    looks = ThemeMarks(watch.state).looks_a_month()
+
+    watch.state.past_marks = 0.0  # as it did not count them
+    watch.take(background[2000])
+    watch.pass_time(background[2000].at + 1)
+
+    assert ThemeMarks(watch.state).looks_a_month() == pytest.approx(looks, rel=0.1)
+
+
 def test_a_message_that_comes_late_counts_when_it_comes() -> None:
     watch = TopicSurges()
     on_time, late = written(SMOKE[:2], 2)
@@ -156,8 +211,10 @@ def test_planted_issues_are_found_under_their_own_words(is_novel: bool) -> None:
     assert set(first.topic.split()) & story.words
 
 
-def test_a_quiet_month_is_quiet() -> None:
-    assert surges_in(quiet_story(3, days=28, per_day=300).messages, Sensitivity()) == []
+def test_quiet_months_are_quiet() -> None:
+    months = [quiet_story(seed, days=30, per_day=per_day) for seed, per_day in ((3, 400), (4, 100), (5, 100), (6, 20))]
+
+    assert sum(len(surges_in(month.messages, Sensitivity())) for month in months) <= 1  # there is one in ten months
 
 
 @pytest.mark.parametrize(
