@@ -40,6 +40,8 @@ class Report:
     outcomes: Sequence[Outcome] = field(default=(), repr=False)
     unscored: int = 0
     """Rows with a label of which nothing is known; they are in no measure."""
+    accounts: int = 0
+    """Whose the rows are; fewer than rows where a history has several snapshots of an account."""
 
     def as_json(self) -> dict[str, Any]:
         """The keys that `--json` prints."""
@@ -94,13 +96,14 @@ def report_on(scored: Sequence[ScoredRow], band_order: Sequence[str]) -> Report:
     unscored = len(scored) - len(known)
     if positives in {0, len(outcomes)}:
         return Report(len(outcomes), positives, bands=_bands(known, band_order), outcomes=outcomes, unscored=unscored)
-    folds = folds_of([row.row.account.id for row in known], [outcome.left for outcome in outcomes])
+    accounts = [row.row.account.id for row in known]
+    folds = folds_of(accounts, [outcome.left for outcome in outcomes])
     probabilities = out_of_fold(outcomes, folds) if folds is not None else None
     return Report(
         rows=len(outcomes),
         positives=positives,
         roc_auc=roc_auc(outcomes),
-        roc_auc_ci95=roc_auc_interval(outcomes),
+        roc_auc_ci95=roc_auc_interval(outcomes, accounts),
         average_precision=average_precision(outcomes),
         lift_top_decile=lift_of_top(outcomes),
         brier=None if probabilities is None else brier(outcomes, probabilities),
@@ -108,6 +111,7 @@ def report_on(scored: Sequence[ScoredRow], band_order: Sequence[str]) -> Report:
         bands=_bands(known, band_order),
         outcomes=outcomes,
         unscored=unscored,
+        accounts=len(set(accounts)),
     )
 
 

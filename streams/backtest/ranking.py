@@ -3,10 +3,10 @@
 Ties count half, in every measure, so nothing depends on the order of the rows. `backtest_report` asks for all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import sqrt
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist, fmean
 from typing import NamedTuple
 
 _Z95 = NormalDist().inv_cdf(0.975)
@@ -22,42 +22,67 @@ class Outcome(NamedTuple):
 
 def roc_auc(outcomes: Sequence[Outcome]) -> float | None:
     """The chance that one who has left was thought more at risk than one who has stayed; null without both."""
-    of_left, of_stayed = _placements(outcomes)
-    return fmean(of_left) if of_left and of_stayed else None
+    of_left = [place for place, outcome in zip(_placements(outcomes), outcomes, strict=True) if outcome.left]
+    return fmean(of_left) if 0 < len(of_left) < len(outcomes) else None
 
 
-def roc_auc_interval(outcomes: Sequence[Outcome]) -> tuple[float, float] | None:
-    """Its 95 % confidence interval by DeLong, DeLong and Clarke-Pearson (1988), cut off at 0 and 1.
+def roc_auc_interval(outcomes: Sequence[Outcome], accounts: Sequence[str] | None = None) -> tuple[float, float] | None:
+    """Its 95 % confidence interval, cut off at 0 and 1, by DeLong, DeLong and Clarke-Pearson (1988).
 
-    Null with fewer than two of either kind, from which no variance can be told.
+    Rows of one account are no independent witnesses, so each account is one cluster (Obuchowski, Biometrics 1997);
+    where every account has one row, that is DeLong's interval. Null with fewer than two accounts of either kind, from
+    which no variance can be told.
+
+    Args:
+        outcomes: all rows.
+        accounts: of each row; null where each is of its own.
     """
-    of_left, of_stayed = _placements(outcomes)
-    if len(of_left) < 2 or len(of_stayed) < 2:
+    area = roc_auc(outcomes)
+    names = range(len(outcomes)) if accounts is None else accounts
+    deviations: tuple[dict[object, float], dict[object, float]] = ({}, {})
+    for name, place, outcome in zip(names, _placements(outcomes), outcomes, strict=True):
+        of_kind = deviations[outcome.left]
+        of_kind[name] = of_kind.get(name, 0.0) + place - (area or 0.0)
+    of_stayed, of_left = deviations
+    if area is None or len(of_left) < 2 or len(of_stayed) < 2:
         return None
-    area = fmean(of_left)
-    spread = _Z95 * sqrt(variance(of_left) / len(of_left) + variance(of_stayed) / len(of_stayed))
+    left = sum(outcome.left for outcome in outcomes)
+    stayed = len(outcomes) - left
+    together = {name: deviation * of_stayed[name] for name, deviation in of_left.items() if name in of_stayed}
+    clusters = len(of_left.keys() | of_stayed.keys())
+    variance = (
+        _spread_of(of_left) / left**2
+        + _spread_of(of_stayed) / stayed**2
+        + 2 * clusters / (clusters - 1) * sum(together.values()) / (left * stayed)
+    )
+    spread = _Z95 * sqrt(max(0.0, variance))
     return max(0.0, area - spread), min(1.0, area + spread)
 
 
-def _placements(outcomes: Sequence[Outcome]) -> tuple[list[float], list[float]]:
+def _spread_of(deviations: Mapping[object, float]) -> float:
+    clusters = len(deviations)
+    return clusters / (clusters - 1) * sum(deviation * deviation for deviation in deviations.values())
+
+
+def _placements(outcomes: Sequence[Outcome]) -> list[float]:
     """For each that has left the share of the others at less risk, for each other the share of those at more."""
-    ordered = sorted(outcomes)
-    total_left = sum(outcome.left for outcome in ordered)
-    total_stayed = len(ordered) - total_left
-    of_left: list[float] = []
-    of_stayed: list[float] = []
+    total_left = sum(outcome.left for outcome in outcomes)
+    total_stayed = len(outcomes) - total_left
+    found = [0.0] * len(outcomes)
     left_before = stayed_before = 0
-    for _, tied in groupby(ordered, key=lambda outcome: outcome.risk):
+    in_order = sorted(range(len(outcomes)), key=lambda place: outcomes[place])
+    for _, tied in groupby(in_order, key=lambda place: outcomes[place].risk):
         group = list(tied)
-        left = sum(outcome.left for outcome in group)
+        left = sum(outcomes[place].left for place in group)
         stayed = len(group) - left
-        if total_stayed:
-            of_left += [(stayed_before + stayed / 2) / total_stayed] * left
-        if total_left:
-            of_stayed += [1 - (left_before + left / 2) / total_left] * stayed
+        for place in group:
+            if outcomes[place].left:
+                found[place] = (stayed_before + stayed / 2) / total_stayed if total_stayed else 0.0
+            else:
+                found[place] = 1 - (left_before + left / 2) / total_left if total_left else 0.0
         left_before += left
         stayed_before += stayed
-    return of_left, of_stayed
+    return found
 
 
 def roc_points(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:

@@ -44,7 +44,7 @@ def health_backtest(
 
     Scores every row of a labelled history and compares the scores with the
     labels: how well they rank (ROC AUC with its 95 % confidence interval by
-    DeLong, average precision, lift of the riskiest tenth), what each band
+    DeLong, clustered by account, average precision, lift of the riskiest tenth), what each band
     catches (precision, recall), and how honest a probability made from the
     score is (Brier score, reliability), learnt from other accounts than the
     one that it is for.
@@ -87,6 +87,11 @@ def _tell_doubts(report: "Report") -> None:
 
     if report.unscored:
         tell(f"  with a label but without a score (nothing is known, or no profile is for them): {report.unscored:,}")
+    if 0 < report.accounts < report.rows:
+        tell(
+            f"  {report.rows:,} rows of {report.accounts:,} accounts: the interval takes the rows of an account as one "
+            "cluster, and all of them are in one fold"
+        )
     for trouble in report.troubles():
         tell(f"careline health backtest: {trouble}")
 

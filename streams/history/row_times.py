@@ -1,4 +1,4 @@
-"""The times of a foreign file as instants: ISO 8601, an epoch or another format, with an offset or in a mapping's zone.
+"""The times of a foreign file as instants: ISO 8601 or another format, with an offset or in a zone of the mapping.
 
 Used by `streams.history.row_events`. A local time that a clock change skips moves forward by the gap, one that occurs
 twice is the first of the two, as everywhere in Careline (`docs/sla.md`); PEP 495 calls that `fold=0`.
@@ -24,9 +24,6 @@ REMEMBERED = 16_384
 
 _DIRECTIVE = re.compile("%(.)", re.DOTALL)
 _END_OF_DAY = re.compile(r"(?P<before>[^T ]*[T ])24(?P<after>(?::?00){0,2}(?:[.,]0+)?(?:Z|[+-][\d:]+)?)")
-_EPOCH = re.compile(r"(?P<seconds>\d{10})(?:(?P<parts>\d{3}|\d{6})|\.(?P<fraction>\d{1,9}))?", re.ASCII)
-"""Seconds, milliseconds or microseconds since 1970, from September 2001 on: ISO 8601 has nothing of so many digits."""
-_UNIX_BEGAN = datetime(1970, 1, 1, tzinfo=UTC)
 _AROUND_A_DAY = (timedelta(hours=-3), timedelta(hours=27))
 """Where the offset is the same at both, it is the same on all of the day between: no zone has ever changed its offset
 and changed it back within two days (tzdata 2025)."""
@@ -43,7 +40,7 @@ def time_reader(zone: ZoneInfo, time_format: str | None) -> TimeReader:
 
     Args:
         zone: where times without an offset are local.
-        time_format: directives of `strptime`; null means ISO 8601, or seconds, milliseconds or microseconds since 1970.
+        time_format: directives of `strptime`; null means ISO 8601.
 
     Returns:
         A function that raises `UnreadableTime`. It remembers what it has read, up to `REMEMBERED` texts.
@@ -152,11 +149,7 @@ def _strptime_reader(time_format: str) -> TimeReader:
 
 
 def _iso_time(text: str) -> datetime:
-    """An epoch, or ISO 8601 with midnight also as the end of a day (24:00), which Python reads from version 3.13 on."""
-    epoch = _EPOCH.fullmatch(text)
-    if epoch is not None:
-        below_a_second = (epoch["parts"] or epoch["fraction"] or "")[:6]
-        return _UNIX_BEGAN + timedelta(microseconds=int(f"{epoch['seconds']}{below_a_second:0<6}"))
+    """ISO 8601, with midnight also as the end of a day (24:00), which Python reads from version 3.13 on."""
     match = _END_OF_DAY.fullmatch(text)
     if match is None:
         return datetime.fromisoformat(text)

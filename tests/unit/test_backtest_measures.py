@@ -1,7 +1,8 @@
 """The measures of a backtest equal their definitions, counted by brute force, and scikit-learn's where it has them."""
 
 from itertools import pairwise, product
-from statistics import fmean
+from random import Random
+from statistics import fmean, variance
 from typing import Any
 
 import pytest
@@ -51,6 +52,42 @@ def test_the_area_is_that_under_the_curve(rows: list[Outcome]) -> None:
     points = roc_points(rows)
     area = sum((x - before) * (y + low) / 2 for (before, low), (x, y) in pairwise(points))
     assert roc_auc(rows) == pytest.approx(area)
+
+
+def test_the_interval_of_repeated_accounts_is_that_of_a_bootstrap_of_accounts() -> None:
+    rng = Random(5)
+    rows: list[tuple[str, Outcome]] = []
+    for number in range(120):
+        leaves, own = rng.random() < 0.3, rng.gauss(0, 1)
+        for month in range(6):
+            left = leaves and month > 0
+            rows.append((f"a{number}", Outcome(round(own + left + rng.gauss(0, 0.3), 2), left)))
+    of_account = [[outcome for name, outcome in rows if name == f"a{number}"] for number in range(120)]
+    drawn = ([each for account in rng.choices(of_account, k=120) for each in account] for _ in range(400))
+    areas = sorted(area for rows_again in drawn if (area := roc_auc(rows_again)) is not None)
+
+    low, high = roc_auc_interval([outcome for _, outcome in rows], [name for name, _ in rows]) or (0, 0)
+    naive_low, naive_high = roc_auc_interval([outcome for _, outcome in rows]) or (0, 0)
+    again = areas[round(0.975 * len(areas))] - areas[round(0.025 * len(areas))]
+
+    assert high - low == pytest.approx(again, rel=0.15)
+    assert naive_high - naive_low < 0.85 * again
+
+
+@given(outcomes)
+def test_accounts_of_one_row_each_are_delongs_case(rows: list[Outcome]) -> None:
+    expected = roc_auc_interval(rows)
+    assert roc_auc_interval(rows, [str(number) for number in range(len(rows))]) == expected
+    if expected is not None:
+        of_left = [
+            fmean((a.risk > b.risk) + (a.risk == b.risk) / 2 for b in rows if not b.left) for a in rows if a.left
+        ]
+        of_stayed = [
+            fmean((a.risk > b.risk) + (a.risk == b.risk) / 2 for a in rows if a.left) for b in rows if not b.left
+        ]
+        spread = 1.959964 * (variance(of_left) / len(of_left) + variance(of_stayed) / len(of_stayed)) ** 0.5
+        area = fmean(of_left)
+        assert expected == pytest.approx((max(0.0, area - spread), min(1.0, area + spread)), abs=1e-6)
 
 
 @given(st.data(), outcomes)
