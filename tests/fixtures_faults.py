@@ -11,6 +11,7 @@ import pytest
 
 from streams.embedded_kafka import EmbeddedKafka
 from tests.faults.house import House
+from tests.faults.warehouse import Warehouse
 
 SEED_VARIABLE = "CARELINE_FAULT_SEED"
 FIGURES_VARIABLE = "CARELINE_FAULT_FIGURES"
@@ -84,3 +85,11 @@ def other_house(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Iter
     house = House(kafka.bootstrap, f"{topic_prefix}other.", folder)
     yield house
     house.close()
+
+
+@pytest.fixture
+def warehouse(house: House, tmp_path: Path) -> Iterator[Warehouse]:
+    """A ClickHouse server of this test's own."""
+    warehouse = Warehouse(house, tmp_path)
+    yield warehouse
+    warehouse.proxy.close()

@@ -1,7 +1,8 @@
 """`careline sink`, `careline sql` and `careline migrate`: results into ClickHouse, questions to it, its tables.
 
-Exit status 0: done, or ended by SIGTERM or Ctrl-C · 1: it could not be done · 2: a setting is wrong. The work is done
-in `streams.sinks`; this file reads settings, starts the parts and shows what they say.
+Exit status 0: done, or ended by SIGTERM or Ctrl-C · 1: it could not be done · 2: a setting is wrong · 77: Kafka or
+ClickHouse answers and does not let us (password, certificate, rights). The work is done in
+`streams.sinks`; this file reads settings, starts the parts and shows what they say.
 """
 
 import json
@@ -85,7 +86,10 @@ def sink(
 
 def _run_sink(settings: "Settings", target: "ClickHouseTarget", recorder: "Recorder") -> None:
     from streams.kafka_admin import KafkaUnavailable
+    from streams.kafka_refusal import REFUSED_STATUS
     from streams.settings import split_address
+    from streams.sinks.clickhouse_connection import ClickHouseRefusedError
+    from streams.sinks.clickhouse_writer import UnwritableBatchError
     from streams.sinks.migrations_runner import MigrationError
     from streams.sinks.sink_process import SinkError, SinkOptions, run_sink
     from streams.sinks.sql_service import SqlAddressError
@@ -101,7 +105,9 @@ def _run_sink(settings: "Settings", target: "ClickHouseTarget", recorder: "Recor
     )
     try:
         counts = run_sink(options, stop, recorder, _tell)
-    except (SinkError, MigrationError, SqlAddressError, KafkaUnavailable) as error:
+    except ClickHouseRefusedError as error:
+        raise _stop(str(error), REFUSED_STATUS) from None
+    except (SinkError, MigrationError, SqlAddressError, KafkaUnavailable, UnwritableBatchError) as error:
         raise _stop(str(error), _FAILED) from None
     written = ", ".join(f"{rows:,} {table}" for table, rows in sorted(counts.rows.items()))
     _tell(f"stopped; written: {written or 'nothing'}; left out: {counts.skipped}")
@@ -184,7 +190,10 @@ def migrate(
     """
     target = _target(_settings(clickhouse_url=clickhouse))
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
     from streams.sinks.clickhouse_connection import ClickHouseUnavailableError, has_data, open_clickhouse
+    from streams.sinks.clickhouse_trouble import trouble_of
     from streams.sinks.migrations_runner import (
         MigrationError,
         apply_migrations,
@@ -204,6 +213,8 @@ def migrate(
             statuses = migration_status(client, migrations)
     except (ClickHouseUnavailableError, MigrationError) as error:
         raise _stop(str(error), _FAILED) from None
+    except ClickHouseError as error:
+        raise _stop(f"{target}: {trouble_of(error).told}", _FAILED) from None
     _show_migrations(statuses, applied, as_json=as_json)
 
 

@@ -17,6 +17,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from typing_extensions import override
 
+from streams.sinks.clickhouse_trouble import trouble_of
+
 DEFAULT_DATABASE = "careline"
 CONNECT_SECONDS = 5
 """An absent server is noticed within this; the sink then waits with back-off."""
@@ -26,6 +28,10 @@ ANSWER_SECONDS = 60
 
 class ClickHouseUnavailableError(RuntimeError):
     """ClickHouse cannot be opened; the message names the cause and the way out."""
+
+
+class ClickHouseRefusedError(ClickHouseUnavailableError):
+    """ClickHouse answers and does not let us; waiting would not change that."""
 
 
 class ClickHouseTarget(NamedTuple):
@@ -107,11 +113,15 @@ def open_clickhouse(target: ClickHouseTarget, *, create_database: bool = False) 
     A client is for one thread at a time; threads open their own.
 
     Raises:
-        ClickHouseUnavailableError: no server answers, it refuses, or the embedded engine is open elsewhere.
+        ClickHouseRefusedError: a server answers and refuses.
+        ClickHouseUnavailableError: no server answers, or the embedded engine is open elsewhere.
     """
     try:
         return _open_embedded(target) if target.embedded else _open_server(target, create_database=create_database)
     except (ClickHouseError, OSError) as error:
+        trouble = trouble_of(error)
+        if trouble.verdict == "refused":
+            raise ClickHouseRefusedError(f"{target} refuses: {trouble.told}.") from None
         raise ClickHouseUnavailableError(f"{target} does not answer: {_cause(error)}") from None
 
 

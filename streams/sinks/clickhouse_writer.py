@@ -12,7 +12,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.insert import InsertContext
 
-from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
+from streams.sinks.clickhouse_connection import (
+    ClickHouseRefusedError,
+    ClickHouseTarget,
+    ClickHouseUnavailableError,
+    open_clickhouse,
+)
+from streams.sinks.clickhouse_trouble import trouble_of
 from streams.sinks.forgotten_rows import delete_forgotten
 from streams.sinks.joined_batch import JoinedBatch
 from streams.sinks.recorder import Recorder
@@ -25,12 +31,14 @@ INSERT_SETTINGS: Mapping[str, Any] = {
     # Without it a repeated batch would be added again to whatever a materialized view sums up.
     "deduplicate_blocks_in_dependent_materialized_views": 1,
 }
-_UNKNOWN_TABLE = 60
-_UNKNOWN_DATABASE = 81
 
 
 class InsertFailedError(RuntimeError):
     """ClickHouse did not take an insert; the message says why, in one line."""
+
+
+class UnwritableBatchError(RuntimeError):
+    """A batch cannot be written, however often it is tried; the message says why, in one line."""
 
 
 class ClickHouseWriter:
@@ -50,6 +58,8 @@ class ClickHouseWriter:
 
         Raises:
             InsertFailedError: an insert did not succeed or its fate is unknown; write the same batch again.
+            ClickHouseRefusedError: ClickHouse does not let us; trying again would not change that.
+            UnwritableBatchError: a row does not fit into its table.
         """
         try:
             for token, rows in batch.inserts():
@@ -59,10 +69,23 @@ class ClickHouseWriter:
             for member in batch.members:
                 if member.forgotten:
                     delete_forgotten(self._connected(), member)
-        except (ClickHouseError, ClickHouseUnavailableError, OSError) as error:
+        except (ClickHouseError, ClickHouseUnavailableError, OSError, TypeError, ValueError) as error:
             self.close()
-            raise InsertFailedError(_explained(error)) from None
+            raise self._meant(error, batch) from None
         return {batch.table.name: batch.row_count}
+
+    def _meant(self, error: Exception, batch: JoinedBatch) -> Exception:
+        if isinstance(error, ClickHouseRefusedError):
+            return error
+        if isinstance(error, ClickHouseUnavailableError):
+            return InsertFailedError(str(error))
+        trouble = trouble_of(error, batch.table.name)
+        if trouble.verdict == "refused":
+            return ClickHouseRefusedError(f"{self._target} refuses: {trouble.told}.")
+        if trouble.verdict == "bug":
+            places = ", ".join(f"{each.topic}[{each.partition}]@{each.start}" for each in batch.members)
+            return UnwritableBatchError(f"{places} cannot be written: {trouble.told}.")
+        return InsertFailedError(trouble.told)
 
     def _insert(self, table: Table[Any], token: str, rows: list[Row]) -> None:
         client = self._connected()
@@ -84,10 +107,3 @@ class ClickHouseWriter:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-
-def _explained(error: Exception) -> str:
-    if getattr(error, "code", None) in {_UNKNOWN_TABLE, _UNKNOWN_DATABASE}:
-        return "the tables are missing; run `careline migrate`"
-    text = str(error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from streams.sinks.clickhouse_trouble import trouble_of
 from streams.sinks.sql_text import split_statements
 
 FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
@@ -131,6 +132,7 @@ def apply_migrations(
 
     Raises:
         MigrationError: an applied file has changed, a statement failed, or somebody else holds the lock.
+        ClickHouseError: ClickHouse went away in the middle, or does not let us.
     """
     _refuse_changed(migration_status(client, migrations))
     if not _pending(client, migrations):
@@ -174,6 +176,8 @@ def _apply(client: Client, migration: Migration) -> None:
         try:
             client.command(statement)
         except DatabaseError as error:
+            if not _is_final(error):
+                raise
             raise MigrationError(
                 f"{migration.label}.sql, statement {position}: {error}\n"
                 f"Nothing after it was applied; correct the cause and run `careline migrate` again"
@@ -210,10 +214,18 @@ def _take_lock(client: Client) -> bool:
     try:
         client.command(f"CREATE TABLE schema_migrations_lock (x UInt8) ENGINE = Memory COMMENT '{holder}'")
     except DatabaseError as error:
+        if not _is_final(error):
+            raise
         if error.code != _TABLE_EXISTS:
             raise MigrationError(f"the migration lock cannot be taken: {error}") from None
         return False
     return True
+
+
+def _is_final(error: DatabaseError) -> bool:
+    """Whether ClickHouse has judged the statement; an absent server and one that refuses us have not."""
+    is_away = isinstance(error, OperationalError) and error.code is None
+    return not is_away and trouble_of(error).verdict != "refused"
 
 
 def _lock_holder(client: Client) -> str:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -20,9 +21,15 @@ from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
 from streams.sinks.batch_intent import BatchLimits
-from streams.sinks.clickhouse_connection import ClickHouseTarget, ClickHouseUnavailableError, open_clickhouse
+from streams.sinks.clickhouse_connection import (
+    ClickHouseRefusedError,
+    ClickHouseTarget,
+    ClickHouseUnavailableError,
+    open_clickhouse,
+)
+from streams.sinks.clickhouse_trouble import trouble_of
 from streams.sinks.clickhouse_writer import ClickHouseWriter
-from streams.sinks.migrations_runner import apply_migrations, migrations_folder, read_migrations
+from streams.sinks.migrations_runner import Migration, apply_migrations, migrations_folder, read_migrations
 from streams.sinks.recorder import Recorder
 from streams.sinks.rows import TABLES
 from streams.sinks.sink_loop import (
@@ -79,14 +86,15 @@ def run_sink(
 
     Raises:
         KafkaRefused: the brokers do not let us in, or not near the topics or the group.
+        ClickHouseRefusedError: ClickHouse does not let us in, or not near its tables.
+        UnwritableBatchError: a row does not fit into its table.
         SinkError: the topics are missing, or the embedded engine is open elsewhere.
         MigrationError: the tables cannot be brought up to date.
         SqlAddressError: the SQL service cannot listen.
     """
     with suppress(_StoppedError), ExitStack() as parts:
-        client = _wait_for_clickhouse(options.target, stop)
+        client, applied = _wait_for_tables(options.target, stop)
         parts.enter_context(client)  # stays open: an engine in memory lives as long as its last connection
-        applied = apply_migrations(client, read_migrations(migrations_folder()))
         if applied:
             announce(f"migrated {options.target}: {', '.join(migration.label for migration in applied)}")
         _wait_for_kafka(options, stop)
@@ -131,15 +139,28 @@ def _run(loop: SinkLoop, kafka: KafkaConnection, stop: threading.Event) -> None:
         raise refusals[0]
 
 
-def _wait_for_clickhouse(target: ClickHouseTarget, stop: threading.Event) -> Client:
+def _wait_for_tables(target: ClickHouseTarget, stop: threading.Event) -> tuple[Client, list[Migration]]:
+    """A ClickHouse whose tables are up to date, and what had to be done for it; it may go away in the middle."""
     pause = FIRST_RETRY_SECONDS
     while True:
         try:
-            return open_clickhouse(target, create_database=True)
+            client = open_clickhouse(target, create_database=True)
+            try:
+                return client, apply_migrations(client, read_migrations(migrations_folder()))
+            except BaseException:
+                client.close()
+                raise
+        except ClickHouseRefusedError:
+            raise
         except ClickHouseUnavailableError as error:
             if target.embedded:  # open elsewhere or not installed: waiting does not help
                 raise SinkError(str(error)) from None
             logger.warning("%s; trying again in %.1f s", error, pause)
+        except ClickHouseError as error:
+            trouble = trouble_of(error)
+            if trouble.verdict == "refused":
+                raise ClickHouseRefusedError(f"{target} refuses: {trouble.told}.") from None
+            logger.warning("%s went away while its tables were looked at: %s; trying again", target, trouble.told)
         if stop.wait(pause):
             raise _StoppedError
         pause = min(2 * pause, LONGEST_RETRY_SECONDS)

@@ -3,6 +3,7 @@
 `python -m tests.faults.clickhouse_server FOLDER PORT` serves until it is told to stop. Queries come in the body or the
 parameter `query`, settings as other parameters, inserts as a body in the named format, compressed as
 `Content-Encoding` says. Errors are what ClickHouse's are: a status, `X-ClickHouse-Exception-Code`, a text.
+While a file `read-only` lies beside the folder, inserts are those of a user who may only read.
 """
 
 import re
@@ -27,6 +28,8 @@ TRANSPORT = {
 """Parameters that are not settings of the engine."""
 BOUND = "param_"
 """Before the name of a bound parameter of a query."""
+READ_ONLY = "read-only"
+"""Beside the engine's folder: a file that makes every user one who may only read."""
 _INSERT = re.compile(r"^\s*INSERT\s+INTO\s", re.IGNORECASE)
 _INSERT_WITH_ROWS = re.compile(rb"(\s*INSERT\s+INTO\s[^\0]*?\bFORMAT\s+\w+)[ \t]*\n", re.IGNORECASE)
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
@@ -62,7 +65,8 @@ class Engine:
         found = _FORMAT.search(query)
         shape = found[1] if found else "Native"
         into = _FORMAT.sub("", query)
-        clause = _clause(settings)
+        is_read_only = (self._folder.parent / READ_ONLY).exists()
+        clause = _clause({**settings, "readonly": "1"} if is_read_only else settings)
         with tempfile.NamedTemporaryFile(dir=self._folder.parent, suffix=".block") as file:
             file.write(data)
             file.flush()
@@ -119,7 +123,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
-        body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
+        try:
+            body = _unpacked(self._body(), self.headers.get("Content-Encoding", ""))
+        except RuntimeError as error:
+            self._answer(400, f"Code: 432. DB::Exception: {error}".encode(), {"X-ClickHouse-Exception-Code": "432"})
+            return
         if urlsplit(self.path).path == "/ping":
             self._answer(200, b"Ok.\n", {})
             return
