@@ -52,6 +52,14 @@ class BrokerGroup:
         for node in self.nodes:
             shutil.rmtree(self._folder / f"broker-{node.node_id}", ignore_errors=True)
 
+    def advertise(self, number: int, port: int) -> None:
+        """Let a broker tell its clients another port, that of a way to it; before it is started."""
+        config = self._folder / f"broker-{number}" / "server.properties"
+        told = f"advertised.listeners=PLAINTEXT://{self.nodes[number - 1].bootstrap}\n"
+        other = f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n"
+        assert told in config.read_text()
+        config.write_text(config.read_text().replace(told, other))
+
     def start(self, number: int) -> None:
         """Start a broker again on its data, and wait until it answers."""
         self._launch(self.nodes[number - 1])

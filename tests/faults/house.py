@@ -97,6 +97,12 @@ class House:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """A Careline process. Its log is a file."""
+        return self.start_program(command[0], ("streams", *command), environment)
+
+    def start_program(
+        self, name: str, arguments: tuple[str, ...], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """A Python module that runs a Careline process, with what it is called with; `name` is for its log."""
         variables = {
             "CARELINE_KAFKA": self.servers,
             "CARELINE_TOPIC_PREFIX": self.prefix,
@@ -104,10 +110,10 @@ class House:
             "CARELINE_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
             **environment,
         }
-        path = self.folder / f"{command[0]}-{len(self._processes)}.log"
+        path = self.folder / f"{name}-{len(self._processes)}.log"
         with path.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "streams", *command], env={**os.environ, **variables}, stdout=log, stderr=log
+                [sys.executable, "-m", *arguments], env={**os.environ, **variables}, stdout=log, stderr=log
             )
         self._processes.append(process)
         self._logs[process.pid] = path
@@ -169,12 +175,12 @@ class House:
         self._producer.close(timeout=5)
 
 
-def wait_until(is_so: Callable[[], bool], what: str, patience: float = PATIENCE_SECONDS) -> float:
+def wait_until(is_so: Callable[[], bool], what: str | Callable[[], str], patience: float = PATIENCE_SECONDS) -> float:
     """Wait for something that another process brings about; the seconds it took."""
     began = time.monotonic()
     while not is_so():
         if time.monotonic() - began > patience:
-            raise AssertionError(f"not within {patience:.0f} s: {what}")
+            raise AssertionError(f"not within {patience:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.1)
     return time.monotonic() - began
 

@@ -1,22 +1,19 @@
-"""F5 and F6: one broker of three gone, all of them gone; connectors say 503 and workers wait."""
+"""F5 and F6: one broker of three gone, two, all of them; bounced in turn; connectors say 503 and workers wait."""
 
 import asyncio
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from schemas.topics import INTERACTIONS
 from tests.faults.broker_group import BrokerGroup
 from tests.faults.fault_story import invent
-from tests.faults.house import House, wait_until
-from tests.faults.verdicts import Figures, assert_clean, compare, counted, everything_in, wait_until_judged
-from tests.senders.own_words_senders import NEW_SECRET, sign_standard
+from tests.faults.house import PATIENCE_SECONDS, House, SteadyLoad, wait_until
+from tests.faults.verdicts import Figures, assert_clean, compare, counted, wait_until_judged
+from tests.faults.webhooks import Webhooks, lost, stored
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
@@ -39,62 +36,6 @@ def three_house(three: BrokerGroup, topic_prefix: str, tmp_path: Path) -> Iterat
     house.close()
 
 
-class Webhooks:
-    """A connect process, and a sender that keeps book of what it was answered."""
-
-    def __init__(self, house: House) -> None:
-        self.process = house.start(
-            "connect", "--listen", "127.0.0.1:0", CARELINE_WEBHOOK_SECRET=NEW_SECRET, CARELINE_REPLICATION_FACTOR="3"
-        )
-        wait_until(lambda: "receiving http" in house.log_of(self.process), "connect listens")
-        line = next(line for line in house.log_of(self.process).splitlines() if line.startswith("receiving"))
-        self.url = line.split()[1]
-        self.accepted: list[str] = []
-        self.answers: Counter[int] = Counter()
-        self.slowest = 0.0
-
-    async def send_for(self, seconds: float, name: str, retry: bool = True) -> None:
-        """Send one message after another, each again until it is accepted where `retry` is set."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
-            end, number = time.monotonic() + seconds, 0
-            while time.monotonic() < end:
-                number += 1
-                await self._send(session, f"{name}-{number}", end if retry else 0.0)
-
-    async def _send(self, session: aiohttp.ClientSession, message_id: str, until: float) -> None:
-        from datetime import UTC, datetime
-
-        body = json.dumps(
-            {"id": message_id, "conversation": message_id, "at": datetime.now(UTC).isoformat(), "from": "customer"}
-        ).encode()
-        while True:
-            began = time.monotonic()
-            headers = sign_standard(NEW_SECRET, body, datetime.now(UTC))
-            try:
-                async with session.post(self.url, data=body, headers=headers) as answer:
-                    self.answers[answer.status] += 1
-                    if answer.status == 200:
-                        self.accepted.append(message_id)
-                    elif answer.status == 503:
-                        assert answer.headers["Retry-After"] == "10"
-            except (TimeoutError, aiohttp.ClientError):
-                self.answers[0] += 1
-            self.slowest = max(self.slowest, time.monotonic() - began)
-            if message_id in self.accepted[-1:] or time.monotonic() > until:
-                return
-            await asyncio.sleep(0.5)
-
-
-def _stored(house: House) -> Counter[str]:
-    values = (json.loads(value) for _, value in everything_in(house, INTERACTIONS) if value)
-    return Counter(str(event.get("id")) for event in values)
-
-
-def _lost(house: House, webhooks: Webhooks) -> int:
-    stored = _stored(house)
-    return sum(message_id not in stored for message_id in webhooks.accepted)
-
-
 def test_f5_one_broker_of_three_is_killed(three: BrokerGroup, three_house: House, seed: int, now: int) -> None:
     """Two copies are enough: webhooks are accepted, workers go on, and the broker comes back."""
     story = invent(seed, CONVERSATIONS, now)
@@ -114,10 +55,64 @@ def test_f5_one_broker_of_three_is_killed(three: BrokerGroup, three_house: House
     asyncio.run(webhooks.send_for(3, "with-2"))
     wait_until_judged(house, story.events + len(webhooks.accepted))
 
-    figures.lost += _lost(house, webhooks)
+    figures.lost += lost(house, webhooks)
     figures.notes |= {"answers": dict(webhooks.answers), "slowest answer, seconds": round(webhooks.slowest, 1)}
     _compare_story(house, story, figures, now)
     assert webhooks.answers[200] > 0
+
+
+def test_f5_too_few_brokers_and_then_each_is_bounced(
+    three: BrokerGroup, three_house: House, seed: int, now: int
+) -> None:
+    """Under `min.insync.replicas` nothing is accepted; then each dies in turn under load, and the books are exact."""
+    story = invent(seed, CONVERSATIONS // 2, now)
+    records = story.records()
+    figures = Figures("F5 two of three, then all in turn", seed)
+    house = three_house
+    house.publish_policy()
+    worker = house.worker()
+    webhooks = Webhooks(house)
+    asyncio.run(webhooks.send_for(2, "three"))
+    house.send(records[: len(records) // 4])
+    wait_until(lambda: "ready" in house.log_of(worker), "the worker works")
+    for number in (2, 3):
+        three.kill(number)
+    accepted_before = len(webhooks.accepted)
+    asyncio.run(webhooks.send_for(ABSENCE_SECONDS / 2, "one", retry=False))
+    accepted_by_one = len(webhooks.accepted) - accepted_before
+    refused = webhooks.answers[503]
+    for number in (2, 3):
+        three._launch(three.nodes[number - 1])
+    for number in (2, 3):
+        three.wait_for(number)
+    began = time.monotonic()
+    with SteadyLoad(house, records[len(records) // 4 :], seconds=10):
+        for number in (1, 2, 3):
+            three.kill(number)
+            asyncio.run(webhooks.send_for(2, f"without-{number}"))
+            three.start(number)
+            asyncio.run(webhooks.send_for(2, f"again-{number}"))
+    so_far = len(webhooks.accepted)
+    while len(webhooks.accepted) == so_far:
+        assert time.monotonic() - began < PATIENCE_SECONDS, "webhooks are accepted again"
+        asyncio.run(webhooks.send_for(2, f"after-{time.monotonic()}"))
+    # What a client sent twice, because it never heard, stands in the log twice; it counts once, and the other is told.
+    wait_until(lambda: counted(house) == _in_the_log(house), "every record is accounted for, once")
+    figures.recover_seconds = time.monotonic() - began
+
+    figures.lost += lost(house, webhooks)
+    figures.notes |= {"answers": dict(webhooks.answers), "accepted by one broker": accepted_by_one}
+    compare(house, story, figures, now, of_story_only=True)
+    assert_clean(figures)
+    assert refused > 0
+    assert accepted_by_one == 0, "one copy is not enough"
+    assert worker.poll() is None
+
+
+def _in_the_log(house: House) -> Counter[str]:
+    """What the books must say of the interactions that are in the log now."""
+    there = stored(house)
+    return Counter(applied=len(there), duplicate=sum(there.values()) - len(there), late=0, rejected=0)
 
 
 def test_f6_all_brokers_are_gone(three: BrokerGroup, three_house: House, seed: int, now: int) -> None:
@@ -143,10 +138,10 @@ def test_f6_all_brokers_are_gone(three: BrokerGroup, three_house: House, seed: i
     began = time.monotonic()
     house.send(records[len(records) // 2 :])
     asyncio.run(webhooks.send_for(3, "after"))
-    wait_until_judged(house, story.events + len(set(_stored(house)) & set(webhooks.accepted)))
+    wait_until_judged(house, story.events + len(set(stored(house)) & set(webhooks.accepted)))
     figures.recover_seconds = time.monotonic() - began
 
-    figures.lost += _lost(house, webhooks)
+    figures.lost += lost(house, webhooks)
     lines = house.log_of(worker).count("\n")
     figures.notes |= {"answers": dict(webhooks.answers), "log lines of the worker": lines}
     _compare_story(house, story, figures, now)
