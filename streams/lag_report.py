@@ -2,13 +2,18 @@
 
 Committed offsets would not do: every transaction leaves a marker behind the last record, so an idle partition would
 look one record behind for ever. The consumer's position is past the markers.
+
+Where partitions end is asked over connections of its own: the consumer's are those over which it fetches, and when one
+of them hangs, a question behind that fetch would hang as well, and nobody would notice that nothing comes.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import faust
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
@@ -17,6 +22,7 @@ from streams.stuck_watch import StuckWatch
 log = logging.getLogger("careline.work")
 
 EVERY_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
 CONSUMER = "work"
 
 
@@ -30,28 +36,57 @@ class LagReport:
         recorder: Recorder,
         tell_holdings: Callable[[], None],
         stuck_watch: StuckWatch,
+        *,
+        connection: dict[str, object],
     ) -> None:
         self._app = app
         self._lanes = lanes
         self._recorder = recorder
         self._tell_holdings = tell_holdings
         self._stuck_watch = stuck_watch
+        self._connection = connection
+        self._scout: Any = None
         self._told: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
         """Report until cancelled. Trouble is logged and survived: it is only a report."""
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
+        try:
+            while True:
+                await asyncio.sleep(EVERY_SECONDS)
+                try:
+                    self._tell_holdings()
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        await self._report()
+                except Exception as error:  # noqa: BLE001 - a broker that is away for a while must not end the worker here
+                    log.debug("the lag could not be told: %r", error)
+        finally:
+            if self._scout is not None:
+                await self._scout.stop()
+
+    async def _ends(self, partitions: set[Any]) -> dict[Any, int]:
+        if not partitions:
+            return {}
+        if self._scout is None:
+            scout = AIOKafkaConsumer(
+                **self._connection,
+                group_id=None,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                request_timeout_ms=int(ANSWER_SECONDS * 1000),
+            )
             try:
-                self._tell_holdings()
-                await self._report()
-            except Exception as error:  # noqa: BLE001 - a broker that is away for a while must not end the worker here
-                log.debug("the lag could not be told: %r", error)
+                await scout.start()
+            except BaseException:
+                await scout.stop()
+                raise
+            self._scout = scout
+        found = await self._scout.end_offsets([TopicPartition(tp.topic, tp.partition) for tp in partitions])
+        return dict(found)
 
     async def _report(self) -> None:
         consumer = self._app.consumer
         assigned = {tp for tp in consumer.assignment() if self._lanes.waiting(tp.topic, tp.partition) is not None}
-        ends = await consumer.highwaters(*assigned) if assigned else {}
+        ends = await self._ends(assigned)
         for tp in assigned:
             position = await consumer.position(tp)
             behind = max(0, (ends.get(tp) or 0) - (position or 0))

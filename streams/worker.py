@@ -47,6 +47,7 @@ from streams.kafka_rights import Operation
 from streams.lag_report import LagReport
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
+from streams.lane.log_clock import LogClock
 from streams.lane.ticks import TickWriter
 from streams.partition_counts import shared_partitions
 from streams.settings import Settings
@@ -93,7 +94,7 @@ class Worker:
         lanes.partitions = await shared_partitions(self.settings.kafka, self.settings.topic)
         app = create_app(self.settings, lanes, self._kinds())
         ticks = TickWriter(
-            self._connection(), lanes, self.settings.topic, self.clock, self.recorder, at_place=self._at_place
+            self._connection(), lanes, self.settings.topic, self._log_clock, self.recorder, at_place=self._at_place
         )
         await app.start()
         calm_the_collector()
@@ -103,7 +104,9 @@ class Worker:
         access.start()
         beating = asyncio.create_task(_beat(stuck_watch), name="beat")
         ticking = asyncio.create_task(ticks.run(), name="ticks")
-        lag = LagReport(app, lanes, self.recorder, self._watch.tell_holdings, stuck_watch)
+        lag = LagReport(
+            app, lanes, self.recorder, self._watch.tell_holdings, stuck_watch, connection=self._connection()
+        )
         lagging = asyncio.create_task(lag.run(), name="lag")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
@@ -121,12 +124,13 @@ class Worker:
 
     def _lanes(self) -> Lanes:
         self._at_place = planted(self.settings.fault)
+        self._log_clock = LogClock(self.clock)
         watch = self._watch = WorkWatch(self.recorder, self.settings.rejected_limit_ratio, self._fail, self._at_place)
         surroundings = LaneSurroundings(
             connection=self._connection(),
             group=self.settings.topic(self.settings.group),
             topic_name=self.settings.topic,
-            wall_clock=self.clock,
+            clock=self._log_clock,
             on_committed=watch.committed,
             on_recovering=self.recorder.state_recovering,
             on_recovered=self._recovered,

@@ -14,7 +14,6 @@ from itertools import groupby
 
 from aiokafka import TopicPartition
 
-from agents.domain.instant import Instant
 from agents.ports import Agent, Effects, Record, States
 from schemas.topics import TopicSpec
 from streams.fault_points import AtPlace, nothing_planted
@@ -22,6 +21,7 @@ from streams.lane.changelog import to_value
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane_effects import LaneEffects
 from streams.lane.lane_transaction import LaneTransaction
+from streams.lane.log_clock import LogClock
 from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates
 from streams.lane.record_batch import NO_HEADERS
@@ -87,15 +87,17 @@ class Lane:
         outlets: LaneOutlets,
         thread: Executor,
         topic_name: Callable[[str], str],
-        wall_clock: Callable[[], Instant],
+        clock: LogClock,
         on_committed: Callable[[CommittedBatch], None],
         at_place: AtPlace = nothing_planted,
     ) -> None:
         self.kind = kind
         self.partition = partition
         self.states = PartitionStates()
-        self.tick_offset: int | None = None
+        self._tick_offset: int | None = None
         """Where the tick in flight stands in the log; null when none is."""
+        self._ticks_done_until = 0
+        """Behind the last record of the ticks' topic whose batch is committed."""
         self.is_deciding = False
         """Whether the memory is in use by the deciding thread: nobody else may look at it then."""
         self._effects = outlets.effects
@@ -103,7 +105,7 @@ class Lane:
         self._transaction = outlets.transaction
         self._thread = thread
         self._topic_name = topic_name
-        self._wall_clock = wall_clock
+        self._clock = clock
         self._on_committed = on_committed
         self._at_place = at_place
         self.busy_since: float | None = None
@@ -123,6 +125,16 @@ class Lane:
         """How many records of a (physical) topic are queued or being decided."""
         batches = [*self._in_flight, *self._waiting]
         return sum(len(batch.records) for batch in batches if self._topic_name(batch.topic.name) == topic)
+
+    @property
+    def awaits_tick(self) -> bool:
+        """Whether a tick is in the log that was not decided yet."""
+        return self._tick_offset is not None
+
+    def tick_appended(self, offset: int) -> None:
+        """A tick stands in the log. It may have been read and decided before its acknowledgement came."""
+        if offset >= self._ticks_done_until:
+            self._tick_offset = offset
 
     @property
     def agent(self) -> Agent | None:
@@ -203,7 +215,8 @@ class Lane:
         commits what others have decided.
         """
         began = time.perf_counter()
-        observed_at = self._effects.observed_at = self._wall_clock()
+        self._clock.heard(max(batch.records[-1].appended_at for batch in batches))
+        observed_at = self._effects.observed_at = self._clock.now()
         before = _judgements(agent)
         offsets: dict[TopicPartition, int] = {}
         for topic, together in groupby(batches, key=lambda batch: batch.topic.name):
@@ -228,8 +241,10 @@ class Lane:
     def _finish(self, batches: list[Batch], decided: Decided) -> None:
         self._waiting_records -= decided.records
         ticked = decided.offsets.get(TopicPartition(self._topic_name(self.kind.ticks.name), self.partition))
-        if self.tick_offset is not None and ticked is not None and ticked > self.tick_offset:
-            self.tick_offset = None
+        if ticked is not None:
+            self._ticks_done_until = ticked
+            if self._tick_offset is not None and ticked > self._tick_offset:
+                self._tick_offset = None
         self._in_flight = []
         for batch in batches:
             batch.acknowledge()

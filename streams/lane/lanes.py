@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from agents.domain.instant import Instant
 from agents.ports import Record
 from schemas.topics import TopicSpec
 from streams.fault_points import AtPlace, nothing_planted
@@ -22,6 +21,7 @@ from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane import Batch, Lane, LaneKind, LaneOutlets
 from streams.lane.lane_effects import LaneEffects
 from streams.lane.lane_transaction import LaneTransaction
+from streams.lane.log_clock import LogClock
 from streams.lane.outbox import Outbox
 from streams.stuck_watch import LaneProgress
 
@@ -35,7 +35,7 @@ class LaneSurroundings:
     connection: dict[str, object]
     group: str
     topic_name: Callable[[str], str]
-    wall_clock: Callable[[], Instant]
+    clock: LogClock
     on_committed: Callable[[CommittedBatch], None]
     on_recovering: Callable[[str, int], None]
     on_recovered: Callable[[str, int, float], None]
@@ -126,7 +126,7 @@ class Lanes:
             outlets=LaneOutlets(effects, outbox, transaction),
             thread=self._deciding,
             topic_name=around.topic_name,
-            wall_clock=around.wall_clock,
+            clock=around.clock,
             on_committed=around.on_committed,
             at_place=around.at_place,
         )

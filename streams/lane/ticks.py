@@ -4,6 +4,8 @@ How time enters the log. When a deadline has passed on the wall clock, a control
 
 The lane reads its own tick back behind everything that was already in Kafka, and only then decides; so a worker that is
 behind accuses nobody, and the tick of a worker that lost the partition does no harm.
+
+The first tick of a worker asks the log what time it is (`log_clock`): it is due whatever the wall clock says.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from schemas.codec import encode, headers_of
 from streams.fault_points import AtPlace, nothing_planted
 from streams.lane.lane import Lane
 from streams.lane.lanes import Lanes
+from streams.lane.log_clock import LogClock
 from streams.sinks.recorder import Recorder
 
 log = logging.getLogger("careline.ticks")
@@ -37,7 +40,7 @@ class TickWriter:
         connection: dict[str, object],
         lanes: Lanes,
         topic_name: Callable[[str], str],
-        wall_clock: Callable[[], Instant],
+        clock: LogClock,
         recorder: Recorder,
         *,
         at_place: AtPlace = nothing_planted,
@@ -52,7 +55,8 @@ class TickWriter:
         )
         self._lanes = lanes
         self._topic_name = topic_name
-        self._wall_clock = wall_clock
+        self._clock = clock
+        self._has_asked = False
         self._recorder = recorder
         self._at_place = at_place
 
@@ -76,8 +80,11 @@ class TickWriter:
 
     async def _look(self) -> None:
         self._at_place("tick.due")
-        now = self._wall_clock()
-        due = [lane for lane in self._lanes if lane.tick_offset is None and _is_due(lane, now)]
+        now = self._clock.now()
+        idle = [lane for lane in self._lanes if not lane.awaits_tick and not lane.is_deciding]
+        due = [lane for lane in idle if _is_due(lane, now)]
+        if not self._has_asked:
+            due = due or idle[:1]
         if due:
             await asyncio.gather(*(self._append(lane, now) for lane in due))
 
@@ -89,7 +96,9 @@ class TickWriter:
             partition=lane.partition,
             headers=headers_of(control, SOURCE, control.id, control.as_of),
         )
-        lane.tick_offset = metadata.offset
+        lane.tick_appended(metadata.offset)
+        self._has_asked = True
+        self._clock.appended(now, metadata.timestamp * 1000)
         self._recorder.tick_applied(WALL)
 
 

@@ -11,15 +11,22 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["pass", "refuse", "black hole", "reset after execution"]
+Mode = Literal["pass", "refuse", "black hole", "reset after execution", "hung fetches"]
+KAFKA_FETCH = 1
+"""The number of the request, https://kafka.apache.org/protocol#protocol_api_keys."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to what passes. `delay_seconds` holds every answer back."""
+    """What happens to what passes. `delay_seconds` holds every answer back.
+
+    With hung fetches a connection stays open and silent for ever from the first fetch of a Kafka client whose name
+    begins with `client`: what a lost packet filter's memory does. Its other connections, with its heartbeats, go on.
+    """
 
     mode: Mode = "pass"
     delay_seconds: float = 0.0
+    client: bytes = b""
 
 
 class TcpProxy:
@@ -30,6 +37,8 @@ class TcpProxy:
         self.fault = Fault()
         self.resets = 0
         """Connections that were reset after the other side had answered."""
+        self.swallowed = 0
+        """Connections that hang since a fetch."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -97,6 +106,11 @@ class TcpProxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
+                if self.fault.mode == "hung fetches" and _is_fetch(data, self.fault.client):
+                    self.swallowed += 1
+                    while await reader.read(65_536):
+                        pass
+                    return
                 writer.write(data)
                 await writer.drain()
         with contextlib.suppress(OSError):
@@ -114,6 +128,11 @@ class TcpProxy:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+def _is_fetch(data: bytes, client: bytes) -> bool:
+    """Whether a request of a Kafka client begins here: its size, its number, its version, its own number, its name."""
+    return len(data) > 14 and int.from_bytes(data[4:6]) == KAFKA_FETCH and data[14:].startswith(client)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

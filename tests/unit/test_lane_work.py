@@ -15,6 +15,7 @@ from schemas.topics import ACCOUNT_STATE, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.lane.committed_batch import CommittedBatch
 from streams.lane.lane import MOST_RECORDS_IN_A_BATCH, Batch, Lane, LaneKind, LaneOutlets
 from streams.lane.lane_effects import LaneEffects
+from streams.lane.log_clock import LogClock
 from streams.lane.outbox import Outbox, Place
 from streams.lane.partition_states import PartitionStates
 from streams.lane.ticks import _is_due
@@ -72,7 +73,7 @@ class Surroundings:
             outlets=LaneOutlets(LaneEffects(3, 4, str, self.outbox), self.outbox, transaction),
             thread=thread,
             topic_name="x.{}".format,
-            wall_clock=lambda: 100,
+            clock=LogClock(lambda: 100),
             on_committed=self.told.put_nowait,
         )
         self.lane.begin(PartitionStates())
@@ -141,3 +142,25 @@ def test_a_lane_that_is_behind_takes_no_more_than_a_batch() -> None:
         assert not around.lane.is_full
 
     at_work(test)
+
+
+def test_a_tick_whose_acknowledgement_comes_late_is_not_waited_for() -> None:
+    """It may have been read, decided and committed before its writer hears of it; time must not stop for that."""
+
+    async def test(around: Surroundings) -> None:
+        around.agent.may_decide.set()
+        around.transaction.may_commit.set()
+        around.offer("the tick", SIGNALS, (7,))
+        await around.told.get()
+        waits = [_awaits(around.lane, 7), _awaits(around.lane, 8)]
+        around.offer("the next", SIGNALS, (8,))
+        await around.told.get()
+
+        assert [*waits, around.lane.awaits_tick] == [False, True, False]
+
+    at_work(test)
+
+
+def _awaits(lane: Lane, offset: int) -> bool:
+    lane.tick_appended(offset)
+    return lane.awaits_tick
