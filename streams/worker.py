@@ -45,6 +45,7 @@ from streams.faust_app.broker_credentials import faust_options
 from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused, refusal_in
 from streams.kafka_rights import Operation
 from streams.lag_report import LagReport
+from streams.lane.changelog import ChangelogDamaged
 from streams.lane.lane import LaneKind
 from streams.lane.lanes import Lanes, LaneSurroundings
 from streams.lane.log_clock import LogClock
@@ -163,6 +164,8 @@ class Worker:
                 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
             elif isinstance(error, ProducerFenced):
                 log.error("another worker took over a partition of this one while it was away; leaving")
+            elif isinstance(error, ChangelogDamaged):
+                log.error("the memory cannot be read: %s", error)
             elif _may_pass(error):
                 log.error("Kafka does not answer: %r", error)
             else:

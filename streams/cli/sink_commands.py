@@ -260,9 +260,9 @@ def _target(settings: "Settings") -> "ClickHouseTarget":
 def _set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if level.upper() != "DEBUG":
-        # Both tell a failure many times over; the sink says the same in one line.
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)
-        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+        # They tell a failure many times over; the sink says the same in one line.
+        for chatty in ("kafka", "clickhouse_connect", "urllib3"):
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
 def _say(line: str) -> None:

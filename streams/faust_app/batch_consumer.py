@@ -39,6 +39,7 @@ from typing_extensions import override
 from agents.ports import Record
 from streams.faust_app.record_reading import read_as_ours
 from streams.kafka_refusal import is_refusal
+from streams.lane.changelog import ChangelogDamaged
 
 if TYPE_CHECKING:
     from streams.lane.lanes import Lanes
@@ -195,7 +196,7 @@ class BatchConsumer(driver.Consumer):
         """Make the lanes of this assignment ready, then go to what is committed."""
         try:
             await self.lanes.open((tp.topic, tp.partition) for tp in self.assignment())
-        except KafkaError as error:
+        except (KafkaError, ChangelogDamaged) as error:
             # Told in our words; Faust would show a stack trace. Nothing is done with what it fetches from here on.
             self.lanes.fail(error)
             return

@@ -10,7 +10,7 @@ import pytest
 
 from streams.kafka_refusal import REFUSED_STATUS
 from tests.faults.fault_story import Record, invent
-from tests.faults.house import House, stop, wait_until
+from tests.faults.house import PATIENCE_SECONDS, House, stop, wait_until
 from tests.faults.verdicts import Figures, assert_clean, compare, wait_until_judged
 from tests.faults.warehouse import Warehouse, compare_tables
 
@@ -121,7 +121,7 @@ def test_f8_what_no_waiting_mends_ends_the_sink(
     wait_until(lambda: _rows(warehouse, "clocks") > 0, "the sink writes")
     with fault(warehouse):
         house.send(second)
-        assert sink.wait(timeout=60) == status, house.log_of(sink)[-2000:]
+        assert sink.wait(timeout=PATIENCE_SECONDS) == status, house.log_of(sink)[-2000:]
         told = house.log_of(sink)
         wait_until_judged(house, story.events)
     assert said in told

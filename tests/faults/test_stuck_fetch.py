@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.broker_group import BrokerGroup
 from tests.faults.fault_story import invent
-from tests.faults.house import House, wait_until
+from tests.faults.house import PATIENCE_SECONDS, House, wait_until
 from tests.faults.tcp_proxy import Fault, TcpProxy
 from tests.faults.verdicts import Figures, assert_clean, compare, counted, wait_until_judged
 
@@ -54,7 +54,7 @@ def test_f21_a_fetch_that_hangs(broker: tuple[BrokerGroup, TcpProxy], house_behi
     house.send(records[len(records) // 2 :])
     began = time.monotonic()
 
-    assert stuck.wait(timeout=60) == 1
+    assert stuck.wait(timeout=PATIENCE_SECONDS) == 1
     figures.notes["noticed after, seconds"] = round(time.monotonic() - began, 1)
     assert "stuck: nothing is fetched of" in house.log_of(stuck)
     way.mend()
