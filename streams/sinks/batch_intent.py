@@ -62,12 +62,21 @@ class BatchLimits:
         longest_age_seconds: How far that may stretch where writing is slow, see `after`.
         rows_in_memory: With so many rows over all partitions everything is written, so that memory stays bounded: a row
             takes about 2 kB.
+        bytes_in_memory: The same for what the records of the rows have: a dead letter may be a thousand times as large.
     """
 
     rows: int = 20_000
     age_seconds: float = 1.0
     longest_age_seconds: float = 10.0
     rows_in_memory: int = 60_000
+    bytes_in_memory: int = 32 * 1024 * 1024
+
+    def are_reached_by(self, batches: Iterable["AnyBatch"]) -> bool:
+        """Whether batches hold together as much as may lie in memory."""
+        rows = size = 0
+        for batch in batches:
+            rows, size = rows + batch.row_count, size + batch.record_bytes
+        return rows >= self.rows_in_memory or size >= self.bytes_in_memory
 
     def after(self, writing_seconds: float) -> "BatchLimits":
         """The limits that follow a writing of all partitions that took so long: what is read takes as long at least.
@@ -103,6 +112,7 @@ class PartitionBatch(Generic[Event]):
     until: int = field(init=False)
     opened_at: float | None = None
     row_count: int = 0
+    record_bytes: int = 0
     groups: dict[int, list[Row]] = field(default_factory=dict)
     forgotten: dict[int | None, dict[str, int]] = field(default_factory=dict)
     """Keys of which nothing older than a version may stay (`forgotten_rows`), by the partition that a row was told by;
@@ -115,11 +125,12 @@ class PartitionBatch(Generic[Event]):
         """Whether a record still belongs to this batch; one beyond a promised end does not."""
         return self.promised is None or offset < self.promised
 
-    def add(self, offset: int, event: Event, now: float) -> None:
-        """Take a record in. `now` is any clock that goes on steadily, in seconds."""
+    def add(self, offset: int, event: Event, now: float, size: int = 0) -> None:
+        """Take a record in of `size` bytes. `now` is any clock that goes on steadily, in seconds."""
         row = self.table.row(event, Position(self.partition, offset, self.epoch))
         self.groups.setdefault(insert_group(self.table, event), []).append(row)
         self.row_count += 1
+        self.record_bytes += size
         self.skip(offset, now)
 
     def forget(self, offset: int, keys: Iterable[str], now: float, *, told_by: int | None = None) -> None:

@@ -125,7 +125,7 @@ class SinkLoop:
         """What to write now: with one batch all others, because the commits are the same two for any number."""
         filled = [batch for batch in self._batches.values() if _has_something(batch)]
         now, limits = self._clock(), self._limits_now
-        crowded = sum(batch.row_count for batch in filled) >= limits.rows_in_memory
+        crowded = limits.are_reached_by(filled)
         return filled if crowded or any(self._is_due(batch, now, limits) for batch in filled) else []
 
     def _is_due(self, batch: AnyBatch, now: float, limits: BatchLimits) -> bool:
@@ -196,7 +196,7 @@ class SinkLoop:
                 accounts = forgotten_accounts(event) if event.kind == "account_forgotten" else ()
                 batch.forget(record.offset, accounts, now, told_by=event.relayed_from)
             else:
-                batch.add(record.offset, event, now)
+                batch.add(record.offset, event, now, len(record.value or b""))
         except ContractViolation as violation:
             if violation.reason == "tombstone" and record.key is not None:
                 batch.forget(record.offset, [record.key.decode("utf-8", "replace")], now)

@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 GROUP = "careline-sink"
 FETCH_BYTES = 500_000
+MOST_FETCHED_BYTES = 16 * 1024 * 1024
+"""Of an answer, which lies in memory until it is read: also while ClickHouse is away."""
 FETCH_WAIT_MS = 200
 
 
@@ -205,5 +207,6 @@ def _consumer(options: SinkOptions) -> KafkaConsumer:
         allow_auto_create_topics=False,
         # Few large answers instead of one per transaction; a batch waits longer than this anyway.
         fetch_min_bytes=FETCH_BYTES,
+        fetch_max_bytes=MOST_FETCHED_BYTES,
         fetch_max_wait_ms=FETCH_WAIT_MS,
     )

@@ -137,12 +137,12 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        whole = b""
+        whole = bytearray()
         while size := int(self.rfile.readline().split(b";")[0], 16):
             whole += self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
-        return whole
+        return bytes(whole)
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -134,3 +134,18 @@ def test_metadata_of_others_is_no_promise() -> None:
     assert read_intent("reset by hand") is None
     assert read_intent(write_intent(Intent(until=7))) == Intent(until=7)
     assert read_intent(msgspec.json.encode({"until": 7, "later": True}).decode()) == Intent(until=7)
+
+
+def test_what_lies_in_memory_is_bounded_in_rows_and_in_bytes() -> None:
+    """Over all partitions together: a thousand small rows, or one that is as large as they are."""
+    limits = BatchLimits(rows_in_memory=4, bytes_in_memory=1_000)
+    small, large = PartitionBatch(TABLE, "t", 0, 1, start=0), PartitionBatch(TABLE, "t", 1, 1, start=0)
+    for offset in range(3):
+        small.add(offset, event(offset), 0.0, 10)
+    assert not limits.are_reached_by([small, large])
+    large.add(0, event(0), 0.0, 969)
+    assert limits.are_reached_by([small, large])
+    assert not limits.are_reached_by([large])
+    large.add(1, event(1), 0.0, 31)
+    assert limits.are_reached_by([large])
+    assert not limits.are_reached_by([large.next_batch()])
