@@ -1,17 +1,38 @@
-"""Amazon Connect (id `amazon-connect`): contact events through EventBridge, contact records, and flow events.
+"""Amazon Connect (id `amazon-connect`): contact events through EventBridge, contact records, chats, and flow events.
 
-An API destination of EventBridge cannot sign; it sends a token. `amazon_connect_contact` says what a contact means.
+An API destination of EventBridge cannot sign; it sends a token, and so does a Firehose. `amazon_connect_streams` opens
+what records arrive in, `amazon_connect_contact` says what a contact means and `amazon_connect_chat` what is written.
+Agents' own events and what Contact Lens finds (Administrator Guide, "Agent event streams data model", "Contact Lens
+output files" and "Real-time contact analysis segment streams") are about no promise.
 """
 
+from collections.abc import Iterable
 from functools import partial
 
-from streams.connectors.connector_contract import ConnectorKind, Ignored, Instance, Reading, Refused, WebhookRequest
+from streams.connectors.connector_contract import (
+    ConnectorKind,
+    Draft,
+    Ignored,
+    Instance,
+    Reading,
+    Refused,
+    WebhookRequest,
+)
 from streams.connectors.drafting import Drafter
 from streams.connectors.payload_reading import Json, instant, read_each, read_json, read_one, table, word
+from streams.connectors.phone.amazon_connect_chat import chat_item, is_chat_item, is_transcript, transcript
 from streams.connectors.phone.amazon_connect_contact import Contact
-from streams.connectors.shared_secrets import SharedSecret
+from streams.connectors.phone.amazon_connect_streams import bearer_or_firehose, firehose_answer, unwrapped, wrapped_in
 
 CONTACT_EVENT = "amazon connect contact event"
+
+OTHER_STREAMS = (
+    ("AgentARN", "CurrentAgentSnapshot"),
+    ("EventType", "LanguageCode"),
+    ("EventType", "Segments"),
+    ("CustomerMetadata", "Transcript"),
+)
+"""By the keys that only they have: what an agent does, Contact Lens during a contact (two forms) and after it."""
 
 
 class AmazonConnectContacts:
@@ -25,11 +46,29 @@ class AmazonConnectContacts:
         payload = read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
-        read = partial(_meaning, Drafter(self._instance, request, "phone"))
-        return read_each(payload, read) if isinstance(payload, list) and payload else read_one(payload, read)
+        read = partial(_record, Drafter(self._instance, request, "phone"))
+        wrapped = wrapped_in(payload)
+        return read_each(wrapped, read) if wrapped is not None else read_one(payload, read)
 
 
-def _meaning(drafter: Drafter, payload: Json) -> Reading:
+def _record(drafter: Drafter, record: Json) -> Iterable[Draft | Ignored | Refused]:
+    for payload in unwrapped(record):
+        yield from _meaning(drafter, payload)
+
+
+def _meaning(drafter: Drafter, payload: Json) -> Iterable[Draft | Ignored | Refused]:
+    if is_transcript(payload):
+        return transcript(drafter, payload)
+    if is_chat_item(payload):
+        return chat_item(drafter, payload)
+    if "SubscribeURL" in table(payload):
+        return [Ignored("connection")]  # of SNS, which asks to be called there
+    if any(all(key in table(payload) for key in keys) for keys in OTHER_STREAMS):
+        return [Ignored("other_subject")]
+    return _contact(drafter, payload)
+
+
+def _contact(drafter: Drafter, payload: Json) -> Reading:
     subject = word(payload, "detail-type")
     if subject is not None and subject != CONTACT_EVENT:
         if word(payload, "source") == "aws.connect":
@@ -44,12 +83,14 @@ def _meaning(drafter: Drafter, payload: Json) -> Reading:
 
 AMAZON_CONNECT = ConnectorKind(
     id="amazon-connect",
-    title="Amazon Connect contact events",
+    title="Amazon Connect: contacts and chats",
     normaliser=AmazonConnectContacts,
-    verifier=lambda instance: SharedSecret(instance.tokens),
+    verifier=bearer_or_firehose,
+    receipt=firehose_answer,
     setup=(
         "EventBridge > Rules: source aws.connect, detail type Amazon Connect Contact Event, to an API destination\n"
         "https://<your host>/in/amazon-connect, POST, whose connection has an API key named Authorization\n"
-        "with the value Bearer <token>. The token stands under tokens."
+        "with the value Bearer <token>. The token stands under tokens.\n"
+        "Contact records instead: a Firehose on their Kinesis stream to the same HTTP endpoint, access key: the token."
     ),
 )

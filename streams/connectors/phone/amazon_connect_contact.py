@@ -57,13 +57,13 @@ class Contact:
         Raises:
             Malformed: there is no id.
         """
-        said = _lowered(said)
+        said = lowered(said)
         self._drafter = drafter
         self._sent_at = sent_at
         self._parts = {
             "": said,
-            "queue": _lowered(table(said, "queueinfo") or table(said, "queue")),
-            "agent": _lowered(table(said, "agentinfo") or table(said, "agent")),
+            "queue": lowered(table(said, "queueinfo") or table(said, "queue")),
+            "agent": lowered(table(said, "agentinfo") or table(said, "agent")),
         }
         described = id_text(said, "id") if "channel" in said else None
         self._id = required(id_text(said, "contactid") or described, "$.contactId")
@@ -73,7 +73,7 @@ class Contact:
         self._method = (word(said, "initiationmethod") or "inbound").partition("/")[0]
         self._inbound = self._method not in OURS and (self._method, self._channel) != ("api", "voice")
         self._conversation = id_text(said, "initialcontactid") or self._id
-        self._customer = caller_of(text(_lowered(table(said, "customerendpoint")), "address"))
+        self._customer = caller_of(text(lowered(table(said, "customerendpoint")), "address"))
         self._agent, self._queue = (_id_in(self._parts[part]) for part in ("agent", "queue"))
         self._call = PhoneCall(
             drafter,
@@ -196,7 +196,7 @@ _ASSIGNED: dict[str, _Step] = {
 }
 
 
-def _lowered(said: Json) -> dict[str, Json]:
+def lowered(said: Json) -> dict[str, Json]:
     """An object with its keys in lower case; an empty one for anything else."""
     return {key.lower(): value for key, value in said.items()} if isinstance(said, dict) else {}
 
