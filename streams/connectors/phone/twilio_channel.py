@@ -22,6 +22,7 @@ from streams.connectors.payload_reading import Json, Malformed, id_text, read_ea
 from streams.connectors.phone.twilio_calls import call_progress, call_record
 from streams.connectors.phone.twilio_messages import (
     conversation_record,
+    conversation_streamed,
     conversation_webhook,
     message_record,
     message_streamed,
@@ -32,9 +33,24 @@ from streams.connectors.phone.twilio_signature import TwilioSignature
 EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 """Nothing to say and nothing to do: Twilio reads every answer to a message or a call as instructions."""
 
-OTHER_SUBJECTS = ("WorkspaceSid", "RecordingSid", "FaxSid", "RoomSid", "ConferenceSid", "VerificationSid")
-"""Ids of what else Twilio tells of: TaskRouter, recordings, faxes, video rooms, conferences, verifications."""
+OTHER_SUBJECTS = (
+    "WorkspaceSid",
+    "RecordingSid",
+    "FaxSid",
+    "RoomSid",
+    "ConferenceSid",
+    "VerificationSid",
+    "UserSid",
+    "InteractionSid",
+    "PayloadType",
+    "transcript_sid",
+)
+"""Keys of what else Twilio tells of: TaskRouter, recordings, faxes, video rooms, conferences, verifications, users of
+a chat, Flex, the debugger (its webhook has no id of its own), Conversational Intelligence."""
 
+
+CONVERSATIONS = "conversations."
+"""Before the types of Event Streams that tell what Conversations' webhooks tell."""
 
 LENGTH_OF_SID = 34
 """Two letters for the kind of resource and 32 hexadecimal digits."""
@@ -88,6 +104,8 @@ def _streamed(drafter: Drafter, event: Json) -> Reading:
         return [message_streamed(drafter, table(event, "data"))]
     if kind.startswith("messaging.message."):
         return [Ignored("receipt")]
+    if kind.startswith(CONVERSATIONS):
+        return [conversation_streamed(drafter, kind.removeprefix(CONVERSATIONS), table(event, "data"))]
     fields = table(event, "data", "request", "parameters")
     if kind.startswith("voice.") and "status-callback.call" in kind and id_text(fields, "CallSid"):
         return call_progress(drafter, fields)
@@ -99,6 +117,7 @@ def _streamed(drafter: Drafter, event: Json) -> Reading:
 _SHAPES: tuple[tuple[str, Callable[[Drafter, Json], Reading]], ...] = (
     ("specversion", _streamed),
     ("ConversationSid", lambda drafter, fields: [conversation_webhook(drafter, fields)]),
+    ("ChannelSid", lambda drafter, fields: [conversation_webhook(drafter, fields)]),
     ("CallSid", call_progress),
     ("MessageSid", lambda drafter, fields: [message_webhook(drafter, fields)]),
     ("SmsSid", lambda drafter, fields: [message_webhook(drafter, fields)]),

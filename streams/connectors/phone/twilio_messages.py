@@ -1,8 +1,8 @@
 """Twilio's text messages: webhooks, the Message resource, inbound messages of Event Streams, and Conversations.
 
-Source: Twilio documentation, "Messaging Webhooks", "Message resource", "Event Streams: Inbound Message" and
-"Conversations Webhooks". A thread is two numbers on one channel; Twilio has no id of its own for it outside
-Conversations. `twilio_channel` brings them here.
+Source: Twilio documentation, "Messaging Webhooks", "Message resource", "Event Streams" ("Inbound Message" and
+"Conversations"), "Conversations Webhooks", and "Webhook Events" of Programmable Chat. A thread is two numbers on one
+channel; Twilio has no id of its own for it outside Conversations. `twilio_channel` brings them here.
 """
 
 from typing import Any
@@ -10,7 +10,19 @@ from typing import Any
 from schemas.interaction import Attachment, Author
 from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
-from streams.connectors.payload_reading import Json, id_text, instant, number, required, text, word
+from streams.connectors.payload_reading import (
+    Json,
+    at,
+    id_text,
+    instant,
+    number,
+    read_json,
+    required,
+    table,
+    text,
+    whole_number,
+    word,
+)
 from streams.connectors.phone_numbers import e164, person_of, phone_identities, text_thread, texter_identities
 
 CHANNELS = {"whatsapp": "whatsapp", "messenger": "social", "instagram": "social"}
@@ -21,9 +33,14 @@ OF_CUSTOMERS = frozenset({"chat_messenger", "gbm", "instagram", "messenger", "mm
 
 RECEIVED = frozenset({"received", "receiving"})
 NOT_REACHED = frozenset({"canceled", "failed", "scheduled", "undelivered"})
+TOLD_AS = {"onmediamessagesent": "onmessageadded", "onmessagesent": "onmessageadded"}
+"""Programmable Chat's words in those of Conversations, which took its place."""
 UNSAID = {
+    "onchannel": "without_effect",
     "onconversation": "without_effect",
     "ondelivery": "receipt",
+    "onmedia": "without_effect",
+    "onmember": "participant_changed",
     "onmessage": "without_effect",
     "onparticipant": "participant_changed",
     "ontyping": "typing",
@@ -92,14 +109,15 @@ def message_streamed(drafter: Drafter, data: Json) -> Draft:
 
 def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Refused:
     """An event of Twilio Conversations. Customers are known by their number, one's own people by their identity."""
-    conversation = required(id_text(fields, "ConversationSid"), "$.ConversationSid")
+    conversation = required(id_text(fields, "ConversationSid") or id_text(fields, "ChannelSid"), "$.ConversationSid")
     event = required(word(fields, "EventType"), "$.EventType")
+    event = TOLD_AS.get(event, event)
     kind = {"onmessageadded": "message", "onmessageupdated": "edited", "onmessageremoved": "deleted"}.get(event)
     if kind is None:
         reason = next((reason for begin, reason in UNSAID.items() if event.startswith(begin)), None)
         return Ignored(reason) if reason else Refused("not_understood", f"the event {event[:80]!r} is unknown")
     message_id = required(id_text(fields, "MessageSid"), "$.MessageSid")
-    by = text(fields, "Author")
+    by = text(fields, "Author") or text(fields, "From")
     number_of = e164(by)
     addressed = _scheme(by or "") in OF_CUSTOMERS or word(fields, "Source") in OF_CUSTOMERS
     if number_of or addressed or by is None:
@@ -118,9 +136,19 @@ def conversation_webhook(drafter: Drafter, fields: Json) -> Draft | Ignored | Re
         channel=_channel(text(fields, "MessagingBinding.Address") or by or ""),
         text=text(fields, "Body") if kind != "deleted" else None,
         automated="system" if author.kind == "system" else None,
+        attachments=_media_listed(fields) if kind == "message" else (),
         version=int(kind == "deleted"),
         raw_reference=drafter.reference("message", message_id),
     )
+
+
+def conversation_streamed(drafter: Drafter, what: str, data: Json) -> Draft | Ignored | Refused:
+    """The data of an event of Conversations in Event Streams: the webhook's words, the event without its `on`."""
+    subject, _, done = what.partition(".")
+    if subject == "user":
+        return Ignored("other_subject")
+    event = f"on{subject.replace('-', '')}{done}"
+    return conversation_webhook(drafter, table(data) | {"EventType": event, "Body": text(data, "MessageBody")})
 
 
 def conversation_record(drafter: Drafter, record: Json) -> Draft | Ignored | Refused:
@@ -171,6 +199,19 @@ def _channel(address: str) -> str:
 
 def _scheme(address: str) -> str:
     return address.partition(":")[0].strip().lower()
+
+
+def _media_listed(fields: Json) -> tuple[Attachment, ...]:
+    """The files of a message in a conversation: a list, which webhooks write as a text of JSON."""
+    written = text(fields, "Media")
+    listed = read_json(written.encode("utf-8", "replace")) if written is not None else at(fields, "Media")
+    files = [file for file in listed if isinstance(file, dict)] if isinstance(listed, list) else []
+    return tuple(
+        Attachment(
+            name=text(file, "Filename"), media_type=text(file, "ContentType"), size_bytes=whole_number(file, "Size")
+        )
+        for file in files[:MOST_MEDIA]
+    )
 
 
 def _media(fields: Json) -> tuple[Attachment, ...]:
