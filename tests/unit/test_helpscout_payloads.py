@@ -205,3 +205,24 @@ ENDS = ("status_changed", "desk:chat:5a0d", "system:None", "public", "closed")
 )
 def test_a_live_chat_is_a_conversation_of_its_own(event: str, payload: dict[str, Any], expected: list[Line]) -> None:
     assert tuples_of(HELPSCOUT, payload, {"X-HelpScout-Event": event} if event else {}) == expected
+
+
+@pytest.mark.parametrize("headers", [{"x-helpscout-event": "message.survey.response.received"}, {}])
+def test_a_recommendation_asked_for_in_the_product_is_a_survey(headers: dict[str, str]) -> None:
+    """Help Scout, "Survey Response Object": a recommendation has a category, and its mark is written as a text."""
+    answer = {"value": "9", "category": "promoter", "comment": "Quick", "timestamp": "2026-03-02T09:29:00Z"}
+    customer = {"id": 500, "_embedded": {"emails": [{"id": 1, "value": "jo@acme.example"}]}}
+    said = {"message": {"name": "Monthly"}, "response": answer, "_embedded": {"customer": customer}}
+    (draft,) = drafts_of(HELPSCOUT, said, headers)
+    signal: Any = draft.event
+    assert (signal.id, signal.name, signal.value, signal.scale, signal.text) == (
+        "survey:500:2026-03-02T09:29:00+00:00",
+        "nps",
+        9,
+        10,
+        "Quick",
+    )
+    assert draft.identities == ("domain:acme.example", "email:jo@acme.example", "helpscout_person:500")
+    face = {"name": "Happy", "value": "\N{GRINNING FACE}", "timestamp": "2026-03-02T09:29:00Z"}
+    assert tuples_of(HELPSCOUT, said | {"response": face}, headers) == [("ignored", "no_known_question")]
+    assert tuples_of(HELPSCOUT, said | {"_embedded": {}}, headers) == [("ignored", "nobody_named")]

@@ -208,3 +208,16 @@ SAMPLES: list[Any] = [
 def test_no_mutilation_raises_or_makes_half_an_event(sample: Any) -> None:
     for body in mutilations(sample):
         assert_sound(reading_of(HUBSPOT, body))
+
+
+def test_a_ticket_that_was_fetched_without_its_stage_asks_for_it() -> None:
+    """HubSpot, "Retrieve records": an object has the properties that were asked for, and no others."""
+    ticket = {"id": "7", "properties": {"hs_ticket_priority": "LOW", "createdate": "2026-03-02T09:00:00Z"}}
+    assert table_of(HUBSPOT, ticket) == ["ignored: needs_fetch"]
+    assert table_of(HUBSPOT, ticket | {"properties": {"hs_pipeline_stage": "77"}})[0].startswith("refused")
+
+
+@pytest.mark.parametrize("what", ["CREATED", "UPDATED", "PURGED"])
+def test_what_a_custom_channel_tells_of_its_accounts_is_no_conversation(what: str) -> None:
+    told = {"type": f"CHANNEL_ACCOUNT_{what}", "portalId": 1, "channelId": 2, "eventTimestamp": "2026-03-02T09:00:00Z"}
+    assert table_of(HUBSPOT, told) == ["ignored: other_subject"]

@@ -205,6 +205,7 @@ def test_a_response_of_the_api_names_the_person_by_id() -> None:
         ({"id": "1", "email": "ana@acme.example", "name": "Ana"}, "no_answer"),
         (delighted_event(person=None), "nobody_named"),
         (delighted_event(survey_type="pmf"), "no_known_question"),
+        (delighted_event(survey_type="enps"), "other_subject"),
     ],
 )
 def test_other_things_of_delighted_are_ignored_with_a_reason(event: Any, said: str) -> None:
@@ -225,6 +226,37 @@ def test_a_bad_response_harms_none_of_its_neighbours() -> None:
 
 def test_a_mark_outside_its_scale_is_refused() -> None:
     assert delighted.refused(delighted_event(score=11)).startswith("malformed_payload: nps of 11")
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        ({"simple_text": "5", "choice_metadata": {"weight": "-100"}}, 5),
+        ({"simple_text": "8", "choice_metadata": {"weight": "0"}}, 8),
+        ({"simple_text": "10", "choice_metadata": {"weight": "100"}}, 10),
+        ({"text": "7", "choice_metadata": {"weight": "0"}}, 7),
+        ({"choice_metadata": {"weight": "9"}}, 9),
+    ],
+)
+def test_a_recommendation_is_what_its_choice_is_called_and_not_what_it_counts_for(
+    answer: dict[str, Any], value: float
+) -> None:
+    """Reichheld (2003): the answer stands on 0 to 10. SurveyMonkey: weights can be set."""
+    (signal,) = surveymonkey.signals(surveymonkey_response(RECOMMENDED | {"answers": [{"choice_id": "7"} | answer]}))
+    assert (signal.name, signal.value, signal.scale) == ("nps", value, 10)
+
+
+def test_a_satisfaction_is_what_its_choice_weighs() -> None:
+    answer = {"choice_id": "7", "simple_text": "1", "choice_metadata": {"weight": "4"}}
+    question = {"id": "1", "heading": "How satisfied are you?", "answers": [answer]}
+    (signal,) = surveymonkey.signals(surveymonkey_response(question))
+    assert (signal.name, signal.value, signal.scale) == ("csat", 4, 5)
+
+
+def test_who_was_invited_by_mail_is_known_by_the_address() -> None:
+    """SurveyMonkey, "Survey responses": `email_address` is the recipient's of the collector."""
+    response = surveymonkey_response(RECOMMENDED, custom_variables={}, email_address="ana@acme.example")
+    assert {signal.account_id for signal in surveymonkey.signals(response)} == {"domain:acme.example"}
 
 
 def test_a_full_response_of_surveymonkey() -> None:

@@ -24,6 +24,7 @@ from streams.connectors.helpdesks.helpscout_conversation import (
     STATUSES,
     HelpScoutConversation,
     rating_of,
+    survey_answer_of,
 )
 from streams.connectors.hmac_signatures import HmacScheme, HmacVerifier
 from streams.connectors.payload_reading import (
@@ -46,7 +47,8 @@ EVENT = "x-helpscout-event"
 
 CHATS = "beacon.chat."
 OTHER_SUBJECTS = frozenset({"beacon", "customer", "helpscout", "message", "organization", "tag", "user"})
-"""First words of events that are about no conversation. `helpscout.test` is one, `message` a survey in the product."""
+"""First words of events that are about no conversation. `helpscout.test` is one, `message` what is
+shown in the product; the answers to its surveys are told by `survey_answer_of`."""
 
 Told = list[Draft | Ignored | Refused]
 
@@ -66,9 +68,15 @@ class HelpScoutEvents:
         event = (request.headers.get(EVENT) or "").strip().lower()
         if table(payload, "conversation") and not event:
             payload = table(payload, "conversation")
-        read = partial(_event, event, drafter=drafter) if event else partial(_object, drafter=drafter)
+        read = partial(_one, event, drafter=drafter)
         listed = list(tables(payload, "_embedded", "conversations"))
         return read_each(listed, read) if listed else read_one(payload, read)
+
+
+def _one(event: str, payload: Json, drafter: Drafter) -> Reading:
+    if table(payload, "message") and table(payload, "response"):
+        return [survey_answer_of(drafter, table(payload))]
+    return _event(event, payload, drafter) if event else _object(payload, drafter)
 
 
 def _event(event: str, payload: Json, drafter: Drafter) -> Reading:

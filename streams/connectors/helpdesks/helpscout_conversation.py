@@ -10,16 +10,18 @@ from typing import Any
 
 from schemas.interaction import Author, AuthorKind, Status
 from streams.connectors.accounts_directory import identities_of_address
-from streams.connectors.connector_contract import Draft, Refused
+from streams.connectors.connector_contract import Draft, Ignored, Refused
 from streams.connectors.drafting import Drafter
 from streams.connectors.message_content import attachments_of, written_text
 from streams.connectors.payload_reading import (
     EPOCH,
     Json,
     at,
+    content_id,
     id_text,
     instant,
     items,
+    number,
     required,
     table,
     tables,
@@ -71,6 +73,8 @@ TYPED = ("beacon", "chat")
 RATINGS = {"great": 3.0, "good": 3.0, "okay": 2.0, "ok": 2.0, "bad": 1.0, "not good": 1.0}
 FACES = 3.0
 """Great, okay, bad: three marks, the lowest being 1."""
+RECOMMENDATIONS = frozenset({"detractor", "passive", "promoter"})
+MOST_LIKELY = 10.0
 
 
 class HelpScoutConversation:
@@ -252,4 +256,33 @@ def rating_of(drafter: Drafter, rating: dict[str, Any]) -> Draft | Refused:
         scale=FACES,
         text=written_text(at(rating, "comments")),
         raw_reference=f"helpscout:rating:{rating_id}",
+    )
+
+
+def survey_answer_of(drafter: Drafter, payload: dict[str, Any]) -> Draft | Ignored:
+    """An answer to a survey in the product: only the recommendation has a scale of its own, and says its category.
+
+    Source: Help Scout developer documentation, "Survey Response Object" and "Survey Response Data Object".
+    """
+    answer, customer = table(payload, "response"), table(payload, "_embedded", "customer")
+    value, person = number(answer, "value"), id_text(customer, "id")
+    if word(answer, "category") not in RECOMMENDATIONS or value is None or not 0 <= value <= MOST_LIKELY:
+        return Ignored("no_known_question")
+    if person is None:
+        return Ignored("nobody_named")
+    addresses = (text(each, "value") for each in tables(customer, "_embedded", "emails"))
+    answered = instant(answer, "timestamp")
+    return drafter.signal(
+        f"survey:{person}:{answered.isoformat() if answered else content_id(answer)}",
+        "survey",
+        "nps",
+        value,
+        answered,
+        identities=(
+            *(identity for address in addresses for identity in identities_of_address(address)),
+            f"helpscout_person:{person}",
+        ),
+        scale=MOST_LIKELY,
+        text=written_text(at(answer, "comment")),
+        raw_reference=f"helpscout:person:{person}",
     )

@@ -56,6 +56,9 @@ LIFE: dict[str, tuple[Status, str]] = {
 }
 """What happens to a ticket or thread as a whole: our status, and what is kept as its original."""
 
+CHANNEL_ACCOUNT = "channel_account_"
+"""Before what a custom channel tells of its accounts (HubSpot, "Custom channels"): created, updated, purged."""
+
 RECEIVED = "hs_last_message_received_at"
 SENT = "hs_last_message_sent_at"
 
@@ -86,8 +89,8 @@ class HubSpotPayloads:
             return read_record(drafter, self._statuses, item)
         if (record := as_record(item)) is not None:
             return read_record(drafter, self._statuses, record)
-        if "latestMessageTimestamp" in item or "originalChannelId" in item:
-            return [Ignored("without_effect")]  # a thread as it is: its history says what happened
+        if (reason := _idle(item)) is not None:
+            return [Ignored(reason)]
         inside = next((table(item, key) for key in ("message", "messagesResponse") if table(item, key)), None)
         listed = items(item, "results") or items(item, "events")
         if inside is None and not isinstance(item.get("results"), list) and not listed:
@@ -95,6 +98,14 @@ class HubSpotPayloads:
         parts = listed if inside is None else [inside]
         read = read_each(parts, whole_object(lambda found: self._one(drafter, found)))
         return read or [Ignored("nothing_inside")]
+
+
+def _idle(item: dict[str, Json]) -> str | None:
+    """Why an object of HubSpot's is no event; null where it may be one."""
+    if (word(item, "type") or "").startswith(CHANNEL_ACCOUNT):
+        return "other_subject"
+    # A thread as it is: its history says what happened.
+    return "without_effect" if "latestMessageTimestamp" in item or "originalChannelId" in item else None
 
 
 class ThinEvent:

@@ -93,6 +93,8 @@ def _ticket(drafter: Drafter, statuses: StatusNames, item: dict[str, Json], said
         words |= {"status": status, "source_status": stage}
         event_id = f"{conversation}:stage:{status}:{stamp}"
         found.append(drafter.interaction(event_id, "status_changed", conversation, updated, Author(), **words))
+    elif stage is None and not found:
+        found.append(Ignored("needs_fetch"))  # whoever fetched it did not ask for the stage
     elif status is None and not found:
         found.append(Refused("not_understood", f"the stage {(stage or '')[:40]!r} is not known; see statuses"))
     return found

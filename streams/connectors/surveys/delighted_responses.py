@@ -56,8 +56,9 @@ SURVEYS: dict[str, tuple[SurveyKind, float]] = {
 }
 """Kinds of surveys by the word in `survey_type`. One that says none is NPS, for years the only one there was."""
 
-OTHER_SURVEYS = frozenset({"pmf"})
-"""Product/market fit has no mark: how disappointed somebody would be without the product."""
+OTHER_SURVEYS = {"enps": "other_subject", "pmf": "no_known_question"}
+"""Employees are asked for eNPS, who are no customers. Product/market fit has no mark: how disappointed somebody would
+be without the product."""
 
 
 class DelightedResponses:
@@ -97,7 +98,7 @@ def _signal(response: Json, drafter: Drafter) -> Draft | Ignored | Refused:
     named = word(response, "survey_type") or "nps"
     survey = SURVEYS.get(named.replace("_", ""))
     if named in OTHER_SURVEYS:
-        return Ignored("no_known_question")
+        return Ignored(OTHER_SURVEYS[named])
     if survey is None:
         return Refused("not_understood", f"the survey type {named[:40]!r} is not known")
     kind, scale = survey

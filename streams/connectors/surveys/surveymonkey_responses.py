@@ -115,7 +115,7 @@ class SurveyMonkeyResponses:
                 )
 
     def _mark(self, question: Json) -> Mark | None:
-        """The answer to one question. Its weight is the mark; the simple form has it as the text of the choice."""
+        """The answer to one question: its weight, or the text of its choice, which the simple form has."""
         kind = self._kinds.get(id_text(question, "id") or "") or kind_of_question(
             text(question, "variable_id"), text(question, "heading")
         )
@@ -123,9 +123,12 @@ class SurveyMonkeyResponses:
         if kind is None or len(answers) != 1:
             return None
         answer = answers[0]
-        weight = number(answer, "choice_metadata", "weight")
-        value = weight if weight is not None else number(answer, "simple_text")
-        return mark_of(kind, value if value is not None else number(answer, "text"), None)
+        weight, written = number(answer, "choice_metadata", "weight"), number(answer, "simple_text")
+        said = written if written is not None else number(answer, "text")
+        # Weights are the survey maker's to set, and may say what an answer counts for (-100, 0, 100). A recommendation
+        # is answered from 0 to 10, so there the choice's own number is the mark.
+        preferred = (said, weight) if kind == "nps" else (weight, said)
+        return mark_of(kind, next((value for value in preferred if value is not None), None), None)
 
 
 def _without_content(event: str) -> Ignored | Refused:
@@ -151,7 +154,8 @@ def _identities(response: Json) -> tuple[str, ...]:
     variables = {key.lower(): value for key, value in table(response, "custom_variables").items()}
     account = id_text(variables, "account_id") or id_text(variables, "account")
     user = id_text(variables, "user_id") or id_text(response, "custom_value")
-    contact = text(response, "metadata", "contact", "email", "value") or text(variables, "email")
+    told = text(response, "metadata", "contact", "email", "value") or text(response, "email_address")
+    contact = told or text(variables, "email")
     recipient = id_text(response, "recipient_id")
     return (
         *([f"account:{account}"] if account else []),
