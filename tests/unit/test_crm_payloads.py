@@ -8,8 +8,10 @@ import pytest
 from streams.connectors.business.outreach_events import OUTREACH
 from streams.connectors.business.salesforce_cases import status_of
 from streams.connectors.business.salesforce_changes import SALESFORCE
+from streams.connectors.connector_contract import Draft, Headers, Instance, WebhookRequest
 from tests.payload_readings import PayloadReader, published, seconds
 from tests.senders.business_senders import DELIVERED, MAIL, outreach_event, salesforce_change
+from tests.senders.sender import NOW
 
 outreach, salesforce = PayloadReader(OUTREACH), PayloadReader(SALESFORCE)
 
@@ -252,3 +254,64 @@ def test_a_record_of_the_api_is_read_as_it_is() -> None:
     record = NEW_CASE | {"attributes": {"type": "Case"}, "Id": CASE, "CreatedDate": "2026-03-02T09:00:00.000+0000"}
     (opened,) = salesforce.interactions({"totalSize": 1, "done": True, "records": [record]})
     assert (opened.id, opened.occurred_at.isoformat()) == (f"{CASE}:opened", "2026-03-02T09:00:00+00:00")
+
+
+def outbound(*records: str, before: str = "") -> bytes:
+    """An outbound message in the form of its WSDL."""
+    told = "".join(f"<Notification><Id>04lA</Id>{record}</Notification>" for record in records)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>{before}'
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
+        '<notifications xmlns="http://soap.sforce.com/2005/09/outbound">'
+        f"<OrganizationId>00DA</OrganizationId>{told}</notifications></soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+def sent_record(kind: str, **fields: str) -> str:
+    written = "".join(f"<sf:{name}>{value}</sf:{name}>" for name, value in fields.items())
+    return f'<sObject xsi:type="sf:{kind}" xmlns:sf="urn:sobject.enterprise.soap.sforce.com">{written}</sObject>'
+
+
+def test_an_outbound_message_is_read_as_the_records_that_it_holds() -> None:
+    """Salesforce, "Outbound Messaging": up to a hundred notifications, each with one record and the chosen fields."""
+    case = {**NEW_CASE, "Description": "It is &lt;broken&gt; &amp; old", "CreatedDate": "2026-03-02T09:00:00.000Z"}
+    deal = {"StageName": "Closed Won", "AccountId": "001B", "Amount": "9.5"}
+    read = salesforce.read(
+        outbound(sent_record("Case", Id=CASE, **case), sent_record("Opportunity", Id="006A", **deal))
+    )
+    opened, won = (item.event for item in read if isinstance(item, Draft))
+    assert (opened.id, opened.text) == (f"{CASE}:opened", "It is <broken> & old")
+    assert opened.occurred_at.isoformat() == "2026-03-02T09:00:00+00:00"
+    assert (won.name, won.value) == ("deal_won", 9.5)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (outbound(before='<!DOCTYPE a [<!ENTITY b "c">]>'), "malformed_payload: a document type is not allowed"),
+        (outbound()[:-9], "malformed_payload: "),
+        (b"<a>" * 50_000, "malformed_payload: nested too deeply"),
+        (b"<notifications/>", "not_understood: "),
+        (outbound(sent_record("Case", Status="New")), "malformed_payload: "),
+    ],
+)
+def test_other_xml_is_refused(body: bytes, reason: str) -> None:
+    assert salesforce.refused(body).startswith(reason)
+    assert salesforce.ignored(outbound()) == "nothing_inside"
+
+
+def test_an_outbound_message_is_acknowledged_and_shows_its_token_in_the_address() -> None:
+    """Salesforce, "Outbound Messaging": sent again until the answer says `Ack`; its address is all that can be set."""
+    connector = SALESFORCE.build(Instance("salesforce", "salesforce", tokens=("t",)))
+    sent = WebhookRequest("POST", Headers([]), outbound(), NOW, query={"token": "t"})
+    assert connector.verifier.verify(sent).genuine
+    assert not connector.verifier.verify(
+        WebhookRequest("POST", Headers([]), outbound(), NOW, query={"token": "u"})
+    ).genuine
+    answer = connector.receipt
+    assert answer is not None
+    heard = answer(connector.instance, sent)
+    assert heard is not None
+    assert b"<Ack>true</Ack>" in heard.body
+    assert answer(connector.instance, WebhookRequest("POST", Headers([]), b"{}", NOW)) is None

@@ -1,7 +1,7 @@
 """Salesforce (id `salesforce`): change events of its records, forwarded by a flow, a relay or a subscriber.
 
 Cases are conversations (`salesforce_cases`); opportunities, accounts and contracts tell of the subscription, where the
-event names the account. `salesforce_record` opens the wrappings.
+event names the account. `salesforce_record` opens the wrappings, `salesforce_outbound` reads outbound messages.
 
 Source: Salesforce "Change Data Capture Developer Guide" and "Object Reference". Salesforce does not sign what a flow
 sends; a named credential carries the token.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from streams.connectors.business.salesforce_cases import CASE_TELLERS
+from streams.connectors.business.salesforce_outbound import acknowledged, is_outbound_message, outbound_message
 from streams.connectors.business.salesforce_record import CHANGES, SalesforceRecord, messages_in, records_in
 from streams.connectors.business.subscription_words import Told, moment_told, subscription_traits
 from streams.connectors.connector_contract import (
@@ -37,7 +38,7 @@ class SalesforceChanges:
 
     def normalise(self, request: WebhookRequest) -> Reading:
         """What the records of one message mean."""
-        payload = read_json(request.body)
+        payload = outbound_message(request.body) if is_outbound_message(request) else read_json(request.body)
         if isinstance(payload, Refused):
             return [payload]
         read = partial(_read, drafter=Drafter(self._instance, request, "other"))
@@ -132,10 +133,13 @@ SALESFORCE = ConnectorKind(
     id="salesforce",
     title="Salesforce: cases, deals and contracts by Change Data Capture",
     normaliser=SalesforceChanges,
-    verifier=lambda instance: SharedSecret(instance.tokens),
+    verifier=lambda instance: SharedSecret(instance.tokens, query="token"),
+    receipt=acknowledged,
     setup=(
         "Setup > Change Data Capture: select Case, CaseComment, EmailMessage, Opportunity, Account and Contract,\n"
         "and enrich the channel with AccountId. Forward the events as JSON to https://<your host>/in/salesforce\n"
-        "with the header Authorization: Bearer <token> (Event Relay, a Pub/Sub subscriber, a flow)."
+        "with the header Authorization: Bearer <token> (Event Relay, a Pub/Sub subscriber, a flow).\n"
+        "An outbound message cannot set a header: https://<your host>/in/salesforce?token=<token>; give it the fields\n"
+        "Status, Subject, Description, AccountId, ContactId, CreatedDate and LastModifiedDate."
     ),
 )
