@@ -307,6 +307,7 @@ def test_a_contact_record_tells_the_whole_contact() -> None:
         (aircall_event("call.hold"), "ignored: without_effect"),
         (AIRCALL_MESSAGE, f"message customer:{CALLER} inbound sms:+18005550199:{CALLER} phone:{CALLER} | It is broken"),
         (aircall_event("user.connected.v2"), "ignored: other_subject"),
+        (aircall_event("team.created"), "ignored: other_subject"),
     ],
 )
 def test_aircall_tells(event: dict[str, Any], expected: str) -> None:

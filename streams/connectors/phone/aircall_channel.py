@@ -47,6 +47,7 @@ OTHER_SUBJECTS = frozenset(
         "realtime_transcription",
         "sentiment",
         "summary",
+        "team",
         "topics",
         "transcription",
         "user",
