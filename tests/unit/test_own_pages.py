@@ -62,6 +62,10 @@ def multipart(*parts: tuple[str, str]) -> bytes:
         (urlencode({"メールアドレス": "bob@acme.example", "お問い合わせ内容": "It is broken"}).encode(), URLENCODED),
         (b"contact[email]=bob%40acme.example&contact[body]=It+is+broken&body=", {}),
         (
+            b"fields[email][type]=email&fields[email][value]=bob%40acme.example&fields[message][value]=It+is+broken",
+            URLENCODED,
+        ),
+        (
             {
                 "data": {
                     "fields": [{"label": "Email", "value": "bob@acme.example"}, {"label": "Message", "value": SAID}]
@@ -80,6 +84,7 @@ def multipart(*parts: tuple[str, str]) -> bytes:
         "nested JSON",
         "Japanese",
         "nested names",
+        "described names",
         "listed fields",
         "fields said twice",
     ],

@@ -228,6 +228,12 @@ def test_a_mark_outside_its_scale_is_refused() -> None:
     assert delighted.refused(delighted_event(score=11)).startswith("malformed_payload: nps of 11")
 
 
+def test_whom_delighted_asked_by_text_message_is_known_by_the_number() -> None:
+    """Delighted API, "People": a person has an `email`, a `phone_number`, or both."""
+    (signal,) = delighted.signals(delighted_event(person={"id": "7", "email": None, "phone_number": "+14155550100"}))
+    assert signal.account_hint == "phone:+14155550100"
+
+
 @pytest.mark.parametrize(
     ("answer", "value"),
     [

@@ -64,7 +64,7 @@ def test_a_removed_message_of_twilio_is_the_message_and_not_the_conversation() -
     assert (draft.event.type, draft.event.id, draft.event.version) == ("deleted", "IM1", 1)
 
 
-STREAMED = {
+STREAMED: dict[str, Any] = {
     "ConversationSid": "CH1",
     "MessageSid": "IM1",
     "Author": CALLER,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from schemas.interaction import Attachment
 from streams.connectors.connector_contract import Refused, WebhookRequest
 from streams.connectors.form_body import form_fields
+from streams.connectors.own_words.form_words import VALUE
 from streams.connectors.payload_reading import Json, id_text, read_json
 
 MOST_FIELDS = 500
@@ -53,7 +54,16 @@ def read_form(request: WebhookRequest) -> PostedForm | Refused:
         return Refused("not_utf8", str(error))
     except ValueError as error:
         return Refused("malformed_payload", f"{error} - at `$`")
-    return PostedForm(_joined(pairs))
+    return PostedForm(_joined(_without_descriptions(pairs)))
+
+
+def _without_descriptions(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The fields without what builders in PHP send beside each value, `fields[email][title]` and the like.
+
+    Source: Elementor's form webhooks with advanced data, which write every field as `fields[id][value]`.
+    """
+    described = tuple(f"{name.removesuffix(VALUE)}[" for name, _ in pairs if name.endswith(VALUE))
+    return [(name, said) for name, said in pairs if name.endswith(VALUE) or not name.startswith(described)]
 
 
 def _of_json(body: bytes) -> PostedForm | Refused:

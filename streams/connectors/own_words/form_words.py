@@ -40,6 +40,9 @@ MACHINERY = _words(
 LONGEST_NAME = 200
 """Characters of a field's name that are looked at."""
 
+VALUE = "[value]"
+"""After the name of a field that is sent with descriptions of itself: `fields[message][value]`."""
+
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -59,4 +62,4 @@ def is_machinery(name: str) -> bool:
 
 
 def _parted(name: str) -> list[str]:
-    return [word for word in _BETWEEN.split(name[:LONGEST_NAME].casefold()) if word]
+    return [word for word in _BETWEEN.split(name[:LONGEST_NAME].casefold().removesuffix(VALUE)) if word]

@@ -36,6 +36,7 @@ from streams.connectors.payload_reading import (
     text,
     word,
 )
+from streams.connectors.phone_numbers import phone_identities
 
 SIGNATURE = HmacScheme(header="x-delighted-webhook-signature", prefix="sha256=")
 
@@ -134,6 +135,7 @@ def _identities(response: Json) -> tuple[str, ...]:
     return (
         *([f"account:{account}"] if account else []),
         *identities_of_address(text(response, "person", "email")),
+        *phone_identities(text(response, "person", "phone_number")),  # whom an SMS asked
         *([f"user:{user}"] if user else []),
         *([f"delighted_person:{person}"] if person else []),
     )
