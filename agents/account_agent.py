@@ -261,6 +261,7 @@ class AccountAgent:
             if account_id.startswith(LEDGER_PREFIX):
                 continue
             opened = self._opened(account_id, control.clock)
+            del self._open[account_id]  # each is met once: the next one takes its memory, which is still warm
             if opened.account.state.clock != control.clock:
                 continue  # its own clock will judge it
             opened.account.wake(as_of, control.id)
@@ -270,7 +271,6 @@ class AccountAgent:
                 self._effects.reject(record, "calculation_failed", f"account {account_id}: {blame(error)[1]}")
                 if opened.before is not None:  # asleep until its next event, or each tick would fail on it again
                     self._states.put(account_id, opened.before, control.clock)
-        self._open = {}
 
     def _release(self, record: Record, clock: str) -> None:
         self._care.release(clock, WALL, record.partition)

@@ -12,7 +12,7 @@ Band = str
 """`red`, `amber`, `green`, or what a company's own profile calls its bands."""
 
 
-class Contribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Contribution(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one signal adds. `points` of all contributions sum to the score to the last digit.
 
     `weight` is the effective share after missing signals were taken out (all shares sum to 1); `sub_score` is 0..100.
@@ -35,7 +35,7 @@ class Contribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
     because: str | None = None
 
 
-class ChurnRisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ChurnRisk(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How much speaks for an account's leaving, 0..100, as the sum of three parts (`agents.domain.churn_risk`).
 
     An index that ranks, no probability. `probability` (0..1) is one, learnt from who has left; null without a history.

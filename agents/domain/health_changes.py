@@ -55,13 +55,13 @@ def _of_ageing(
     changes: list[Instant] = []
     fastest_us: int | None = None
     for name in state.memory.told:
-        found = observed.get(name)
-        if found is None or name not in ageing:
+        rule_ageing = ageing.get(name)
+        found = observed.get(name) if rule_ageing is not None else None
+        if rule_ageing is None or found is None:
             continue
-        rule, fades_over_us = ageing[name]
-        ttl_us = rule.ttl_us
+        ttl_us, half_life_us, fades_over_us = rule_ageing
         if ttl_us is not None:
-            changes.append(_expires_at(found, ttl_us, as_of, is_mean=rule.half_life_us is not None))
+            changes.append(_expires_at(found, ttl_us, as_of, is_mean=half_life_us is not None))
         if fades_over_us is not None and (ttl_us is None or as_of < found[-1].at + ttl_us):
             fastest_us = fades_over_us if fastest_us is None else min(fastest_us, fades_over_us)
     if fastest_us is not None:
@@ -70,11 +70,11 @@ def _of_ageing(
 
 
 @lru_cache(maxsize=16)
-def _ageing_in(book: HealthBook) -> dict[str, tuple[SignalRule, int | None]]:
-    """The signals of a book whose values age, each with the time over which they fade."""
+def _ageing_in(book: HealthBook) -> dict[str, tuple[int | None, int | None, int | None]]:
+    """The signals of a book whose values age: time to live, half-life, and the time over which they fade."""
     rules = [book.file.signals[name] for name in book.asked_names if name in book.file.signals]
-    ageing = {rule.name: (rule, _fades_over_us(rule)) for rule in rules}
-    return {name: each for name, each in ageing.items() if each[0].ttl_us or each[1]}
+    ageing = {rule.name: (rule.ttl_us, rule.half_life_us, _fades_over_us(rule)) for rule in rules}
+    return {name: each for name, each in ageing.items() if each[0] or each[2]}
 
 
 def _fades_over_us(rule: SignalRule) -> int | None:

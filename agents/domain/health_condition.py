@@ -56,8 +56,12 @@ class HealthCondition(Struct, frozen=True):
             if fact is None:  # passes no test
                 return False
             for comparison in comparisons:
-                if comparison.holds(fact):
-                    break
+                number = comparison.number
+                if number is None:
+                    if comparison.holds(fact):
+                        break
+                elif isinstance(fact, int) and OPERATORS[comparison.operator](fact, number):
+                    break  # as `Comparison.holds` has it, without a call
             else:
                 return False
         return self.negated is None or not self.negated.holds(facts)

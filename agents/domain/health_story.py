@@ -5,15 +5,20 @@ for its dwell: those are the only instants at which a band may change, so whoeve
 whoever reads it all afterwards. Between them a score fades without a new verdict; `standing` says how it is right now.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
+from msgspec.structs import replace
+
 from agents.domain.health_profile import HealthFile
-from agents.domain.health_verdict import Account, HealthBook, Observations, Override, Part, Verdict, ordered
+from agents.domain.health_verdict import Account, HealthBook, Observations, Override, Verdict, ordered
 from agents.domain.instant import Instant
 from agents.domain.normalisation import rounded
 from agents.domain.scoring import SHARE_UNITS
 from agents.domain.signal_reading import Observation
+from schemas.health_memory import TellablePart
+
+_TWICE = 2 * SHARE_UNITS
 
 
 def story(
@@ -38,7 +43,7 @@ def story(
         passed = at
         verdict = book.judge(account, known, at, told, override)
         if verdict.change != "unchanged":
-            told = verdict._replace(previous=None)
+            told = replace(verdict, previous=None)
             yield verdict
         if verdict.band_since is not None and dwell_us and at < verdict.band_since + dwell_us:
             heappush(moments, verdict.band_since + dwell_us)
@@ -57,12 +62,18 @@ def standing(
         last = verdict
     if last is not None and last.as_of == now:
         return last
-    before = last._replace(previous=None) if last is not None else None
+    before = replace(last, previous=None) if last is not None else None
     return book.judge(account, ordered(observed), now, before, override)
 
 
 def reason_of(verdict: Verdict) -> str:
     """The move in one sentence, with the part that pulled most in its direction."""
+    before = verdict.previous
+    return sentence(verdict, verdict.told_parts(), () if before is None else before.told_parts())
+
+
+def sentence(verdict: Verdict, parts: Sequence[TellablePart], stood: Sequence[TellablePart]) -> str:
+    """As `reason_of`, for whoever has the parts of the verdict and those of the one before at hand."""
     before, score = verdict.previous, verdict.score
     if verdict.profile is None:
         return "No profile is for this account."
@@ -70,7 +81,13 @@ def reason_of(verdict: Verdict) -> str:
         return "Nothing is known yet." if before is None or before.score is None else "Nothing is known any more."
     if before is None or before.score is None:
         return _first(verdict, score)
-    return _move(verdict, before, score - before.score)
+    into = f" into {verdict.band}" if verdict.band != before.band else ""
+    moved = score - before.score
+    if not moved:
+        return f"Still {score / 100:.2f}, now{into}." if into else f"As before, {score / 100:.2f}."
+    name, most = _largest(parts, stood, is_up=moved > 0)
+    direction = "Up" if moved > 0 else "Down"
+    return f"{direction} {abs(moved) / 100:.2f} to {score / 100:.2f}{into}, most by {name} ({most / 100:+.2f})."
 
 
 def _first(verdict: Verdict, score: int) -> str:
@@ -81,36 +98,57 @@ def _first(verdict: Verdict, score: int) -> str:
     return f"First score {score / 100:.2f}; lowest part is {signal} at {lowest / 100:.2f}."
 
 
-def _move(verdict: Verdict, before: Verdict, moved: int) -> str:
-    to = f"{(verdict.score or 0) / 100:.2f}"
-    into = f" into {verdict.band}" if verdict.band != before.band else ""
-    if not moved:
-        return f"Still {to}, now{into}." if into else f"As before, {to}."
-    name, most = _largest(verdict, before, 1 if moved > 0 else -1)
-    direction = "Up" if moved > 0 else "Down"
-    return f"{direction} {abs(moved) / 100:.2f} to {to}{into}, most by {name} ({most / 100:+.2f})."
-
-
-def _largest(verdict: Verdict, before: Verdict, sign: int) -> tuple[str, int]:
+def _largest(parts: Sequence[TellablePart], stood: Sequence[TellablePart], *, is_up: bool) -> tuple[str, int]:
     """The part that pulled most in a direction, and by how much.
 
     A part pulls the score away from where it stood, by its weight: so what has just come to be known is blamed, and
     not those that make room for it. All pulls together are the whole move.
     """
-    stood_at = sum([part.points for part in before.parts if part.signal is not None])
-    moves = {(part.signal or part.component, part.because or ""): _pull(part, stood_at) for part in verdict.parts}
-    for part in before.parts:
-        key = (part.signal or part.component, part.because or "")
-        moves[key] = moves.get(key, 0) - _pull(part, stood_at)
-    (name, because), most = max(moves.items(), key=lambda move: sign * move[1])
-    return f"the {name} ({because})" if because else name, most
+    stood_at = sum([part[4] for part in stood if part[1] is not None])
+    moves = _moves_of_alike(parts, stood, stood_at)
+    if moves is None:
+        moves = {_name_of(part): _pull(part, stood_at) for part in parts}
+        for part in stood:
+            name = _name_of(part)
+            moves[name] = moves.get(name, 0) - _pull(part, stood_at)
+    pulls = list(moves.values())
+    most = max(pulls) if is_up else min(pulls)
+    blamed, because = list(moves)[pulls.index(most)]  # the first of equals
+    return f"the {blamed} ({because})" if because else blamed, most
 
 
-def _pull(part: Part, stood_at: int) -> int:
-    if part.signal is None:
-        return part.points
-    weight = part.weight
-    return rounded(weight * ((part.sub_score or 0) - stood_at), SHARE_UNITS) if weight else 0
+def _moves_of_alike(
+    parts: Sequence[TellablePart], stood: Sequence[TellablePart], stood_at: int
+) -> dict[tuple[str, str], int] | None:
+    """The moves where both are of the same signals, without a limit or a child: so it mostly is. Null where not."""
+    if len(parts) != len(stood):
+        return None
+    _, signals, subs, weights, _, reasons = zip(*parts, strict=True)
+    _, signals_before, subs_before, weights_before, _, reasons_before = zip(*stood, strict=True)
+    if signals != signals_before or not all(signals) or any(reasons) or any(reasons_before):
+        return None
+    moves = {}
+    for signal, sub, weight, sub_before, weight_before in zip(
+        signals, subs, weights, subs_before, weights_before, strict=True
+    ):
+        if not weight and not weight_before:
+            moves[signal, ""] = 0
+            continue
+        pull = (2 * weight * ((sub or 0) - stood_at) + SHARE_UNITS) // _TWICE
+        moves[signal, ""] = pull - (2 * weight_before * ((sub_before or 0) - stood_at) + SHARE_UNITS) // _TWICE
+    return moves if len(moves) == len(parts) else None
+
+
+def _name_of(part: TellablePart) -> tuple[str, str]:
+    component, signal, _, _, _, because = part
+    return signal or component, because or ""
+
+
+def _pull(part: TellablePart, stood_at: int) -> int:
+    _, signal, sub, weight, points, _ = part
+    if signal is None:
+        return points
+    return rounded(weight * ((sub or 0) - stood_at), SHARE_UNITS) if weight else 0
 
 
 def _moments(file: HealthFile, observed: Observations, override: Override | None) -> Iterator[Instant]:

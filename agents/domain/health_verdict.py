@@ -6,17 +6,20 @@ ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from agents.domain.children import COMPONENT, Child, parts_of_children, shown_score
 from agents.domain.health_condition import Fact, matches, shown
-from agents.domain.health_profile import HealthFile, HealthProfile, Limit, SignalRule
+from agents.domain.health_profile import HealthFile, HealthProfile, Limit
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import Scorer, points_of
-from agents.domain.signal_reading import NOTHING, Observation, Reading, in_order, read
+from agents.domain.signal_reading import NOTHING, Gauge, Observation, Reading, in_order
+from schemas.health_memory import TellablePart
 
 Observations = Mapping[str, Sequence[Observation]]
 """What was observed of an account, by signal, each in order (`ordered`)."""
@@ -49,12 +52,12 @@ class Part(Struct, frozen=True, gc=False):
 
     component: str
     signal: str | None
-    value: int | str | None
     sub_score: int | None
     weight: int
     points: int
-    observed_at: Instant | None = None
     because: str | None = None
+    value: int | str | None = None
+    observed_at: Instant | None = None
     freshness: int | None = None
     """What age has left of the weight of what is known, in millionths."""
 
@@ -68,7 +71,7 @@ class NextAction(NamedTuple):
     reason: str
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True, gc=False):
     """The health of an account at an instant. The points of all parts sum to the score, which is in hundredths."""
 
     account: str
@@ -83,13 +86,19 @@ class Verdict(NamedTuple):
     change: Change = "initial"
     previous: "Verdict | None" = None
 
-    def added(self) -> dict[tuple[str, str | None], int]:
-        """The points of all parts, by component and signal; those of what stands for the same thing are summed."""
-        points: dict[tuple[str, str | None], int] = {}
-        for part in self.parts:
-            key = (part.component, part.signal)
-            points[key] = points.get(key, 0) + part.points
-        return points
+    def told_parts(self) -> list[TellablePart]:
+        """What of the parts is remembered once they are told."""
+        return [astuple(part)[:6] for part in self.parts]
+
+
+def added_by(parts: Sequence[TellablePart]) -> dict[tuple[str, str | None], int]:
+    """The points of all parts, by component and signal; those of what stands for the same thing are summed."""
+    points: dict[tuple[str, str | None], int] = {part[:2]: part[4] for part in parts}
+    if len(points) < len(parts):
+        points = dict.fromkeys(points, 0)
+        for component, signal, _, _, added, _ in parts:
+            points[component, signal] += added
+    return points
 
 
 def ordered(observed: Mapping[str, Iterable[Observation]]) -> Observations:
@@ -106,9 +115,10 @@ class HealthBook:
         self._profiles = {profile.name: profile for profile in reversed(file.profiles)}
         asked = {key for limit in _limits(file.profiles) for key in limit.when.asks_for()}
         asked |= {key for play in file.plays for key in play.when.asks_for()}
-        self._asked = [file.signals[key] for key in sorted(asked & file.signals.keys())]
+        self._asked = [Gauge(file.signals[key]) for key in sorted(asked & file.signals.keys())]
+        self._counted = frozenset(gauge.name for gauge in self._asked if gauge.rule.counts)
         weighed = {rule.name for profile in file.profiles for _, rule in profile.signals}
-        self.asked_names = tuple(sorted(weighed | {rule.name for rule in self._asked}))
+        self.asked_names = tuple(sorted(weighed | {gauge.name for gauge in self._asked}))
         """Every signal that a verdict may depend on."""
 
     def scorer_for(self, account: Account) -> Scorer | None:
@@ -170,11 +180,14 @@ class HealthBook:
     ) -> dict[str, Fact]:
         """What conditions may ask: the fields of the account, and the values of signals."""
         facts: dict[str, Fact] = dict(account.fields)
-        for rule in self._asked:
-            reading = readings.get(rule.name)
+        for gauge in self._asked:
+            name = gauge.name
+            reading = readings.get(name)
             if reading is None:
-                reading = _reading(rule, observed, as_of)
-            facts[rule.name] = 0 if reading.value is None and rule.counts else reading.value
+                found = observed.get(name)
+                reading = gauge.read(found, as_of) if found else NOTHING
+            value = reading.value
+            facts[name] = 0 if value is None and name in self._counted else value
         return facts
 
     def _plays(self, facts: Mapping[str, Fact]) -> Iterator[NextAction]:
@@ -195,14 +208,9 @@ def _filled(action: str, facts: Mapping[str, Fact]) -> str:
 def readings_of(scorer: Scorer, observed: Observations, as_of: Instant) -> dict[str, Reading]:
     """What is known of every signal of a profile, in its order."""
     return {
-        rule.name: read(rule, found, as_of) if (found := observed.get(rule.name)) else NOTHING
-        for _, rule in scorer.signals
+        gauge.name: gauge.read(found, as_of) if (found := observed.get(gauge.name)) else NOTHING
+        for gauge in scorer.gauges
     }
-
-
-def _reading(rule: SignalRule, observed: Observations, as_of: Instant) -> Reading:
-    found = observed.get(rule.name)
-    return read(rule, found, as_of) if found else NOTHING
 
 
 def _parts_of_account(
@@ -232,24 +240,24 @@ def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part
 
     Where nothing is known, nothing is added, and the coverage is 0; it is never 0 where anything is known.
     """
-    known = [readings[rule.name] for _, rule in scorer.signals]
-    subs = [reading.sub_score for reading in known]
-    freshness = [reading.freshness for reading in known]
+    if not readings:
+        return [], 0
+    # Columns, because this is done for every account again and again.
+    known = map(readings.__getitem__, scorer.names)
+    values, subs, freshness, observed_at = zip(*map(astuple, known), strict=True)
     if not any(freshness):
         return [], 0
     weighted = scorer.shares(subs, freshness)
     coverage = max(1, weighted.coverage)
-    filled, weighing = scorer.filled(subs, freshness)
-    if (filled, weighing) != (subs, freshness):
+    filled: Sequence[int | None] = subs
+    if scorer.fills:
+        filled, weighing = scorer.filled(subs, freshness)
         weighted = scorer.shares(filled, weighing)
     points, shares = points_of(weighted, filled), weighted.published
-    parts = [
-        Part(component.name, rule.name, reading.value, sub, share, part, reading.observed_at, None, reading.freshness)
-        for (component, rule), reading, sub, share, part in zip(
-            scorer.signals, known, filled, shares, points, strict=True
-        )
-    ]
-    return parts, coverage
+    parts = map(
+        Part, scorer.components, scorer.names, filled, shares, points, repeat(None), values, observed_at, freshness
+    )
+    return list(parts), coverage
 
 
 def _limits(profiles: Sequence[HealthProfile]) -> Iterator[Limit]:
@@ -278,7 +286,7 @@ def _adjustments(
 
 
 def _adjustment(kind: str, bound: int, because: str, points: int) -> Part:
-    return Part(kind, None, bound * _HUNDREDTH, None, 0, points, because=because)
+    return Part(kind, None, None, 0, points, because, bound * _HUNDREDTH)
 
 
 def _applies(limit: Limit, facts: Mapping[str, Fact], as_of: Instant) -> bool:

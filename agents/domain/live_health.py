@@ -6,24 +6,34 @@ the band, the open actions and what a change is measured against remember what w
 `agents.domain.health_changes`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec.structs import astuple
 
 from agents.domain import churn_risk, family, next_actions
 from agents.domain.children import COMPONENT
 from agents.domain.churn_risk import Risk
 from agents.domain.health_changes import changes_at
-from agents.domain.health_story import reason_of
-from agents.domain.health_verdict import Account, HealthBook, Override, Part, Verdict
+from agents.domain.health_story import sentence
+from agents.domain.health_verdict import Account, HealthBook, Override, Part, Verdict, added_by
 from agents.domain.instant import Instant, to_datetime
-from agents.domain.live_signals import FOUND_OUT, NO_ORIGIN, Reader, observed_now, origin_of, reader_of
+from agents.domain.live_signals import (
+    FOUND_OUT,
+    NO_ORIGIN,
+    RECKONED_FROM,
+    Readers,
+    observed_now,
+    origin_of,
+    readers_of,
+)
 from agents.domain.next_actions import Moved
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import SHARE_UNITS
 from agents.domain.signal_catalogue import DEFAULT_PROFILE
 from schemas.account_state import AccountState, PublishedHealth
-from schemas.health_memory import ToldVerdict
+from schemas.health_memory import TellablePart, ToldVerdict
 from schemas.health_score import Contribution, HealthScore
 
 _COMPONENTS = {rule.name: component.name for component, rule in DEFAULT_PROFILE.signals}
@@ -59,10 +69,10 @@ def judge(
     """
     memory, as_of = state.memory, state.as_of
     account = Account(account_id, {"account": account_id, "tier": state.tier, "segment": state.segment})
-    observed = observed_now(state, readers_of(book))
-    override = _override(state)
-    before = _before(account_id, state)
-    verdict = book.judge(account, observed, as_of, before, override, children=family.children_of(state))
+    observed = observed_now(state, _readers_of(book))
+    override = None if memory.override is None else _override(state)
+    children_now = () if memory.family is None else family.children_of(state)
+    verdict = book.judge(account, observed, as_of, _before(account_id, state), override, children=children_now)
     if verdict.score is not None:
         churn_risk.note_score(memory.past, verdict.score, as_of)
     risk = None if verdict.score is None else churn_risk.risk_now(state, verdict.score, book.file.calibration)
@@ -74,17 +84,17 @@ def judge(
     is_as_told = told is not None and not _has_moved(risk, told.risk) and children == told.children
     if verdict.change == "unchanged" and not moved and is_as_told:
         return Judged(None, moved, is_worst, verdict.score)
-    _remember(state, verdict, risk, children, is_worst=is_worst)
-    return Judged(_score(state, book, verdict, risk, cause_id), moved, is_worst, verdict.score)
+    stood, parts = _stood(state), verdict.told_parts()
+    _remember(state, verdict, parts, risk, children, is_worst=is_worst)
+    return Judged(_score(state, book, verdict, parts, stood, risk, cause_id), moved, is_worst, verdict.score)
 
 
 # what goes in
 
 
 @lru_cache(maxsize=16)
-def readers_of(book: HealthBook) -> tuple[tuple[str, Reader | None], ...]:
-    """Every signal that a book asks for, each with how it is found out."""
-    return tuple((name, reader_of(name)) for name in book.asked_names)
+def _readers_of(book: HealthBook) -> Readers:
+    return readers_of(book.asked_names)
 
 
 def _override(state: AccountState) -> Override | None:
@@ -108,22 +118,22 @@ def is_overridden(state: AccountState) -> bool:
 
 
 def _before(account_id: str, state: AccountState) -> Verdict | None:
-    """What was told last; also by the built-in profile, whose parts are then known by their points alone."""
+    """What was told last, without its parts: most judgements do not ask for them (`_stood`)."""
     told, published = state.memory.verdict, state.health
     if told is not None:
-        parts = tuple(
-            [
-                Part(component, signal, None, sub, weight, points, None, because)
-                for component, signal, sub, weight, points, because in told.parts
-            ]
-        )
-        return Verdict(account_id, told.as_of, told.profile, told.score, told.band, told.band_since, 0, parts)
+        return Verdict(account_id, told.as_of, told.profile, told.score, told.band, told.band_since)
     if published is None:
         return None
-    parts = tuple(
-        Part(_COMPONENTS.get(name, ""), name, None, None, 0, points) for name, points in published.points.items()
-    )
-    return Verdict(account_id, state.as_of, DEFAULT_PROFILE.name, published.score, published.band, None, 0, parts)
+    return Verdict(account_id, state.as_of, DEFAULT_PROFILE.name, published.score, published.band)
+
+
+def _stood(state: AccountState) -> Sequence[TellablePart]:
+    """The parts that were told last; those of the built-in profile are known by their points alone."""
+    told, published = state.memory.verdict, state.health
+    if told is not None:
+        return told.parts
+    points = {} if published is None else published.points
+    return [(_COMPONENTS.get(name, ""), name, None, 0, added, None) for name, added in points.items()]
 
 
 def _has_moved(risk: Risk | None, told: int | None) -> bool:
@@ -149,7 +159,15 @@ def _children_of(parts: Iterable[Part]) -> list[str]:
     ]
 
 
-def _remember(state: AccountState, verdict: Verdict, risk: Risk | None, children: list[str], *, is_worst: bool) -> None:
+def _remember(
+    state: AccountState,
+    verdict: Verdict,
+    parts: list[TellablePart],
+    risk: Risk | None,
+    children: list[str],
+    *,
+    is_worst: bool,
+) -> None:
     state.memory.verdict = ToldVerdict(
         as_of=verdict.as_of,
         profile=verdict.profile,
@@ -157,21 +175,24 @@ def _remember(state: AccountState, verdict: Verdict, risk: Risk | None, children
         band=verdict.band,
         band_since=verdict.band_since,
         risk=None if risk is None else risk.total,
-        parts=[
-            (part.component, part.signal, part.sub_score, part.weight, part.points, part.because)
-            for part in verdict.parts
-        ],
+        parts=parts,
         is_worst=is_worst,
         children=children,
     )
     # Should the profile be taken away, the built-in one goes on from here.
-    points = {part.signal: part.points for part in verdict.parts if part.signal is not None}
+    points = {part[1]: part[4] for part in parts if part[1] is not None}
     state.health = PublishedHealth(verdict.score, verdict.band, points)
     state.readings = []
 
 
-def _score(
-    state: AccountState, book: HealthBook, verdict: Verdict, risk: Risk | None, cause_id: str | None
+def _score(  # noqa: PLR0917 - what is judged, what is told of it, and what was told before
+    state: AccountState,
+    book: HealthBook,
+    verdict: Verdict,
+    parts: Sequence[TellablePart],
+    stood: Sequence[TellablePart],
+    risk: Risk | None,
+    cause_id: str | None,
 ) -> HealthScore:
     before = verdict.previous
     return HealthScore(
@@ -181,11 +202,11 @@ def _score(
         score=_in_points(verdict.score),
         band=verdict.band,
         coverage=verdict.coverage / SHARE_UNITS,
-        contributions=_contributions(state, verdict),
+        contributions=_contributions(state, verdict.parts, None if before is None else added_by(stood)),
         change=verdict.change,
         previous_score=None if before is None else _in_points(before.score),
         previous_band=None if before is None else before.band,
-        reason=reason_of(verdict),
+        reason=sentence(verdict, parts, stood),
         profile=verdict.profile or "",
         profile_version=book.file.version,
         clock=state.clock,
@@ -193,46 +214,49 @@ def _score(
         segment=state.segment,
         cause_id=cause_id,
         churn=None if risk is None else churn_risk.told(risk),
-        actions=next_actions.open_actions(state.memory),
+        actions=next_actions.open_actions(state.memory) if state.memory.actions else (),
     )
 
 
-def _contributions(state: AccountState, verdict: Verdict) -> tuple[Contribution, ...]:
-    before = verdict.previous
-    if before is None:
-        return tuple([_contribution(state, part, None) for part in verdict.parts])
-    added = before.added()
-    return tuple(
-        [
-            _contribution(state, part, part.points - added.get((part.component, part.signal), 0))
-            for part in verdict.parts
-        ]
-    )
-
-
-def _contribution(state: AccountState, part: Part, change: int | None) -> Contribution:
-    component, signal, value = part.component, part.signal, part.value
-    is_found = signal is not None and component != COMPONENT
-    source, observed_at, event_ids = origin = origin_of(state, signal or "") if is_found else NO_ORIGIN
-    if origin is NO_ORIGIN and part.freshness == 0 and value is None and part.sub_score is None:
-        return _unknown(component, signal, change)
-    if component == "override" and state.memory.override is not None:
-        source = state.memory.override.source
-    sub_score, freshness = part.sub_score, part.freshness
-    return Contribution(
-        component=component,
-        signal=signal,
-        value=value / MILLION if isinstance(value, int) else value,
-        sub_score=None if sub_score is None else sub_score / 100,
-        weight=part.weight / SHARE_UNITS,
-        points=part.points / 100,
-        change=None if change is None else change / 100,
-        observed_at=None if observed_at is None else to_datetime(observed_at),
-        event_ids=event_ids,
-        source=source or (FOUND_OUT if value is not None and signal is not None else None),
-        freshness=None if freshness is None else freshness / MILLION,
-        because=part.because,
-    )
+def _contributions(
+    state: AccountState, parts: Sequence[Part], added: Mapping[tuple[str, str | None], int] | None
+) -> tuple[Contribution, ...]:
+    """What the parts are told as; `added` are the points that were told before."""
+    told, movers = state.memory.told, state.movers
+    found = []
+    for part in parts:
+        component, signal, sub_score, weight, points, because, value, _, freshness = astuple(part)
+        change = None if added is None else points - added.get((component, signal), 0)
+        source, observed_at, event_ids = NO_ORIGIN
+        if signal is None:
+            if component == "override" and state.memory.override is not None:
+                source = state.memory.override.source or None
+        elif component != COMPONENT:
+            if signal in told or signal in movers or signal in RECKONED_FROM:
+                source, observed_at, event_ids = origin_of(state, signal)
+            if freshness == 0 and observed_at is None and value is None and sub_score is None:
+                found.append(_unknown(component, signal, change))
+                continue
+            if not source:
+                source = None if value is None else FOUND_OUT
+        elif value is not None:
+            source = FOUND_OUT
+        told_as = Contribution(
+            component=component,
+            signal=signal,
+            value=value / MILLION if isinstance(value, int) else value,
+            sub_score=None if sub_score is None else sub_score / 100,
+            weight=weight / SHARE_UNITS,
+            points=points / 100,
+            change=None if change is None else change / 100,
+            observed_at=None if observed_at is None else to_datetime(observed_at),
+            event_ids=event_ids,
+            source=source,
+            freshness=None if freshness is None else freshness / MILLION,
+            because=because,
+        )
+        found.append(told_as)
+    return tuple(found)
 
 
 @lru_cache(maxsize=1_024)

@@ -5,6 +5,7 @@ A signal that can be found out is read off the state as of now; any other is wha
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from agents.domain import care_facts, contact_volume, overdue
 from agents.domain.care_facts import MONTH_DAYS
@@ -13,6 +14,7 @@ from agents.domain.normalisation import MILLION, rounded
 from agents.domain.signal_reading import Observation
 from schemas.account_state import AccountState
 from schemas.adherence import WINDOW_NAMES
+from schemas.health_memory import ToldSignal
 
 Reader = Callable[[AccountState], int | None]
 """The value of a signal now, in millionths; null where nothing is known."""
@@ -233,32 +235,49 @@ def reader_of(signal: str) -> Reader | None:
     return found
 
 
-def observed_now(state: AccountState, readers: Iterable[tuple[str, Reader | None]]) -> dict[str, list[Observation]]:
+class Readers(NamedTuple):
+    """How the signals that somebody asks for come to be known."""
+
+    found: tuple[tuple[str, Reader], ...]
+    """Those that are found out."""
+    asked: frozenset[str]
+    """All of them; any may be told, also in place of what is not found out."""
+
+
+def readers_of(signals: Iterable[str]) -> Readers:
+    """How signals come to be known."""
+    asked = frozenset(signals)
+    readers = [(name, reader_of(name)) for name in sorted(asked)]
+    return Readers(tuple([(name, reader) for name, reader in readers if reader is not None]), asked)
+
+
+def observed_now(state: AccountState, readers: Readers) -> dict[str, list[Observation]]:
     """What is known of signals now, each in order; what is found out is of this very instant."""
-    told, as_of = state.memory.told, state.as_of
+    as_of = state.as_of
+    found, asked = readers
     observed: dict[str, list[Observation]] = {}
-    for name, reader in readers:
-        value = None if reader is None else reader(state)
+    for name, told in state.memory.told.items():
+        if name in asked:
+            observed[name] = [Observation(at, heard) for at, _, heard in told.heard]
+    if state.answers and "csat" in asked and "csat" not in observed:  # from before values were kept by signal
+        observed["csat"] = [Observation(answer.at, answer.score * (MILLION // 100)) for answer in state.answers]
+    for name, read in found:
+        value = read(state)
         if value is not None:
             observed[name] = [Observation(as_of, value)]
-        elif name in told:
-            observed[name] = [Observation(at, heard) for at, _, heard in told[name].heard]
-        elif name == "csat" and state.answers:  # answers of before values were kept by signal
-            observed[name] = [Observation(answer.at, answer.score * (MILLION // 100)) for answer in state.answers]
     return observed
 
 
 def origin_of(state: AccountState, signal: str) -> Origin:
     """Who told a signal, when its newest value was observed, and the ids of the newest events behind it."""
     told_signals = state.memory.told
-    if signal in RECKONED_FROM:
-        known = [told_signals[name] for name in RECKONED_FROM[signal] if name in told_signals]
-    else:
-        known = [told_signals[signal]] if signal in told_signals else []
+    names = RECKONED_FROM.get(signal)
+    alone = told_signals.get(signal) if names is None else None
+    if alone is not None:
+        return _origin_in(alone)
+    known = [] if names is None else [told_signals[name] for name in names if name in told_signals]
     if len(known) == 1:
-        (told,) = known
-        latest = told.heard[-_NAMED_EVENTS:]
-        return told.source, latest[-1][0], tuple([event_id for _, event_id, _ in latest])
+        return _origin_in(known[0])
     if known:
         newest = max(known, key=lambda told: told.heard[-1][:2])
         heard = sorted(each[:2] for told in known for each in told.heard[-_NAMED_EVENTS:])[-_NAMED_EVENTS:]
@@ -267,6 +286,14 @@ def origin_of(state: AccountState, signal: str) -> Origin:
     if not movers:
         return NO_ORIGIN
     return None, movers[-1][0], tuple([event_id for _, event_id in movers])
+
+
+def _origin_in(told: ToldSignal) -> Origin:
+    latest = told.heard[-_NAMED_EVENTS:]
+    if len(latest) == 1:
+        at, event_id, _ = latest[0]
+        return told.source, at, (event_id,)
+    return told.source, latest[-1][0], tuple([event_id for _, event_id, _ in latest])
 
 
 def source_of(state: AccountState, signal: str) -> str:

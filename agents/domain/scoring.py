@@ -8,13 +8,16 @@ points are hundredths, and the method of the largest remainder (Hamilton's) hand
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from math import gcd, lcm
-from operator import mul
-from typing import NamedTuple
+from operator import is_not, mul
+
+from msgspec import Struct
 
 from agents.domain.health_profile import ComponentRule, HealthProfile, SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import BEST, MILLION, rounded
+from agents.domain.signal_reading import Gauge
 
 SHARE_UNITS = 10_000
 """Effective weights and coverage are published in ten-thousandths."""
@@ -23,7 +26,7 @@ _ALL_OR_NOTHING = frozenset({0, MILLION})
 _STANDS_FOR_MISSING = {"neutral": BEST // 2, "worst": 0}
 
 
-class Shares(NamedTuple):
+class Shares(Struct, frozen=True, gc=False):
     """Effective weights where only some signals have data: `numerators[i] / denominator`, zero for those without."""
 
     numerators: tuple[int, ...]
@@ -39,15 +42,21 @@ def apportion(numerators: Sequence[int], denominator: int) -> tuple[int, ...]:
 
     What rounding down leaves over goes to the largest remainders, the first of equals.
     """
-    parts = [numerator // denominator for numerator in numerators]
-    left_over = rounded(sum(numerators), denominator) - sum(parts)
-    if left_over:
-        remainders = [numerator % denominator for numerator in numerators]
-        # Sorting keeps the order of equals, also when it is reversed.
-        by_remainder = sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)
-        for index in by_remainder[:left_over]:
-            parts[index] += 1
-    return tuple(parts)
+    if not numerators:
+        return ()
+    parts, remainders = zip(*map(divmod, numerators, repeat(denominator)), strict=True)
+    left_over = rounded(sum(remainders), denominator)
+    if not left_over:
+        return parts
+    handed_out = list(parts)
+    if left_over == 1:
+        handed_out[remainders.index(max(remainders))] += 1
+        return tuple(handed_out)
+    # Sorting keeps the order of equals, also when it is reversed.
+    by_remainder = sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)
+    for index in by_remainder[:left_over]:
+        handed_out[index] += 1
+    return tuple(handed_out)
 
 
 def score_of(weighted: Shares, sub_scores: Sequence[int | None]) -> int | None:
@@ -60,8 +69,8 @@ def score_of(weighted: Shares, sub_scores: Sequence[int | None]) -> int | None:
 
 def points_of(weighted: Shares, sub_scores: Sequence[int | None]) -> tuple[int, ...]:
     """What each signal adds, in hundredths, where the effective weights are known."""
-    parts = [share * (sub or 0) for share, sub in zip(weighted.numerators, sub_scores, strict=True)]
-    return apportion(parts, weighted.denominator)
+    known = sub_scores if None not in sub_scores else [sub or 0 for sub in sub_scores]
+    return apportion(list(map(mul, weighted.numerators, known)), weighted.denominator)
 
 
 class Scorer:
@@ -71,15 +80,33 @@ class Scorer:
     nothing is known; a freshness in millionths, null stands for all of what is known being fresh.
     """
 
-    __slots__ = ("_band_names", "_edges", "_layout", "_nominal", "_shares", "_stand_ins", "profile", "signals")
+    __slots__ = (
+        "_band_names",
+        "_edges",
+        "_layout",
+        "_nominal",
+        "_shares",
+        "_stand_ins",
+        "components",
+        "fills",
+        "gauges",
+        "names",
+        "profile",
+        "signals",
+    )
 
     def __init__(self, profile: HealthProfile) -> None:
         self.profile = profile
         self.signals: tuple[tuple[ComponentRule, SignalRule], ...] = profile.signals
+        self.components = tuple([component.name for component, _ in self.signals])
+        self.names = tuple([rule.name for _, rule in self.signals])
+        self.gauges = tuple([Gauge(rule) for _, rule in self.signals])
         self._band_names = [band.name for band in profile.bands]
         self._edges = [band.begins_at for band in profile.bands[1:]]
         self._shares: dict[tuple[int, ...], Shares] = {}
         self._stand_ins = [_STANDS_FOR_MISSING.get(rule.missing or profile.missing) for _, rule in self.signals]
+        self.fills = any(stand_in is not None for stand_in in self._stand_ins)
+        """Whether anything stands for what is missing (`filled`)."""
         sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
         scale = lcm(*sums)
         # The weight of each component, those of its signals, and what makes the sums of all components comparable.
@@ -94,7 +121,7 @@ class Scorer:
         if freshness is None:
             weighing = tuple([0 if sub is None else 1 for sub in sub_scores])
         else:
-            weighing = tuple([0 if sub is None else fresh for sub, fresh in zip(sub_scores, freshness, strict=True)])
+            weighing = tuple(map(mul, freshness, map(is_not, sub_scores, repeat(None))))
             if _ALL_OR_NOTHING.issuperset(weighing):
                 weighing = tuple([fresh // MILLION for fresh in weighing])
             else:  # too many different ones to be worth remembering
@@ -133,32 +160,37 @@ class Scorer:
 
         `weighing` holds f of every signal, of which `full` is all; that of a component is the largest of its signals.
         """
+        numerators = [0] * len(weighing)
         common, covered, first = 1, 0, 0
-        known: list[tuple[int, list[int], int]] = []
+        shared: list[tuple[int, int, list[int], int]] = []
         for of_component, weights, factor in self._layout:
-            among = weighing[first : first + len(weights)]
-            first += len(weights)
+            after = first + len(weights)
+            among = weighing[first:after]
             weighed = list(map(mul, weights, among))
             total = sum(weighed)
             if total:
                 covered += of_component * factor * total
-                # Mostly one signal of a component is known, or all are fresh: in lowest terms numbers stay small.
-                divisor = gcd(*weighed)
-                weighed = [share // divisor for share in weighed]
-                total //= divisor
-                common = lcm(common, total)
-            known.append((of_component * max(among), weighed, total or 1))
-        numerators: list[int] = []
-        for pull, weighed, total in known:
+                pull = of_component * max(among)
+                if total in weighed:  # one alone, as mostly: it has all of its component
+                    numerators[first + weighed.index(total)] = pull
+                else:  # in lowest terms numbers stay small
+                    divisor = gcd(*weighed)
+                    total //= divisor
+                    common = lcm(common, total)
+                    shared.append((first, pull, [share // divisor for share in weighed], total))
+            first = after
+        if common != 1:
+            numerators = [common * numerator for numerator in numerators]
+        for first, pull, weighed, total in shared:
             by = pull * (common // total)
-            numerators += [by * share for share in weighed]
+            numerators[first : first + len(weighed)] = [by * share for share in weighed]
         denominator = sum(numerators)
         if not denominator:
             return Shares(tuple(numerators), 1, tuple(numerators), 0)
         return Shares(
             numerators=tuple(numerators),
             denominator=denominator,
-            published=apportion([numerator * SHARE_UNITS for numerator in numerators], denominator),
+            published=apportion(list(map(mul, numerators, repeat(SHARE_UNITS))), denominator),
             coverage=rounded(covered * SHARE_UNITS, full * self._nominal),
         )
 

@@ -7,7 +7,6 @@ forgotten. `agents.domain.health_verdict` reads all signals of a profile and sco
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,7 +28,7 @@ from agents.domain.normalisation import (
 )
 
 
-class Observation(NamedTuple):
+class Observation(Struct, frozen=True, gc=False):
     """One value of one signal: a number in raw units, or a word."""
 
     at: Instant
@@ -44,6 +43,8 @@ class Reading(Struct, frozen=True, gc=False):
     freshness: int = 0
     observed_at: Instant | None = None
 
+
+_KEPT_SCORES = 1_024
 
 NOTHING = Reading()
 """What is known of a signal that nobody observed."""
@@ -79,9 +80,53 @@ def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) 
         observations: in order (`in_order`); only those that count are looked at.
         as_of: the instant.
     """
-    if len(observations) == 1 and not isinstance(rule.normalise, Trajectory):
-        ((at, value),) = observations
-        return _read_one(rule, at, value, as_of)
+    return Gauge(rule).read(observations, as_of)
+
+
+class Gauge:
+    """The rule of a signal ready for use: `read` for whoever asks it again and again."""
+
+    __slots__ = ("_half_life_us", "_is_simple", "_normalise", "_scores", "_ttl_us", "name", "rule")
+
+    def __init__(self, rule: SignalRule) -> None:
+        self.rule = rule
+        self.name = rule.name
+        self._normalise = rule.normalise
+        self._half_life_us = rule.half_life_us
+        self._ttl_us = rule.ttl_us
+        self._is_simple = not isinstance(rule.normalise, Trajectory)
+        self._scores: dict[int | str, int | None] = {}
+        """Sub-scores of values so far: those of a survey are few, and so are counts."""
+
+    def read(self, observations: Sequence[Observation], as_of: Instant) -> Reading:
+        """What is known of the signal at an instant, out of observations in order."""
+        if len(observations) != 1 or not self._is_simple:
+            return _read_several(self.rule, observations, as_of)
+        found = observations[0]
+        at, value = found.at, found.value
+        age_us = as_of - at
+        fresh = MILLION
+        if age_us:
+            ttl_us, half_life_us = self._ttl_us, self._half_life_us
+            if age_us < 0 or (ttl_us is not None and age_us >= ttl_us):
+                return NOTHING
+            if half_life_us is not None:
+                fresh = round(MILLION * 0.5 ** (age_us / half_life_us))  # `freshness`, without a call
+                if not fresh:
+                    return NOTHING
+        if self._normalise is None:
+            return Reading(value, None, fresh, at)
+        scores = self._scores
+        if value in scores:
+            scored = scores[value]
+        else:
+            if len(scores) >= _KEPT_SCORES:
+                scores.clear()
+            scored = scores[value] = normalised(self._normalise, value)
+        return NOTHING if scored is None else Reading(value, scored, fresh, at)
+
+
+def _read_several(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) -> Reading:
     alive = _alive(rule, observations, as_of)
     newest = alive[-1].at if alive else as_of
     fresh = freshness(as_of - newest, rule.half_life_us)
@@ -99,19 +144,6 @@ def read(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) 
         heading = _heading(rule.normalise, value, level_before, as_of - newest)
         return Reading(value, heading, fresh, newest)
     return Reading(value, normalised(rule.normalise, value), fresh, newest)
-
-
-def _read_one(rule: SignalRule, at: Instant, value: int | str, as_of: Instant) -> Reading:
-    """What a single observation comes to, as most accounts have it of most signals: the mean of one is itself."""
-    age_us = as_of - at
-    if age_us < 0 or (age_us and rule.ttl_us is not None and age_us >= rule.ttl_us):
-        return NOTHING
-    half_life_us, normalise = rule.half_life_us, rule.normalise
-    fresh = MILLION if half_life_us is None or not age_us else freshness(age_us, half_life_us)
-    scored = None if normalise is None else normalised(normalise, value)
-    if not fresh or (scored is None and normalise is not None):
-        return NOTHING
-    return Reading(value, scored, fresh, at)
 
 
 def _alive(rule: SignalRule, observations: Sequence[Observation], as_of: Instant) -> list[Observation]:

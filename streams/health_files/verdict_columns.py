@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from agents.domain.health_story import reason_of
-from agents.domain.health_verdict import Part, Verdict
+from agents.domain.health_verdict import Part, Verdict, added_by
 from agents.domain.instant import Instant, to_datetime
 from agents.domain.normalisation import MILLION
 from agents.domain.scoring import SHARE_UNITS
@@ -42,7 +42,7 @@ def columns_of(verdict: Verdict, version: str) -> dict[str, Any]:
         version: of the profile file.
     """
     before = verdict.previous
-    added_before = None if before is None else before.added()
+    added_before = None if before is None else added_by(before.told_parts())
     return {
         "account": verdict.account,
         "as_of": instant_column(verdict.as_of),

@@ -45,8 +45,8 @@ class PartitionStates:
     def put(self, key: str, state: bytes, clock: str = "", wake_at: Instant | None = None) -> None:
         """Remember a state and, if it wants one, its wake."""
         wake = Wake(clock, wake_at) if wake_at is not None else None
-        self.restore(key, Remembered(state, wake))
-        self.changes[key] = Remembered(state, wake)
+        remembered = self.changes[key] = Remembered(state, wake)
+        self.restore(key, remembered)
 
     def drop(self, key: str) -> None:
         """Forget a key; the changelog gets a tombstone."""

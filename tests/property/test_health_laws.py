@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agents.domain.health_condition import HealthCondition
 from agents.domain.health_profile import (
@@ -86,7 +87,7 @@ def by_signal(found: list[Any]) -> Observations:
 
 
 def told(verdict: Verdict) -> Any:
-    return verdict._replace(previous=None)
+    return replace(verdict, previous=None)
 
 
 @given(profiles(), observations, hours)

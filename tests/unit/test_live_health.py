@@ -8,7 +8,7 @@ import pytest
 from agents.account_agent import LEDGER_KEY, AccountAgent
 from agents.domain.health_shelf import to_published
 from agents.domain.instant import DAY_US, HOUR_US, Instant, to_datetime
-from agents.domain.live_signals import observed_now, reader_of
+from agents.domain.live_signals import observed_now, readers_of
 from agents.domain.normalisation import MILLION
 from agents.health_activation import MOST_AT_A_TICK
 from schemas.account_state import AccountLedger, AccountState, decode_account_state, encode_account_state
@@ -52,7 +52,7 @@ class Partition:
 
     def value(self, signal: str) -> float | str | None:
         state = self.state()
-        found = observed_now(state, [(signal, reader_of(signal))]).get(signal)
+        found = observed_now(state, readers_of([signal])).get(signal)
         value = found[-1].value if found else None
         return value / MILLION if isinstance(value, int) else value
 
