@@ -108,7 +108,7 @@ class Rows(NamedTuple):
         must = {
             name: (clock.outcome == "met", clock.decided_at)
             for name, clock in meant.clocks.items()
-            if clock.decided_at is not None and clock.outcome != "cancelled"
+            if clock.decided_at is not None
         }
         names = must.keys() | said.keys() if not of_story_only else meant.clocks.keys()
         return [(name, said.get(name), must.get(name)) for name in sorted(names) if said.get(name) != must.get(name)]
