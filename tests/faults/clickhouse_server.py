@@ -11,8 +11,10 @@ import sys
 import tempfile
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import chdb
@@ -90,14 +92,24 @@ def _query_and_data(query: str, body: bytes) -> tuple[str, bytes]:
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
+    """The body; a client may have packed each block by itself, so frames that follow each other are one stream."""
     match encoding:
         case "lz4":
-            return lz4.frame.decompress(body)  # type: ignore[no-any-return]
+            frames = _frames(body, lz4.frame.LZ4FrameDecompressor)
         case "zstd":
-            return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+            frames = _frames(body, zstandard.ZstdDecompressor().decompressobj)
         case "gzip" | "deflate":
-            return zlib.decompress(body, 47)
-    return body
+            frames = _frames(body, lambda: zlib.decompressobj(47))
+        case _:
+            return body
+    return b"".join(frames)
+
+
+def _frames(packed: bytes, unpacker: Callable[[], Any]) -> Iterator[bytes]:
+    while packed:
+        one = unpacker()
+        yield one.decompress(packed)
+        packed = one.unused_data or b""
 
 
 def _answered(engine: Engine, query: str, data: bytes, parameters: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
