@@ -33,7 +33,6 @@ SPOILT = {
 """What is changed in one row of which table, by the difference that must then be told."""
 
 
-@pytest.mark.quick
 def test_f1_killed_among_answers_and_every_row_is_right(house: House, tmp_path: Path, seed: int, now: int) -> None:
     """Twice a worker dies over its results; then one wrong figure in any table is noticed."""
     pytest.importorskip("chdb", reason="needs the embedded ClickHouse: the extra `embedded`")
