@@ -47,8 +47,9 @@ GATHER_SECONDS = 0.3
 """So long messages are gathered for one transaction, and one call of a model."""
 MOST_MESSAGES = 500
 """Gathered at a time: by rules some 30 ms, by a model up to 25 calls."""
-PATIENCE_SECONDS = 1.0
-"""How long the others wait for a partition that Kafka does not bring; then its messages may come out of order."""
+PATIENCE_SECONDS = 10.0
+"""How long the others wait for a partition that Kafka does not bring; then its messages may come out of order, and one
+issue may be told as two. The first fetch of a busy machine may take seconds; a partition without a leader is rare."""
 IDLE_COMMIT_SECONDS = 5.0
 """How often offsets are committed while nothing worth a judgement comes."""
 LAG_EVERY_SECONDS = 5.0
