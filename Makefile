@@ -36,8 +36,12 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP) ## the whole of Careline on this machine, fed by a simulated company
 	$(BIN)/careline demo $(ARGS)
 
-test: $(STAMP) ## all tests that are not faults or benchmarks
+test: $(STAMP) ## all tests that are not faults or benchmarks; with ARGS only what they name
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m tests.side_by_side
+else
 	$(PYTEST) -m "(not faults or quick) and not benchmark" $(ARGS)
+endif
 
 test-fast: $(STAMP) ## the tests that start nothing
 	$(PYTEST) -m "not integration and not tools and not faults and not benchmark" $(ARGS)
