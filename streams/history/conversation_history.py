@@ -14,11 +14,11 @@ Pure. Rows come gathered from `streams.history.conversations`; the interactions 
 - Every event carries how the conversation stood when it happened.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec.json import Encoder
 from msgspec.structs import replace
@@ -28,11 +28,11 @@ from streams.history.row_events import EventBody, EventDraft, RowOfHistory, Stan
 
 __all__ = ["HistoryTeller", "RowOfHistory", "interactions_of"]
 
-AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
+_AUTHORS: dict[AuthorKind, Author] = {kind: Author(kind) for kind in ("customer", "agent", "bot", "system")}
 _ID_BYTES = 12
 """96 bits: among a billion events of one conversation no two share an id by chance."""
 _REMEMBERED = 16_384
-"""How many bodies have a model among the interactions; beyond it they are made anew."""
+"""Of how many bodies it is remembered what is made of them; beyond it that is made anew."""
 _AS_ALL_BEGIN = frozenset({None, "new", "open"})
 
 _by_time = attrgetter("at")
@@ -57,7 +57,7 @@ class HistoryTeller:
     def __init__(self, source: str, clock: str = "wall") -> None:
         self._source = source
         self._clock = clock
-        self._models: dict[int, tuple[Interaction, bytes, EventBody]] = {}
+        self._models = BodyModels(self._model)
 
     def interactions(self, conversation: str, rows: Sequence[RowOfHistory]) -> list[Interaction]:
         """All events of a conversation, ordered by time; those of one instant keep the order of rows and entries.
@@ -78,7 +78,7 @@ class HistoryTeller:
         told = []
         for draft in drafts_of(ordered):
             body = draft.body
-            model, encoded, _ = models.get(id(body)) or self._model(body)
+            model, encoded = models.of(body)
             if body.type in CHANGES:
                 return self._step_by_step(conversation, ordered, place)
             name = body.id or _content_id(encoded, place, draft)
@@ -89,19 +89,64 @@ class HistoryTeller:
         stand = _Stand(conversation, ordered[0].standing, self._source, self._clock)
         return [stand.tell(draft, place) for draft in _drafts_and_changes(ordered)]
 
-    def _model(self, body: EventBody) -> tuple[Interaction, bytes, EventBody]:
-        """An event with this body in no conversation, and what the body says to ids.
+    def _model(self, body: EventBody) -> Interaction:
+        """An event with this body in no conversation."""
+        return stated(body, **NOWHERE | {"source": self._source, "clock": self._clock, "channel": "other"})
 
-        Bodies are shared between rows, so they are known again by their identity; that they are kept here beside the
-        model keeps the identity from being given to another.
-        """
-        model = _Stand("", Standing(), self._source, self._clock).tell(EventDraft(ANY_TIME, body), b"")
-        found = model, _encode(body), body
-        if is_shared(body):
-            if len(self._models) >= _REMEMBERED:
-                self._models.clear()
-            self._models[id(body)] = found
-        return found
+
+Model = TypeVar("Model")
+
+
+class BodyModels(Generic[Model]):
+    """What is made of the bodies of events, made once of those that rows share.
+
+    Those are known again by their identity; that they are kept here beside what was made of them keeps the identity
+    from being given to another.
+    """
+
+    def __init__(self, make: Callable[[EventBody], Model]) -> None:
+        self._make = make
+        self._known: dict[int, tuple[Model, bytes, EventBody]] = {}
+
+    def of(self, body: EventBody) -> tuple[Model, bytes]:
+        """What is made of a body, and what the body says to ids."""
+        known = self._known.get(id(body))
+        if known is not None:
+            return known[:2]
+        model, encoded = self._make(body), _encode(body)
+        if _is_shared(body):
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[id(body)] = model, encoded, body
+        return model, encoded
+
+
+def stated(body: EventBody, **around: Any) -> Interaction:  # noqa: ANN401 - fields of an interaction
+    """An event with this body; `around` is what it says beyond, for one of no conversation `NOWHERE`."""
+    return Interaction(
+        **around,
+        type=body.type,
+        received_at=body.received_at,
+        author=_AUTHORS[body.author],
+        visibility="public" if body.public else "internal",
+        automated="mapped" if body.automated else None,
+        text=body.text,
+        status=body.status,
+        metric=body.metric,
+        due_at=body.due_at,
+        into=body.into,
+        kind=body.kind,
+        score=body.score,
+        scale=body.scale,
+    )
+
+
+NOWHERE: dict[str, Any] = {
+    "id": "",
+    "source": "",
+    "conversation_id": "",
+    "occurred_at": datetime(1970, 1, 1, tzinfo=UTC),
+}
 
 
 def in_order(rows: Sequence[RowOfHistory]) -> Sequence[RowOfHistory]:
@@ -115,7 +160,7 @@ def is_steady(ordered: Sequence[RowOfHistory]) -> bool:
     return first.status in _AS_ALL_BEGIN and not any(row.standing is not first for row in ordered)
 
 
-def is_shared(body: EventBody) -> bool:
+def _is_shared(body: EventBody) -> bool:
     """Whether other rows may hold the very same body: else it has something that is of one row."""
     return body.text is None and body.id is None and body.due_at is None and body.received_at is None
 
@@ -145,7 +190,6 @@ _SAID_OF_CONVERSATION = (
     ("tags", "tags"),
 )
 """Fields of `Interaction` and of `Standing`, in the order of the former."""
-ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def drafts_of(ordered: Sequence[RowOfHistory]) -> list[EventDraft]:
@@ -253,19 +297,14 @@ class _Stand:
         if body.type in CHANGES:
             self._change(body)
         first = self._first
-        return Interaction(
+        return stated(
+            body,
             id=body.id or _content_id(_encode(body), place, draft),
             source=self._source,
             conversation_id=self._conversation,
             occurred_at=draft.at,
-            type=body.type,
-            received_at=body.received_at,
             clock=self._clock,
             channel=first.channel or "other",
-            author=AUTHORS[body.author],
-            visibility="public" if body.public else "internal",
-            automated="mapped" if body.automated else None,
-            text=body.text,
             account_id=self._account,
             tier=self._tier,
             segment=self._segment,
@@ -277,13 +316,6 @@ class _Stand:
             conversation_type=first.type,
             priority=self._priority,
             tags=self._tags,
-            status=body.status,
-            metric=body.metric,
-            due_at=body.due_at,
-            into=body.into,
-            kind=body.kind,
-            score=body.score,
-            scale=body.scale,
         )
 
     def _change(self, body: EventBody) -> None:

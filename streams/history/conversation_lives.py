@@ -8,8 +8,6 @@ the time that stating interactions and understanding them takes. The rules are t
 
 from collections.abc import Sequence
 
-from msgspec.json import Encoder
-
 from agents.domain.entries import entry_of, new_conversation
 from agents.domain.instant import from_datetime
 from agents.domain.verdict import life_of
@@ -17,22 +15,17 @@ from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
 from schemas.timeline_entry import TimelineEntry
 from streams.history.conversation_history import (
-    ANY_TIME,
-    AUTHORS,
     CHANGES,
+    NOWHERE,
+    BodyModels,
     HistoryTeller,
     drafts_of,
     in_order,
-    is_shared,
     is_steady,
     said_of_all,
+    stated,
 )
 from streams.history.row_events import EventBody, EventDraft, RowOfHistory
-
-_REMEMBERED = 16_384
-"""How many bodies have a model among the entries; beyond it they are made anew."""
-
-_encode = Encoder().encode
 
 Life = tuple[ConversationState, list[TimelineEntry]]
 """How a conversation begins, and its entries in order, each there once."""
@@ -44,7 +37,7 @@ class LifeReader:
     def __init__(self, source: str) -> None:
         self._source = source
         self._teller = HistoryTeller(source)
-        self._models: dict[int, tuple[TimelineEntry, bytes, EventBody]] = {}
+        self._models = BodyModels(_entry_with)
 
     def life(self, conversation: str, rows: Sequence[RowOfHistory]) -> tuple[Life, int]:
         """The life of a conversation, and how many events tell of it, repetitions included.
@@ -73,7 +66,7 @@ class LifeReader:
         known = set()
         for draft in drafts:
             body = draft.body
-            model, encoded, _ = models.get(id(body)) or self._model(body)
+            model, encoded = models.of(body)
             if model.type in CHANGES:
                 return None
             name = body.id or (draft.at, encoded)  # what else would make its id
@@ -85,29 +78,7 @@ class LifeReader:
                 )
         return entries
 
-    def _model(self, body: EventBody) -> tuple[TimelineEntry, bytes, EventBody]:
-        """An entry with this body at no time, and the body in bytes; known again as the teller knows its own."""
-        stated = Interaction(
-            id="",
-            source="",
-            conversation_id="",
-            occurred_at=ANY_TIME,
-            type=body.type,
-            author=AUTHORS[body.author],
-            visibility="public" if body.public else "internal",
-            automated="mapped" if body.automated else None,
-            text=body.text,
-            status=body.status,
-            metric=body.metric,
-            due_at=body.due_at,
-            into=body.into,
-            kind=body.kind,
-            score=body.score,
-            scale=body.scale,
-        )
-        found = entry_of(stated), _encode(body), body
-        if is_shared(body):
-            if len(self._models) >= _REMEMBERED:
-                self._models.clear()
-            self._models[id(body)] = found
-        return found
+
+def _entry_with(body: EventBody) -> TimelineEntry:
+    """An entry with this body, at no time."""
+    return entry_of(stated(body, **NOWHERE))
