@@ -4,14 +4,13 @@ Records are counted, or the keys of rows where a later record replaces the row o
 taken out again as the sink deletes it (`streams.sinks.forgotten_rows`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from agents.domain.family import SOURCE as OF_ACCOUNTS
-from agents.domain.family import WORDS
+from agents.domain.family import is_word
 from agents.forgetting import forgotten_accounts
 from schemas.codec import ContractViolation, contract_in, decode
 from schemas.control import Control
@@ -120,7 +119,7 @@ class _Counting:
         forgetting = _forgotten_by(record) if self.rows else None
         if forgetting is not None:
             self._forget(record, forgetting)
-        elif is_control(self.topic, record):
+        elif _is_control(self.topic, record):
             self._pass(record)
         elif self.rows:
             self._keep(record)
@@ -175,7 +174,7 @@ class _Named(msgspec.Struct):
     id: str
 
 
-class _Said(msgspec.Struct):
+class _Said(msgspec.Struct, frozen=True):
     kind: str = ""
     source: str = ""
 
@@ -219,10 +218,8 @@ def _row_of(topic: TopicSpec, record: StoredRecord) -> object:
         return record.offset
     if topic.retention_ms is None:
         return record.key
-    try:
-        return msgspec.json.decode(record.value or b"", type=_Named).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return record.offset
+    named = _partly(record.value, _Named)
+    return record.offset if named is None else named.id
 
 
 def _whose(topic: TopicSpec, record: StoredRecord) -> _Whose:
@@ -242,41 +239,36 @@ def _whose(topic: TopicSpec, record: StoredRecord) -> _Whose:
 
 
 def _teller(value: bytes) -> int | None:
+    told = _partly(value, _Told)
+    return None if told is None else told.cause.partition
+
+
+def _account_inside(value: bytes) -> str:
+    inside = _partly(value, _OfAccount)
+    return "" if inside is None else inside.account_id
+
+
+Seen = TypeVar("Seen", bound=msgspec.Struct)
+
+
+def _partly(value: bytes | None, seen: type[Seen]) -> Seen | None:
+    """Of a record what is looked at, whatever its contract says of the rest; null where it cannot be read."""
     try:
-        return msgspec.json.decode(value, type=_Told).cause.partition
+        return msgspec.json.decode(value or b"", type=seen)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _account_inside(value: bytes) -> str:
-    try:
-        return msgspec.json.decode(value, type=_OfAccount).account_id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-
-
-def is_control(topic: TopicSpec, record: StoredRecord) -> bool:
+def _is_control(topic: TopicSpec, record: StoredRecord) -> bool:
     """Whether nobody outside has said it.
 
     A control, what workers tell conversations (`agents.domain.merging`), or what an account tells its family.
     """
-    if topic is SIGNALS and _is_word(record.value or b""):
+    said = _partly(record.value, _Said) if topic is SIGNALS else None
+    if said is not None and is_word(said):
         return True
-    return _is_control(record.headers)
-
-
-def _is_word(value: bytes) -> bool:
-    """As `agents.domain.family.is_word`."""
     try:
-        said = msgspec.json.decode(value, type=_Said)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return said.kind in WORDS and said.source == OF_ACCOUNTS
-
-
-def _is_control(headers: Sequence[tuple[str, bytes]]) -> bool:
-    try:
-        contract = contract_in(headers, Interaction)
+        contract = contract_in(record.headers, Interaction)
     except ContractViolation:
         return False  # an event of an unknown type is one all the same: it ends in the dead letters
-    return contract is Control or (contract is Interaction and ("ce_source", SOURCE.encode()) in headers)
+    return contract is Control or (contract is Interaction and ("ce_source", SOURCE.encode()) in record.headers)

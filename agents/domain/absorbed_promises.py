@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agents.domain.clock import has_standing, is_running
+from agents.domain.narration import clock_id
 from schemas.conversation_state import ClockState, ConversationState
 from schemas.timeline_entry import TimelineEntry
 
@@ -35,7 +36,7 @@ MOST_HANDED = 1024
 def decided_promises(state: ConversationState) -> tuple[ClockState, ...]:
     """What a merged conversation had decided by then, each as it stood, under the name that it was decided under."""
     return tuple(
-        replace(clock, origin=clock.origin or f"{state.id}/{clock.metric}/{clock.instance}")
+        replace(clock, origin=clock.origin or clock_id(state, clock))
         for clock in state.clocks
         if clock.absorbed is not None and clock.absorbed != "open"
     )

@@ -9,7 +9,7 @@ What is said last counts. `agents.domain.account` takes it in; the score of the 
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 from agents.domain.children import BEYOND, MOST_CHILDREN, Child, ends_circle
 from agents.domain.impossible import ImpossibleEventError
@@ -33,9 +33,21 @@ MOST_LEVELS = 16
 _LEFT, _CIRCLE = "left", "circle"
 
 
-def is_word(signal: Signal) -> bool:
+class Said(Protocol):
+    """A signal, as far as it tells who has said it."""
+
+    @property
+    def kind(self) -> str:
+        """What is said."""
+
+    @property
+    def source(self) -> str:
+        """By whom."""
+
+
+def is_word(said: Said) -> bool:
     """Whether an account has said it: then nobody outside has, and it is in no books."""
-    return signal.kind in WORDS and signal.source == SOURCE
+    return said.kind in WORDS and said.source == SOURCE
 
 
 def take(account_id: str, memory: HealthMemory, signal: Signal, at: Instant) -> None:

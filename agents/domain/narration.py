@@ -209,7 +209,7 @@ class Narrator:
     ) -> None:
         """Write one event down. `which` ends its id; its figures run until an instant."""
         terms = self._book.terms[clock.policy_version, clock.policy, clock.metric]
-        name = f"{state.id}/{clock.metric}/{clock.instance}"
+        name = clock_id(state, clock)
         cause = Cause(self._partition, self._offset, self._index, self.event_id)
         self._index += 1
         figures = _figures(clock, terms.promise.calendar, kind, until)
