@@ -5,6 +5,7 @@ import os
 import random
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,8 @@ def now() -> int:
 @pytest.fixture
 def house(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Iterator[House]:
     """An installation of this test's own on the shared broker."""
-    house = House(kafka.bootstrap, topic_prefix, tmp_path)
-    yield house
-    house.close()
+    with closing(House(kafka.bootstrap, topic_prefix, tmp_path)) as house:
+        yield house
 
 
 @pytest.fixture
@@ -82,14 +82,12 @@ def other_house(kafka: EmbeddedKafka, topic_prefix: str, tmp_path: Path) -> Iter
     """A second installation beside the first."""
     folder = tmp_path / "other"
     folder.mkdir()
-    house = House(kafka.bootstrap, f"{topic_prefix}other.", folder)
-    yield house
-    house.close()
+    with closing(House(kafka.bootstrap, f"{topic_prefix}other.", folder)) as house:
+        yield house
 
 
 @pytest.fixture
 def warehouse(house: House, tmp_path: Path) -> Iterator[Warehouse]:
     """A ClickHouse server of this test's own."""
-    warehouse = Warehouse(house, tmp_path)
-    yield warehouse
-    warehouse.proxy.close()
+    with closing(Warehouse(house, tmp_path)) as warehouse:
+        yield warehouse

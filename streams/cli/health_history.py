@@ -12,7 +12,7 @@ import typer
 
 from agents.domain.health_profile import HealthFile
 from agents.domain.instant import Instant
-from streams.cli.history_files import file_troubles_told, stop, stop_with_json, tell
+from streams.cli.history_files import file_troubles_told, stop, tell
 from streams.health_files.profile_reader import read_profile_file
 from streams.health_files.snapshot_mapping import SnapshotMapping, read_snapshot_mapping, unused_signals
 from streams.health_files.snapshot_rows import POSITIVE, SnapshotCounts, Snapshots, read_snapshots
@@ -52,15 +52,14 @@ def load_snapshots(
         needs_label: whether the mapping must say who has left.
         undated_at: when everything happened where the mapping has no `at`.
     """
-    ending = stop_with_json if as_json else stop
     problems, of_mapping = Problems(str(profile)), Problems(str(mapping))
     profiles = read_profile_file(profile, problems)
     found = read_snapshot_mapping(mapping, profiles, of_mapping, needs_label=needs_label)
     if profiles is None or found is None:
-        ending([*problems.errors, *of_mapping.errors])
+        stop([*problems.errors, *of_mapping.errors], as_json=as_json)
     for warning in (*problems.warnings, *of_mapping.warnings):
         tell(warning.as_line())
-    with file_troubles_told(str(mapping), ending):
+    with file_troubles_told(str(mapping), as_json=as_json):
         return profiles, found, read_snapshots(found, profiles, files, strict=strict, undated_at=undated_at)
 
 

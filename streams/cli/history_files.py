@@ -5,7 +5,7 @@ the program ends with status 2.
 """
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,24 +34,26 @@ def tell(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def stop(problems: Sequence[Problem]) -> NoReturn:
-    """Tell what is wrong and end with status 2."""
+def stop(problems: Sequence[Problem], *, as_json: bool = False) -> NoReturn:
+    """Tell what is wrong and end with status 2; with `as_json` also to programs, as `_tell_programs` does."""
+    if as_json:
+        _tell_programs(problems)
     for problem in problems:
         tell(problem.as_line())
     raise typer.Exit(WRONG_FILE)
 
 
-def stop_with_json(problems: Sequence[Problem]) -> NoReturn:
-    """As `stop`, and tell it to programs on standard output, as `careline policy test --json` does."""
+def _tell_programs(problems: Sequence[Problem]) -> None:
+    """What is wrong, on standard output, as `careline policy test --json` tells it."""
     print_json({"errors": problems_as_json(problems)})
-    stop(problems)
 
 
 def load_mapping(
     path: Path,
     found_before: Sequence[Problem] = (),
     clocks: frozenset[str] | None = None,
-    ending: Callable[[Sequence[Problem]], NoReturn] = stop,
+    *,
+    as_json: bool = False,
 ) -> ImportMapping:
     """The mapping; warnings are told. `clocks` are those that the policies declare, null where none are at hand.
 
@@ -60,47 +62,40 @@ def load_mapping(
     problems = Problems(str(path))
     mapping = read_mapping(path, problems, DueMetrics(clocks))
     if mapping is None or found_before:
-        ending([*found_before, *problems.errors])
+        stop([*found_before, *problems.errors], as_json=as_json)
     for warning in problems.warnings:
         tell(warning.as_line())
     return mapping
 
 
-def load_history(
-    mapping: ImportMapping,
-    files: Sequence[Path],
-    *,
-    strict: bool,
-    ending: Callable[[Sequence[Problem]], NoReturn] = stop,
-) -> History:
+def load_history(mapping: ImportMapping, files: Sequence[Path], *, strict: bool, as_json: bool = False) -> History:
     """All rows of the files.
 
     Ends the program when one cannot be read, lacks a column, or (strict) has a row of no use.
     """
     from streams.cli.history_progress import reading
 
-    with file_troubles_told(mapping.file, ending), reading(files) as progress, _without_collection():
+    with file_troubles_told(mapping.file, as_json=as_json), reading(files) as progress, _without_collection():
         return read_history(mapping, files, strict=strict, progress=progress)
 
 
 @contextmanager
-def file_troubles_told(mapping_file: str, ending: Callable[[Sequence[Problem]], NoReturn] = stop) -> Iterator[None]:
+def file_troubles_told(mapping_file: str, *, as_json: bool = False) -> Iterator[None]:
     """What is wrong with files of rows, or with a mapping for them, is told, and the program ends with status 2."""
     try:
         yield
     except UnreadableFile as error:
-        ending([Problem(str(error.path), None, None, error.message, error.suggestion or None)])
+        stop([Problem(str(error.path), None, None, error.message, error.suggestion or None)], as_json=as_json)
     except ColumnTrouble as error:
         problems = Problems(mapping_file)
         for use, message, choices in error.found:
             way_out = did_you_mean(use.name, choices) if choices else "give it a name of its own in the header"
             problems.error(use.place, message, way_out)
-        ending(problems.errors)
+        stop(problems.errors, as_json=as_json)
     except StrictStop as error:
         way_out = "without --strict such rows are counted and listed in FILE.rejected.ndjson"
-        if ending is stop_with_json:
-            found = Problem(error.file, error.line, None, error.because, way_out)
-            print_json({"errors": problems_as_json([found])})
+        if as_json:
+            _tell_programs([Problem(error.file, error.line, None, error.because, way_out)])
         tell(f"{error} ({way_out})")
         raise typer.Exit(WRONG_FILE) from None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.history_files import load_history, load_mapping, stop, stop_with_json, tell
+from streams.cli.history_files import load_history, load_mapping, tell
 from streams.cli.policy_run_command import FAILED
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def _messages(mapping: Path, files: Sequence[Path], *, strict: bool, is_quiet: b
     from streams.history.history_summary import row_lines
     from streams.history.message_watch import messages_of
 
-    ending = stop_with_json if is_quiet else stop
-    history = load_history(load_mapping(mapping, ending=ending), files, strict=strict, ending=ending)
+    history = load_history(load_mapping(mapping, as_json=is_quiet), files, strict=strict, as_json=is_quiet)
     messages = messages_of(history)
     if not messages and history.counts.used:
         tell(f"{mapping}: warning: no message of a customer has a text: give an event `from: customer` and `text`")

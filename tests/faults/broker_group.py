@@ -40,10 +40,7 @@ class BrokerGroup:
         return ",".join(node.bootstrap for node in self.nodes)
 
     def __enter__(self) -> Self:
-        for node in self.nodes:
-            self._launch(node)
-        for node in self.nodes:
-            self.wait_for(node.node_id)
+        self.start(*[node.node_id for node in self.nodes])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,10 +57,12 @@ class BrokerGroup:
         assert told in config.read_text()
         config.write_text(config.read_text().replace(told, other))
 
-    def start(self, number: int) -> None:
-        """Start a broker again on its data, and wait until it answers."""
-        self._launch(self.nodes[number - 1])
-        self.wait_for(number)
+    def start(self, *numbers: int) -> None:
+        """Start brokers together, each on its data, and wait until all answer: some may need the others for that."""
+        for number in numbers:
+            self._launch(self.nodes[number - 1])
+        for number in numbers:
+            self.wait_for(number)
 
     def stop(self, number: int) -> None:
         """End a broker in order."""

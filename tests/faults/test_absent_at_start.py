@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,17 +35,15 @@ def broker(tmp_path: Path) -> Iterator[BrokerGroup]:
 @pytest.fixture
 def lonely_house(broker: BrokerGroup, topic_prefix: str, tmp_path: Path) -> Iterator[House]:
     """An installation on it."""
-    house = House(broker.bootstrap, topic_prefix, tmp_path)
-    yield house
-    house.close()
+    with closing(House(broker.bootstrap, topic_prefix, tmp_path)) as house:
+        yield house
 
 
 @pytest.fixture
 def lonely_warehouse(lonely_house: House, tmp_path: Path) -> Iterator[Warehouse]:
     """Its ClickHouse."""
-    warehouse = Warehouse(lonely_house, tmp_path)
-    yield warehouse
-    warehouse.proxy.close()
+    with closing(Warehouse(lonely_house, tmp_path)) as warehouse:
+        yield warehouse
 
 
 def test_f6_kafka_comes_later(

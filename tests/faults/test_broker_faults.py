@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,8 @@ def three(tmp_path: Path) -> Iterator[BrokerGroup]:
 @pytest.fixture
 def three_house(three: BrokerGroup, topic_prefix: str, tmp_path: Path) -> Iterator[House]:
     """An installation on three brokers."""
-    house = House(three.bootstrap, topic_prefix, tmp_path, copies=3)
-    yield house
-    house.close()
+    with closing(House(three.bootstrap, topic_prefix, tmp_path, copies=3)) as house:
+        yield house
 
 
 def test_f5_one_broker_of_three_is_killed(three: BrokerGroup, three_house: House, seed: int, now: int) -> None:
@@ -81,10 +81,7 @@ def test_f5_too_few_brokers_and_then_each_is_bounced(
     asyncio.run(webhooks.send_for(ABSENCE_SECONDS / 2, "one", retry=False))
     accepted_by_one = len(webhooks.accepted) - accepted_before
     refused = webhooks.answers[503]
-    for number in (2, 3):
-        three._launch(three.nodes[number - 1])
-    for number in (2, 3):
-        three.wait_for(number)
+    three.start(2, 3)
     began = time.monotonic()
     with SteadyLoad(house, records[len(records) // 4 :], seconds=10):
         for number in (1, 2, 3):
@@ -131,10 +128,7 @@ def test_f6_all_brokers_are_gone(three: BrokerGroup, three_house: House, seed: i
     asyncio.run(webhooks.send_for(ABSENCE_SECONDS, "away", retry=False))
     assert webhooks.answers[503] > 0
     assert worker.poll() is None
-    for number in (1, 2, 3):
-        three._launch(three.nodes[number - 1])
-    for number in (1, 2, 3):
-        three.wait_for(number)
+    three.start(1, 2, 3)
     began = time.monotonic()
     house.send(records[len(records) // 2 :])
     asyncio.run(webhooks.send_for(3, "after"))

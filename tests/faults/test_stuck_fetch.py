@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,8 @@ def broker(tmp_path: Path) -> Iterator[tuple[BrokerGroup, TcpProxy]]:
 @pytest.fixture
 def house_behind(broker: tuple[BrokerGroup, TcpProxy], topic_prefix: str, tmp_path: Path) -> Iterator[House]:
     """An installation behind that way."""
-    house = House(broker[0].bootstrap, topic_prefix, tmp_path)
-    yield house
-    house.close()
+    with closing(House(broker[0].bootstrap, topic_prefix, tmp_path)) as house:
+        yield house
 
 
 def test_f21_a_fetch_that_hangs(broker: tuple[BrokerGroup, TcpProxy], house_behind: House, seed: int, now: int) -> None:

@@ -41,6 +41,10 @@ class Warehouse:
         """A connection past the proxy."""
         return open_clickhouse(read_target(self.url(self.port)))
 
+    def close(self) -> None:
+        """Close the way; the server ends with its house."""
+        self.proxy.close()
+
     def stop(self) -> None:
         """The server is gone; its data stay."""
         self.server.send_signal(signal.SIGTERM)
