@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 SOURCES := schemas agents streams tests
 PYTEST := $(BIN)/python -m pytest
+# Which tests: all that are run before every landing, and of them those that start nothing.
+ALL_TESTS := (not faults or quick) and not benchmark
+START_NOTHING := not integration and not tools and not faults and not benchmark
 # The lock is complete and hashed, so nothing is resolved; bytecode is compiled at first use, which halves the wait.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 # What the tests need beyond Python, from Debian: promtool, docker-compose, and an IMAP server that is not our own.
@@ -38,20 +41,20 @@ demo: $(STAMP) ## the whole of Careline on this machine, fed by a simulated comp
 
 test: $(STAMP) ## all tests that are not faults or benchmarks; with ARGS only what they name
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m tests.side_by_side
+	$(BIN)/python -m tests.side_by_side "$(ALL_TESTS) and not ($(START_NOTHING))" "$(START_NOTHING)"
 else
-	$(PYTEST) -m "(not faults or quick) and not benchmark" $(ARGS)
+	$(PYTEST) -m "$(ALL_TESTS)" $(ARGS)
 endif
 
 test-fast: $(STAMP) ## the tests that start nothing
-	$(PYTEST) -m "not integration and not tools and not faults and not benchmark" $(ARGS)
+	$(PYTEST) -m "$(START_NOTHING)" $(ARGS)
 
 test-faults: $(STAMP) ## kill, pause and cut off real parts while they work
 	$(PYTEST) -m faults $(ARGS)
 	$(PYTEST) tests/contract/test_connector_behaviour.py
 
 coverage: $(STAMP) ## the tests with branch coverage and its floors
-	$(PYTEST) -m "(not faults or quick) and not benchmark" --cov --cov-report=term $(ARGS)
+	$(PYTEST) -m "$(ALL_TESTS)" --cov --cov-report=term $(ARGS)
 	$(BIN)/coverage report --include 'schemas/*,agents/*' --fail-under 95
 
 check: $(STAMP) ## format, lint, types and import contracts, changing nothing

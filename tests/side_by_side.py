@@ -1,31 +1,30 @@
-"""Both halves of the tests at once: `python -m tests.side_by_side`, which is what `make test` runs.
+"""Tests at once: `python -m tests.side_by_side WAITING COMPUTING`, which `make test` runs with both halves of them.
 
-One half computes, the other starts real parts and mostly waits for them; one after the other they would take half as
-long again. The half that waits shows its progress, the other is shown whole when both have ended.
+Each half is what pytest's `-m` selects. One starts real parts and mostly waits for them, the other computes; one after
+the other they would take half as long again. The half that waits shows its progress, the other is shown whole when both
+have ended.
 """
 
 import subprocess
 import sys
 import tempfile
-from typing import Final
-
-COMPUTES: Final = "not integration and not tools and not faults and not benchmark"
-STARTS_PARTS: Final = f"(not faults or quick) and not benchmark and not ({COMPUTES})"
 
 
-def main(options: list[str]) -> int:
-    """Run them with the same options of pytest; 0 when both have passed."""
-    pytest = [sys.executable, "-m", "pytest", *options, "-m"]
+def main(waiting: str, computing: str) -> int:
+    """Run both halves; 0 when both have passed, 130 after Ctrl-C, which ends them as well."""
+    pytest = [sys.executable, "-m", "pytest", "-m"]
     with tempfile.TemporaryFile() as shown:
-        with subprocess.Popen([*pytest, COMPUTES], stdout=shown, stderr=subprocess.STDOUT) as computing:
-            with subprocess.Popen([*pytest, STARTS_PARTS]) as waiting:
-                waiting.wait()
-            computing.wait()
-        shown.seek(0)
-        sys.stdout.buffer.write(shown.read())
-        sys.stdout.flush()
-    return computing.returncode or waiting.returncode
+        try:
+            with subprocess.Popen([*pytest, computing], stdout=shown, stderr=subprocess.STDOUT) as other:
+                status = subprocess.run([*pytest, waiting], check=False).returncode
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            shown.seek(0)
+            sys.stdout.buffer.write(shown.read())
+            sys.stdout.flush()
+    return status or other.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))
