@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from streams.embedded_kafka import EmbeddedKafka, KafkaRuntime
-from streams.kafka_admin import TopicOutcome, create_topics
+from streams.kafka_admin import TopicOutcome, admin_client, create_topics
 from streams.kafka_connection import KafkaConnection
 
 
@@ -29,9 +29,17 @@ def kafka(kafka_runtime: KafkaRuntime) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture
-def topic_prefix() -> str:
-    """A prefix that no other test uses, so that tests share the broker and nothing else."""
-    return f"t{uuid4().hex[:10]}."
+def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A prefix that no other test uses, so that tests share the broker and nothing else.
+
+    What was made under it goes when the test ends: the heap of the shared broker does not hold the topics of them all.
+    """
+    prefix = f"t{uuid4().hex[:10]}."
+    broker: EmbeddedKafka | None = request.getfixturevalue("kafka") if "kafka" in request.fixturenames else None
+    yield prefix
+    if broker:
+        with admin_client(KafkaConnection(broker.bootstrap)) as admin:
+            admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(prefix)])
 
 
 def make_topics(kafka: EmbeddedKafka, prefix: str, partitions: int = 2) -> list[TopicOutcome]:

@@ -97,19 +97,29 @@ class Pipeline:
         return worker
 
     def read(
-        self, topic: TopicSpec, contract: type[Contract], enough: int, *, key: bytes | None = None
+        self,
+        topic: TopicSpec,
+        contract: type[Contract],
+        enough: int,
+        *,
+        key: bytes | None = None,
+        such: Callable[[Contract], bool] = lambda _: True,
     ) -> list[Contract]:
-        """Committed records of a contract from the beginning of a topic, at least `enough` if they come in time."""
+        """Committed records of a contract, `such` as are wanted, from the beginning of a topic.
+
+        At least `enough` of them, if they come in time.
+        """
         found: list[Contract] = []
         with self._consumer(topic) as consumer:
             end = time.monotonic() + PATIENCE_SECONDS
             while len(found) < enough and time.monotonic() < end:
                 for records in consumer.poll(timeout_ms=200).values():
-                    found += [
+                    read = [
                         decode(contract, record.value)
                         for record in records
                         if (key is None or record.key == key) and contract_in(record.headers, contract) is contract
                     ]
+                    found += filter(such, read)
         return found
 
     def metrics_once(self, is_so: Callable[[str], bool], number: int = 0) -> str:

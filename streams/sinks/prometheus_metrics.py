@@ -8,6 +8,7 @@ arrives. Label sets that alerts look at exist with 0 from the start.
 import platform
 from collections.abc import Container
 from datetime import datetime
+from functools import cache
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -79,8 +80,8 @@ class PrometheusRecorder(Recorder):
         self._connectors = _FirstComers(MOST_CONNECTORS)
         self._sources = _FirstComers(MOST_CONNECTORS)
         self._outcome_counters: dict[tuple[str, str, str, str], Counter] = {}
-        self._answer_counters: dict[tuple[str, int, str], Counter] = {}
-        self._publish_timers: dict[str, Histogram] = {}
+        self._answers_of = cache(self._count_answers_of)
+        self._publish_seconds_of = cache(self._time_publishing_of)
         _gauge(names.BUILD_INFO, registry).labels(version, platform.python_version()).set(1)
         self._start_at_zero()
 
@@ -272,19 +273,17 @@ class PrometheusRecorder(Recorder):
 
     @override
     def connector_answered(self, connector: str, status: int, reason: str) -> None:
-        key = (connector, status, reason)
-        counter = self._answer_counters.get(key)
-        if counter is None:
-            counter = self._answers.labels(self._connectors.name(connector), str(status), reason)
-            self._answer_counters[key] = counter
-        counter.inc()
+        self._answers_of(connector, status, reason).inc()
+
+    def _count_answers_of(self, connector: str, status: int, reason: str) -> Counter:
+        return self._answers.labels(self._connectors.name(connector), str(status), reason)
 
     @override
     def connector_published(self, connector: str, seconds: float) -> None:
-        timer = self._publish_timers.get(connector)
-        if timer is None:
-            timer = self._publish_timers[connector] = self._publish_seconds.labels(self._connectors.name(connector))
-        timer.observe(seconds)
+        self._publish_seconds_of(connector).observe(seconds)
+
+    def _time_publishing_of(self, connector: str) -> Histogram:
+        return self._publish_seconds.labels(self._connectors.name(connector))
 
     @override
     def enriched(self, scorer: str, fallback: FallbackReason | None, count: int = 1) -> None:

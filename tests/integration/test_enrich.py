@@ -118,9 +118,10 @@ def test_a_surge_raises_one_alert_and_the_tone_moves_health_although_everything_
 
     issues = pipeline.read(ISSUES, Issue, enough=2)
     # What was judged before the profile was read in its own topic is of the built-in one.
-    judged = [score for score in pipeline.read(HEALTH, HealthScore, enough=100) if score.profile == "everyone"]
-    scores = [score for score in judged if score.score is not None]
-    told = [alert for alert in pipeline.read(ALERTS, Alert, enough=2) if alert.name == "IssueSurge"]
+    scores = pipeline.read(
+        HEALTH, HealthScore, enough=100, such=lambda score: score.profile == "everyone" and score.score is not None
+    )
+    told = pipeline.read(ALERTS, Alert, enough=2, such=lambda alert: alert.name == "IssueSurge")
 
     firing = [alert for alert in told if alert.state == "firing"]
     assert [alert.owner for alert in firing] == ["product"]
