@@ -16,13 +16,13 @@ from kafka.errors import KafkaError
 from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
 from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TOPICS
-from streams.file_publisher import in_force
+from streams.file_kinds import POLICY
+from streams.file_publisher import in_force, published_files
 from streams.group_offsets import group_offsets
 from streams.kafka_admin import KafkaUnavailable, describe_topics, wait_for_kafka
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.lane.changelog import ChangelogDamaged, from_value
 from streams.partition_counts import TopicsMissing
-from streams.policy_publisher import published_policies
 from streams.settings import Settings, split_address
 from streams.sinks.clickhouse_connection import (
     ClickHouseTarget,
@@ -125,7 +125,7 @@ def _check_topics(settings: Settings, _now: datetime) -> Finding:
 
 
 def _check_policies(settings: Settings, now: datetime) -> Finding:
-    known = published_policies(settings)
+    known = published_files(settings, POLICY)
     interrupted = [policy.version for policy in known.values() if not policy.complete]
     if interrupted:
         advice = "run `careline policy publish` again with any policy file: it completes what was begun"

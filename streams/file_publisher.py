@@ -1,19 +1,20 @@
 """A file that people write into force: kept under its version in the policies topic, announced to all agents.
 
-`policy_publisher`, `health_publisher` and `issue_publisher` call it with a file that they have found right; every
-agent reads the announcement at its place in the log. First the intent is written down, then the announcement is sent,
-then the intent is marked complete. Whoever publishes the same kind next completes what was interrupted, with the same
-announcement; agents know it by its text and time and take it once.
+What kinds there are, and how a file is found right, says `file_kinds`. `careline policy publish`, `health publish`,
+`issues publish` and `careline work` call it; every agent reads the announcement at its place in the log. First the
+intent is written down, then the announcement is sent, then the intent is marked complete. Whoever publishes the same
+kind next completes what was interrupted, with the same announcement; agents know it by its text and time and take it
+once.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 from kafka import KafkaProducer
@@ -26,10 +27,11 @@ from kafka.errors import (
 from typing_extensions import override
 
 from schemas.codec import ContractViolation, decode, encode, headers_of
-from schemas.control import Control, ControlKind
+from schemas.control import Control
 from schemas.published_policy import PublishedPolicy
-from schemas.topics import POLICIES, TopicSpec
+from schemas.topics import POLICIES
 from streams.control_broadcast import broadcast
+from streams.file_kinds import FileKind, Offer, PolicyRefused
 from streams.kafka_admin import KafkaUnavailable, failed
 from streams.partition_counts import TopicsMissing
 from streams.policy_files.problem import Problem
@@ -45,24 +47,6 @@ _PAUSE_SECONDS = 0.5
 
 
 _Status = Literal["published", "completed", "unchanged"]
-
-
-class FileKind(NamedTuple):
-    """What is published: how it is called, under which key, and how and to whom it is announced."""
-
-    word: str
-    prefix: str
-    announced_in: TopicSpec
-    control: ControlKind
-    source: str
-
-
-class PolicyRefused(Exception):  # noqa: N818 - what it is, in the words of the message
-    """The file is not published and what is in force stays so. `problems` has every mistake with its place."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(problem.as_line() for problem in problems))
-        self.problems = list(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +82,21 @@ class PublishOutcome:
         return told
 
 
-class Offer(NamedTuple):
-    """A file that is right and could be published."""
+def publish_file(
+    settings: Settings, kind: FileKind[Any], path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> PublishOutcome:
+    """Read and try a file, and put it in force unless this version of it already is.
 
-    path: Path
-    text: str
-    version: str
-    effective_from: datetime | None
-    published: str
-    is_same: Callable[[str], bool]
-    """Whether what was published means the same."""
-    warnings: tuple[Problem, ...] = ()
+    Raises:
+        PolicyRefused: the file is wrong, or its version name was used for other content.
+        TopicsMissing: the topics have not been created.
+        KafkaUnavailable: no broker answers or it does not take a record; publishing again completes what was begun.
+    """
+    return publish_offer(settings, kind.offer(path), now)
 
 
 def publish_offer(
-    settings: Settings, kind: FileKind, offer: Offer, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    settings: Settings, offer: Offer[Any], now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> PublishOutcome:
     """Put a file in force unless this version of it already is.
 
@@ -121,15 +105,16 @@ def publish_offer(
         TopicsMissing: the topics have not been created.
         KafkaUnavailable: no broker answers or it does not take a record; publishing again completes what was begun.
     """
+    kind = offer.kind
     # Most starts of a worker find everything in place; they push nobody aside who is just publishing.
     known = published_files(settings, kind)
-    found = known.get(offer.version)
+    found = known.get(offer.file.version)
     if found is not None and all(each.complete for each in known.values()):
         _refuse_other_content(offer, found)
         return replace(_outcome(kind, "unchanged", found, known, now()), warnings=offer.warnings)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return replace(_publish(settings, kind, offer, now()), warnings=offer.warnings)
+            return replace(_publish(settings, offer, now()), warnings=offer.warnings)
         except (ProducerFencedError, InvalidProducerEpochError):
             time.sleep(attempt * _PAUSE_SECONDS)
         except MessageSizeTooLargeError:
@@ -140,7 +125,7 @@ def publish_offer(
     raise KafkaUnavailable(settings.kafka_servers, f"others publish a {kind.word} all the time")
 
 
-def published_files(settings: Settings, kind: FileKind) -> dict[str, PublishedPolicy]:
+def published_files(settings: Settings, kind: FileKind[Any]) -> dict[str, PublishedPolicy]:
     """Every version that was ever published, by its name; those whose publication was interrupted too.
 
     Raises:
@@ -167,9 +152,9 @@ def in_force(policies: dict[str, PublishedPolicy], at: datetime) -> PublishedPol
     return max(begun, key=lambda policy: (policy.in_force_from, policy.published_at), default=None)
 
 
-def _refuse_other_content(offer: Offer, found: PublishedPolicy) -> None:
+def _refuse_other_content(offer: Offer[Any], found: PublishedPolicy) -> None:
     """A version name stands for one content: results carry it, and it must still say what they were judged by."""
-    if offer.is_same(found.published):
+    if offer.is_what(found.published):
         return
     message = (
         f"version {found.version!r} was published on {found.published_at:%Y-%m-%d %H:%M} UTC with other content"
@@ -179,18 +164,19 @@ def _refuse_other_content(offer: Offer, found: PublishedPolicy) -> None:
     raise PolicyRefused([Problem(str(offer.path), None, None, message, "give the changed file a version of its own")])
 
 
-def _publish(settings: Settings, kind: FileKind, offer: Offer, now: datetime) -> PublishOutcome:
+def _publish(settings: Settings, offer: Offer[Any], now: datetime) -> PublishOutcome:
     """One attempt as the only publisher: whoever was at it before us is fenced off by the broker from here on."""
+    kind = offer.kind
     with _only_publisher(settings, kind) as write:
         known = published_files(settings, kind)
-        found = known.get(offer.version)
+        found = known.get(offer.file.version)
         status: _Status
         if found is not None:
             status = "unchanged" if found.complete else "completed"
             _refuse_other_content(offer, found)
         else:
             status = "published"
-            found = _intent(kind, offer, now)
+            found = _intent(offer, now)
             write(found)
             known[found.version] = found
         for policy in [policy for policy in known.values() if not policy.complete]:
@@ -200,10 +186,10 @@ def _publish(settings: Settings, kind: FileKind, offer: Offer, now: datetime) ->
     return _outcome(kind, status, found, known, now)
 
 
-def _intent(kind: FileKind, offer: Offer, now: datetime) -> PublishedPolicy:
+def _intent(offer: Offer[Any], now: datetime) -> PublishedPolicy:
     return PublishedPolicy(
-        id=f"{kind.prefix}/{offer.version}",
-        version=offer.version,
+        id=f"{offer.kind.prefix}/{offer.file.version}",
+        version=offer.file.version,
         published_at=now,
         effective_from=offer.effective_from,
         text=offer.text,
@@ -212,7 +198,7 @@ def _intent(kind: FileKind, offer: Offer, now: datetime) -> PublishedPolicy:
 
 
 @contextmanager
-def _only_publisher(settings: Settings, kind: FileKind) -> Iterator[Callable[[PublishedPolicy], None]]:
+def _only_publisher(settings: Settings, kind: FileKind[Any]) -> Iterator[Callable[[PublishedPolicy], None]]:
     """Writes into the policies topic, for as long as nobody else begins to."""
     producer = KafkaProducer(**_connection(settings), transactional_id=f"{settings.topic_prefix}careline-policies")
     topic = settings.topic(POLICIES.name)
@@ -232,7 +218,7 @@ def _only_publisher(settings: Settings, kind: FileKind) -> Iterator[Callable[[Pu
         producer.close(timeout=5)
 
 
-def _announce(settings: Settings, kind: FileKind, policy: PublishedPolicy) -> None:
+def _announce(settings: Settings, kind: FileKind[Any], policy: PublishedPolicy) -> None:
     """The control record into every partition. Doing it again gives the same records."""
     digest = sha256(policy.published.encode()).hexdigest()[:16]
     control = Control(
@@ -265,7 +251,7 @@ def _connection(settings: Settings) -> dict[str, object]:
 
 
 def _outcome(
-    kind: FileKind, status: _Status, policy: PublishedPolicy, known: dict[str, PublishedPolicy], now: datetime
+    kind: FileKind[Any], status: _Status, policy: PublishedPolicy, known: dict[str, PublishedPolicy], now: datetime
 ) -> PublishOutcome:
     current = in_force(known, now)
     return PublishOutcome(

@@ -1,6 +1,6 @@
 """The health profiles that were put in force, and which of them scores at an instant.
 
-`streams.health_publisher` writes a file down as it travels through the log (`to_published`), `agents.account_agent`
+`streams.file_publisher` writes a file down as it travels through the log (`to_published`), `agents.account_agent`
 keeps what it reads there in its ledger, and `agents.domain.live_health` scores with the book that is in force.
 """
 

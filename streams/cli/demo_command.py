@@ -87,7 +87,7 @@ async def _demo(settings: Settings, options: "DemoOptions", console: Console) ->
     from streams.demo.demo_run import DemoRun
     from streams.demo.live_screen import LiveScreen
     from streams.embedded_kafka import EmbeddedKafkaError
-    from streams.file_publisher import PolicyRefused
+    from streams.file_kinds import PolicyRefused
     from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError
     from streams.sinks.sql_client import SqlError
 

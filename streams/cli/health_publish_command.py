@@ -1,7 +1,7 @@
 """`careline health publish`: put a file of health profiles in force, on all workers at the same place in the log.
 
 Exit status 0: published, or it was already · 1: Kafka is absent or has no topics · 2: the file is refused, and what was
-in force stays in force. The work is done in `streams.health_publisher`.
+in force stays in force. The work is done in `streams.file_publisher`.
 """
 
 from pathlib import Path
@@ -29,7 +29,8 @@ def health_publish(
 
     Example: careline health publish examples/health/support.yaml
     """
-    from streams.health_publisher import publish_health
+    from streams.file_kinds import HEALTH_PROFILES
+    from streams.file_publisher import publish_file
 
     settings = settings_of(context, kafka)
-    tell_publication("careline health publish", lambda: publish_health(settings, file), as_json=as_json)
+    tell_publication("careline health publish", lambda: publish_file(settings, HEALTH_PROFILES, file), as_json=as_json)

@@ -50,7 +50,8 @@ def issues_publish(context: typer.Context, file: _File, kafka: KafkaOption = Non
 
     Example: careline issues publish examples/issues/support.yaml
     """
-    from streams.issue_publisher import publish_issue_rules
+    from streams.file_kinds import ISSUE_RULES
+    from streams.file_publisher import publish_file
 
     settings = settings_of(context, kafka)
-    tell_publication("careline issues publish", lambda: publish_issue_rules(settings, file), as_json=as_json)
+    tell_publication("careline issues publish", lambda: publish_file(settings, ISSUE_RULES, file), as_json=as_json)

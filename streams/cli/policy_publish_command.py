@@ -1,7 +1,7 @@
 """`careline policy publish`: put a policy file in force, on all workers at the same place in the log.
 
 Exit status 0: published, or it was already · 1: Kafka is absent or has no topics · 2: the file is refused, and what was
-in force stays in force. The work is done in `streams.policy_publisher`.
+in force stays in force. The work is done in `streams.file_publisher`.
 """
 
 import json
@@ -35,15 +35,16 @@ def publish(
 
     Example: careline policy publish examples/policies/support.yaml
     """
-    from streams.policy_publisher import publish_if_different
+    from streams.file_kinds import POLICY
+    from streams.file_publisher import publish_file
 
     settings = settings_of(context, kafka)
-    tell_publication("careline policy publish", lambda: publish_if_different(settings, file), as_json=as_json)
+    tell_publication("careline policy publish", lambda: publish_file(settings, POLICY, file), as_json=as_json)
 
 
 def tell_publication(command: str, publish_file: "Callable[[], PublishOutcome]", *, as_json: bool) -> None:
     """Publish, and say what came of it; the exit status says it too."""
-    from streams.file_publisher import PolicyRefused
+    from streams.file_kinds import PolicyRefused
     from streams.kafka_admin import KafkaUnavailable
     from streams.partition_counts import TopicsMissing
 

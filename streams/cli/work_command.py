@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ from streams.repeated_lines import RepeatedLines
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.file_publisher import FileKind, Offer
+    from streams.file_kinds import Offer
     from streams.kafka_admin import WaitNotice
     from streams.sinks.recorder import Recorder
 
@@ -92,7 +92,7 @@ def work(
 def _run(settings: Settings) -> int:
     from prometheus_client import CollectorRegistry
 
-    from streams.file_publisher import PolicyRefused
+    from streams.file_kinds import PolicyRefused
     from streams.sinks.metrics_server import MetricsAddressError, start_metrics_server
     from streams.sinks.prometheus_metrics import PrometheusRecorder
 
@@ -111,27 +111,25 @@ def _run(settings: Settings) -> int:
         return 1
 
 
-def _offers(settings: Settings) -> "list[tuple[FileKind, Offer]]":
+def _offers(settings: Settings) -> "list[Offer[Any]]":
     """The files to publish, read and tried.
 
     Raises:
         PolicyRefused: one is wrong, or several; the mistakes of all are told together.
     """
-    from streams.file_publisher import PolicyRefused
-    from streams.health_publisher import HEALTH_PROFILES, health_offer
-    from streams.issue_publisher import ISSUE_RULES, issue_rules_offer
-    from streams.policy_publisher import POLICY, policy_offer
+    from streams.file_kinds import HEALTH_PROFILES, ISSUE_RULES, POLICY, FileKind, PolicyRefused
 
+    files: dict[FileKind[Any], Path | None] = {
+        POLICY: settings.policies_file,
+        HEALTH_PROFILES: settings.health_file,
+        ISSUE_RULES: settings.issues_file,
+    }
     offers = []
     problems = []
-    for kind, path, read in (
-        (POLICY, settings.policies_file, policy_offer),
-        (HEALTH_PROFILES, settings.health_file, health_offer),
-        (ISSUE_RULES, settings.issues_file, issue_rules_offer),
-    ):
+    for kind, path in files.items():
         try:
             if path is not None:
-                offers.append((kind, read(path)))
+                offers.append(kind.offer(path))
         except PolicyRefused as refused:
             problems += refused.problems
     if problems:
@@ -139,7 +137,7 @@ def _offers(settings: Settings) -> "list[tuple[FileKind, Offer]]":
     return offers
 
 
-def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[tuple[FileKind, Offer]]") -> int:
+def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[Offer[Any]]") -> int:
     from streams.file_publisher import publish_offer
     from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
     from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
@@ -153,8 +151,8 @@ def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[tuple[File
         topics = needed_topics(lane_kinds(agent_figures=settings.agent_figures))
         physical = {operation: [settings.topic(name) for name in names] for operation, names in topics.items()}
         require_rights(settings.kafka, physical, settings.topic(settings.group))
-        for kind, offer in offers:
-            log.info("%s", publish_offer(settings, kind, offer))
+        for offer in offers:
+            log.info("%s", publish_offer(settings, offer))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Worker(settings, recorder).run())
     except KafkaRefused as refused:

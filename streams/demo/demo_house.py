@@ -21,8 +21,9 @@ from streams.demo.demo_parts import HOST, POLICY_FILE, DemoParts
 from streams.demo.guarded_child import GuardedChild
 from streams.demo.run_ledgers import Books, read_books
 from streams.embedded_kafka import ArchiveBuilder, EmbeddedKafka, FetchProgress, KafkaRuntime
+from streams.file_kinds import POLICY
+from streams.file_publisher import publish_file
 from streams.kafka_admin import create_topics, wait_for_kafka
-from streams.policy_publisher import publish_if_different
 from streams.settings import split_address, without_security
 
 READY_SECONDS = 90.0
@@ -96,7 +97,7 @@ class DemoHouse:
         ]
         self.enrich = self._child("enrich", parts.enrich_command(), parts.enrich_metrics)
         books = await asyncio.to_thread(read_books, settings)
-        outcome = await asyncio.to_thread(publish_if_different, settings, POLICY_FILE)
+        outcome = await asyncio.to_thread(publish_file, settings, POLICY, POLICY_FILE)
         self.say(f"promises    {outcome}")
         await self._until_ready()
         return books

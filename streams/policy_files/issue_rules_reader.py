@@ -1,6 +1,6 @@
 """A file of issue rules to `agents.domain.issue_rules.IssueRules`, with every mistake of the file told at once.
 
-`careline issues check` and `streams.issue_publisher` call it; `docs/issues.md` explains the keys.
+`careline issues check` and `streams.file_kinds` call it; `docs/issues.md` explains the keys.
 """
 
 from collections.abc import Mapping

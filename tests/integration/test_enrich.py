@@ -18,8 +18,8 @@ from schemas.issue import Issue
 from schemas.mention import Mention
 from schemas.topics import ALERTS, ENRICHMENTS, HEALTH, ISSUES, MENTIONS
 from streams.embedded_kafka import EmbeddedKafka
-from streams.health_publisher import publish_health
-from streams.issue_publisher import publish_issue_rules
+from streams.file_kinds import HEALTH_PROFILES, ISSUE_RULES
+from streams.file_publisher import publish_file
 from streams.settings import Settings
 from tests.fixtures_kafka import make_topics
 from tests.message_stories import story_with_issue
@@ -89,8 +89,8 @@ def test_a_surge_raises_one_alert_and_the_tone_moves_health_although_everything_
     settings = Settings(kafka_servers=pipeline.servers, topic_prefix=pipeline.prefix)
     (tmp_path / "profile.yaml").write_text(PROFILE)
     (tmp_path / "rules.yaml").write_text(RULES)
-    publish_health(settings, tmp_path / "profile.yaml", lambda: datetime(2020, 1, 1, tzinfo=UTC))
-    publish_issue_rules(settings, tmp_path / "rules.yaml")
+    publish_file(settings, HEALTH_PROFILES, tmp_path / "profile.yaml", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    publish_file(settings, ISSUE_RULES, tmp_path / "rules.yaml")
     shift = from_datetime(datetime.now(UTC)) - story.messages[-1].at
     pipeline.send(
         Interaction(

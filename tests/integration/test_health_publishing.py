@@ -18,8 +18,8 @@ from schemas.signal import Signal
 from schemas.topics import ALERTS, HEALTH, SIGNALS
 from streams.cli.main import app
 from streams.embedded_kafka import EmbeddedKafka
-from streams.file_publisher import PolicyRefused
-from streams.health_publisher import publish_health, published_profiles
+from streams.file_kinds import HEALTH_PROFILES, PolicyRefused
+from streams.file_publisher import publish_file, published_files
 from streams.settings import Settings
 from streams.signal_sender import send_signal
 from streams.topic_reader import topic_reader
@@ -73,7 +73,10 @@ def careline(settings: Settings, *arguments: str) -> Result:
 def test_a_profile_is_announced_in_every_partition_of_the_signals_once(settings: Settings, write: Write) -> None:
     path = write()
 
-    assert [publish_health(settings, path, lambda: NOON).status for _ in range(2)] == ["published", "unchanged"]
+    assert [publish_file(settings, HEALTH_PROFILES, path, lambda: NOON).status for _ in range(2)] == [
+        "published",
+        "unchanged",
+    ]
 
     with topic_reader(settings.kafka) as reader:
         records = list(reader.records(settings.topic(SIGNALS.name)))
@@ -82,19 +85,19 @@ def test_a_profile_is_announced_in_every_partition_of_the_signals_once(settings:
     control = decode(Control, records[0].value)
     assert (control.kind, control.as_of, control.policy_version) == ("health_activated", NOON, "v1")
     assert from_published(control.policy_text or "").plays[0].owner == "anna"
-    assert published_profiles(settings)["v1"].text == path.read_text()
+    assert published_files(settings, HEALTH_PROFILES)["v1"].text == path.read_text()
 
 
 @pytest.mark.parametrize(("version", "weight"), [("v1", "2"), ("v2", "-1")], ids=["other content", "wrong"])
 def test_a_refused_file_replaces_nothing(settings: Settings, write: Write, version: str, weight: str) -> None:
-    publish_health(settings, write(), lambda: NOON)
-    before = published_profiles(settings)
+    publish_file(settings, HEALTH_PROFILES, write(), lambda: NOON)
+    before = published_files(settings, HEALTH_PROFILES)
 
     with pytest.raises(PolicyRefused):
-        publish_health(settings, write(version, weight), lambda: NOON)
+        publish_file(settings, HEALTH_PROFILES, write(version, weight), lambda: NOON)
     assert careline(settings, "publish", str(write(version, weight))).exit_code == 2
 
-    assert published_profiles(settings) == before
+    assert published_files(settings, HEALTH_PROFILES) == before
 
 
 def scores_until(pipeline: Pipeline, is_so: Callable[[HealthScore], bool]) -> HealthScore:
@@ -161,7 +164,7 @@ def wait_until_published(settings: Settings) -> None:
     """Wait for the worker to have published its file."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
-        known = published_profiles(settings)
+        known = published_files(settings, HEALTH_PROFILES)
         if known and all(each.complete for each in known.values()):
             return
         time.sleep(0.2)

@@ -13,9 +13,9 @@ from schemas.policy import from_published
 from schemas.topics import INTERACTIONS
 from streams import file_publisher
 from streams.embedded_kafka import EmbeddedKafka
-from streams.file_publisher import PolicyRefused
+from streams.file_kinds import POLICY, PolicyRefused
+from streams.file_publisher import publish_file, published_files
 from streams.partition_counts import TopicsMissing
-from streams.policy_publisher import publish_if_different, published_policies
 from streams.settings import Settings
 from streams.topic_reader import topic_reader
 from tests.fixtures_kafka import make_topics
@@ -23,7 +23,7 @@ from tests.fixtures_kafka import make_topics
 pytestmark = pytest.mark.integration
 
 PARTITIONS = 3
-POLICY = """\
+FILE_TEXT = """\
 version: {version}
 policies:
   - id: everyone
@@ -43,7 +43,7 @@ def settings(kafka: EmbeddedKafka, topic_prefix: str) -> Settings:
 def write(tmp_path: Path) -> Callable[..., Path]:
     def write(version: str = "v1", target: str = "4h", comment: str = "") -> Path:
         path = tmp_path / "support.yaml"
-        path.write_text(comment + POLICY.format(version=version, target=target), encoding="utf-8")
+        path.write_text(comment + FILE_TEXT.format(version=version, target=target), encoding="utf-8")
         return path
 
     return write
@@ -69,7 +69,7 @@ def test_a_policy_is_announced_in_every_partition_and_kept_as_written(
 ) -> None:
     path = write(comment="# why four hours\n")
 
-    outcome = publish_if_different(settings, path, at(NOON))
+    outcome = publish_file(settings, POLICY, path, at(NOON))
 
     assert (outcome.status, outcome.version, outcome.in_force, outcome.in_force_from) == ("published", "v1", "v1", NOON)
     controls = announced(settings)
@@ -78,7 +78,7 @@ def test_a_policy_is_announced_in_every_partition_and_kept_as_written(
     control = controls[0][0]
     assert (control.kind, control.as_of, control.policy_version) == ("policy_activated", NOON, "v1")
     assert from_published(control.policy_text or "").policies[0].id == "everyone"
-    kept = published_policies(settings)["v1"]
+    kept = published_files(settings, POLICY)["v1"]
     assert kept.complete
     assert kept.text == path.read_text(encoding="utf-8")
 
@@ -86,9 +86,9 @@ def test_a_policy_is_announced_in_every_partition_and_kept_as_written(
 def test_the_same_content_is_published_once_whatever_its_comments_say(
     settings: Settings, write: Callable[..., Path]
 ) -> None:
-    publish_if_different(settings, write(), at(NOON))
+    publish_file(settings, POLICY, write(), at(NOON))
 
-    outcome = publish_if_different(settings, write(comment="# a new comment\n"), at(LATER))
+    outcome = publish_file(settings, POLICY, write(comment="# a new comment\n"), at(LATER))
 
     assert outcome.status == "unchanged"
     assert outcome.in_force_from == NOON
@@ -98,10 +98,10 @@ def test_the_same_content_is_published_once_whatever_its_comments_say(
 def test_a_worker_with_yesterdays_file_does_not_bring_yesterdays_policy_back(
     settings: Settings, write: Callable[..., Path]
 ) -> None:
-    publish_if_different(settings, write("v1", "4h"), at(NOON))
-    publish_if_different(settings, write("v2", "2h"), at(LATER))
+    publish_file(settings, POLICY, write("v1", "4h"), at(NOON))
+    publish_file(settings, POLICY, write("v2", "2h"), at(LATER))
 
-    outcome = publish_if_different(settings, write("v1", "4h"))
+    outcome = publish_file(settings, POLICY, write("v1", "4h"))
 
     assert (outcome.status, outcome.in_force) == ("unchanged", "v2")
     assert "in force now: v2" in str(outcome)
@@ -111,8 +111,8 @@ def test_a_worker_with_yesterdays_file_does_not_bring_yesterdays_policy_back(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (POLICY.format(version="v1", target="2h"), "give the changed file a version of its own"),
-        (POLICY.format(version="v2", target="soon"), "support.yaml:4:"),
+        (FILE_TEXT.format(version="v1", target="2h"), "give the changed file a version of its own"),
+        (FILE_TEXT.format(version="v2", target="soon"), "support.yaml:4:"),
     ],
     ids=["same version, other content", "not readable"],
 )
@@ -120,14 +120,14 @@ def test_a_refused_file_leaves_everything_as_it_was(
     settings: Settings, write: Callable[..., Path], text: str, says: str
 ) -> None:
     path = write()
-    publish_if_different(settings, path, at(NOON))
-    before = published_policies(settings)
+    publish_file(settings, POLICY, path, at(NOON))
+    before = published_files(settings, POLICY)
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(PolicyRefused, match=says):
-        publish_if_different(settings, path, at(LATER))
+        publish_file(settings, POLICY, path, at(LATER))
 
-    assert published_policies(settings) == before
+    assert published_files(settings, POLICY) == before
     assert [len(found) for found in announced(settings).values()] == [1] * PARTITIONS
 
 
@@ -148,13 +148,13 @@ def test_whoever_publishes_next_completes_what_was_interrupted(
 
         patch.setattr(file_publisher, "_announce", announce_and_die)
         with pytest.raises(_PowerCut):
-            publish_if_different(settings, write("v1"), at(NOON))
-    assert not published_policies(settings)["v1"].complete
+            publish_file(settings, POLICY, write("v1"), at(NOON))
+    assert not published_files(settings, POLICY)["v1"].complete
 
-    outcome = publish_if_different(settings, write(next_version), at(LATER))
+    outcome = publish_file(settings, POLICY, write(next_version), at(LATER))
 
     assert outcome.status == ("completed" if next_version == "v1" else "published")
-    assert all(policy.complete for policy in published_policies(settings).values())
+    assert all(policy.complete for policy in published_files(settings, POLICY).values())
     for controls in announced(settings).values():
         first, again = [control for control in controls if control.policy_version == "v1"]
         assert first == again  # the agent takes equal ones once
@@ -168,12 +168,12 @@ def test_two_who_publish_at_once_announce_the_same(
 
     def overtaken(*arguments: object) -> None:
         monkeypatch.setattr(file_publisher, "_announce", announce)
-        inner.append(publish_if_different(settings, path, at(LATER)))
+        inner.append(publish_file(settings, POLICY, path, at(LATER)))
         announce(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(file_publisher, "_announce", overtaken)
 
-    outer = publish_if_different(settings, path, at(NOON))
+    outer = publish_file(settings, POLICY, path, at(NOON))
 
     assert [inner[0].status, outer.status] == ["completed", "unchanged"]
     for controls in announced(settings).values():
@@ -182,4 +182,4 @@ def test_two_who_publish_at_once_announce_the_same(
 
 def test_without_topics_the_way_out_is_told(kafka: EmbeddedKafka, write: Callable[..., Path]) -> None:
     with pytest.raises(TopicsMissing, match="careline topics create"):
-        publish_if_different(Settings(kafka_servers=kafka.bootstrap, topic_prefix="absent."), write())
+        publish_file(Settings(kafka_servers=kafka.bootstrap, topic_prefix="absent."), POLICY, write())

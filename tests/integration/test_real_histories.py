@@ -28,8 +28,9 @@ from schemas.health_score import HealthScore
 from schemas.topics import ADHERENCE, ALERTS, CLOCKS, HEALTH, INTERACTIONS, REJECTED, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.cli.main import app
 from streams.embedded_kafka import EmbeddedKafka
+from streams.file_kinds import POLICY
+from streams.file_publisher import publish_file
 from streams.policy_files.clock_columns import instant_text
-from streams.policy_publisher import publish_if_different
 from streams.settings import Settings
 from streams.sinks.clickhouse_connection import ClickHouseTarget
 from streams.sinks.recorder import Recorder
@@ -61,7 +62,7 @@ class House:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def open(self, policy: Path) -> None:
-        publish_if_different(self.settings, policy)
+        publish_file(self.settings, POLICY, policy)
         for _ in range(2):
             self.pipeline.start_worker()
         options = SinkOptions(kafka=self.settings.kafka, target=self.target, topic_prefix=self.settings.topic_prefix)
