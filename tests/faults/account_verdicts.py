@@ -1,8 +1,9 @@
 """Adherence, health and rollups as they were told, against the oracle: every window, every component, every count.
 
-What is told holds as of its own instant, and must be told anew when time alone has made it another: soon enough
-(`TOLD_WITHIN`). The same comparison is made of the records in Kafka (`verdicts`) and of the rows in ClickHouse
-(`row_verdicts`), which both read them into `ToldStanding` and `ToldScore`.
+What is told must hold now, and is told anew when time alone has made it another: soon enough (`TOLD_WITHIN`).
+Adherence, of which every outcome is a part that shows, must hold as of its own instant as well. The same comparison is
+made of the records in Kafka (`verdicts`) and of the rows in ClickHouse (`row_verdicts`), which both read them into
+`ToldStanding` and `ToldScore`.
 """
 
 from collections import Counter
@@ -80,11 +81,6 @@ class Meant:
         for clock in self.clocks.values():
             self.by_account.setdefault(clock.account, []).append(clock)
 
-    def last_event_at(self, account: str) -> int:
-        """When an account last did something, or something was done for it."""
-        said = [each.at for one in self.story.conversations.values() if one.account == account for each in one.events]
-        return max([*said, *(each.at for each in self.story.answers if each.account == account)])
-
     def score(self, account: str, as_of: int) -> PlainScore:
         """The score of an account at an instant."""
         conversations = [each for each in self.story.conversations.values() if each.account == account]
@@ -139,14 +135,13 @@ def health_differences(
         if told is None:
             found.append((account, "no score"))
             continue
-        # Told before the last event it may have been right of what was known, and the same again afterwards.
-        at_once = {told.as_of} if told.as_of >= meant.last_event_at(account) else set()
-        for as_of in at_once | {max(told.as_of, read_at - TOLD_WITHIN)}:
-            must = meant.score(account, as_of)
-            if not _is_close(told, must):
-                found.append((account, told, must))
-            elif told.score is not None and 100 * told.score == must.score:
-                found += _component_differences(told, must)
+        # At its own instant it may have been right of what was known: what a restarted worker reads later can lie
+        # before it, and where that comes to the same score now, nothing is left to tell.
+        must = meant.score(account, max(told.as_of, read_at - TOLD_WITHIN))
+        if not _is_close(told, must):
+            found.append((account, told, must))
+        elif told.score is not None and 100 * told.score == must.score:
+            found += _component_differences(told, must)
     return found
 
 
