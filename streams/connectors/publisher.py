@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from kafka import KafkaProducer
 from kafka.codec import has_lz4
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -31,6 +30,7 @@ from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_k
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
+from streams.renewing_producer import RenewingProducer
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ _Pending = tuple[OutgoingRecord, asyncio.Future[None]]
 class _Turn(NamedTuple):
     """What came in one turn of the event loop, on its way to the producer's thread."""
 
-    producer: KafkaProducer
+    producer: RenewingProducer
     pending: Sequence[_Pending]
     deadline: float
 
@@ -139,7 +139,7 @@ class KafkaPublisher:
         self._kafka = kafka
         self._names = {topic: topic_prefix + topic.name for topic in TOPICS}
         self._prepare = prepare
-        self._producer: KafkaProducer | None = None
+        self._producer: RenewingProducer | None = None
         self._turns: SimpleQueue[_Turn | None] = SimpleQueue()
         self._hand = threading.Thread(target=self._send_turns, name="careline-publish", daemon=True)
         self._stopping = threading.Event()
@@ -185,7 +185,7 @@ class KafkaPublisher:
         self._outbox += zip(records, futures, strict=True)
         return futures
 
-    def _hand_over(self, producer: KafkaProducer, loop: asyncio.AbstractEventLoop) -> None:
+    def _hand_over(self, producer: RenewingProducer, loop: asyncio.AbstractEventLoop) -> None:
         pending, self._outbox = self._outbox, []
         self._turns.put(_Turn(producer, pending, time.monotonic() + PUBLISH_SECONDS))
         loop.call_later(PUBLISH_SECONDS, self._look_after, pending)
@@ -203,7 +203,7 @@ class KafkaPublisher:
                 else:
                     self._send_one(turn.producer, record, future)
 
-    def _send_one(self, producer: KafkaProducer, record: OutgoingRecord, future: asyncio.Future[None]) -> None:
+    def _send_one(self, producer: RenewingProducer, record: OutgoingRecord, future: asyncio.Future[None]) -> None:
         try:
             sent = producer.send(
                 self._names[record.topic],
@@ -303,7 +303,7 @@ class KafkaPublisher:
         if self._prepare is not None:
             self._prepare()
         require_rights(self._kafka, {"WRITE": [self._names[topic] for topic in WRITTEN]})
-        producer = KafkaProducer(**producer_settings(self._kafka))
+        producer = RenewingProducer(**producer_settings(self._kafka))
         try:
             # Now, in this thread, and not with the first record.
             found = {topic: producer.partitions_for(name) for topic, name in self._names.items()}

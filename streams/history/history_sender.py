@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from kafka import KafkaProducer
 from kafka.codec import has_lz4
 from kafka.errors import KafkaError
 from kafka.future import Future
@@ -26,6 +25,7 @@ from schemas.topics import INTERACTIONS, TopicSpec
 from streams.kafka_admin import KafkaUnavailable, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import refusal_in
+from streams.renewing_producer import RenewingProducer
 from streams.topic_settings import MAX_BATCH_BYTES
 
 IN_FLIGHT = 20_000
@@ -107,7 +107,7 @@ def history_sender(target: ImportTarget) -> Iterator["HistorySender"]:
         yield HistorySender(producer, target, _partitions(producer, target))
 
 
-def _partitions(producer: KafkaProducer, target: ImportTarget) -> list[tuple[str, int]]:
+def _partitions(producer: RenewingProducer, target: ImportTarget) -> list[tuple[str, int]]:
     """Every partition that the clock of an import has to reach. Conversation agents pass it on to the accounts."""
     topic = target.topic(INTERACTIONS.name)
     try:
@@ -145,7 +145,7 @@ def _closing_controls(clock: str, now: datetime) -> Iterator[Control]:
 class HistorySender:
     """Sends, keeps the number in flight bounded, and looks at every answer. Every method raises `ImportFailed`."""
 
-    def __init__(self, producer: KafkaProducer, target: ImportTarget, partitions: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, producer: RenewingProducer, target: ImportTarget, partitions: Sequence[tuple[str, int]]) -> None:
         self._producer = producer
         self._target = target
         self._partitions = partitions
@@ -204,10 +204,10 @@ class HistorySender:
 
 
 @contextmanager
-def _producer(target: ImportTarget) -> Iterator[KafkaProducer]:
+def _producer(target: ImportTarget) -> Iterator[RenewingProducer]:
     try:
         wait_for_kafka(target.kafka, timeout=_CONNECT_SECONDS)
-        producer = KafkaProducer(
+        producer = RenewingProducer(
             **target.kafka.for_kafka_python(),
             client_id="careline-import",
             acks="all",

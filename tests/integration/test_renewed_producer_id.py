@@ -1,0 +1,41 @@
+"""A producer goes on after Kafka was away for longer than it tries, on a real broker."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from kafka.errors import KafkaTimeoutError, RequestTimedOutError
+
+from schemas.topics import INTERACTIONS
+from streams.embedded_kafka import EmbeddedKafka
+from streams.renewing_producer import RenewingProducer
+from tests.fixtures_kafka import make_topics
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_producer_goes_on_after_what_it_had_sent_was_given_up(kafka: EmbeddedKafka, topic_prefix: str) -> None:
+    make_topics(kafka, topic_prefix)
+    topic = topic_prefix + INTERACTIONS.name
+    broker = int((Path(kafka.folder or "") / "broker.pid").read_text())
+    producer = RenewingProducer(
+        bootstrap_servers=kafka.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        request_timeout_ms=500,
+        delivery_timeout_ms=1_500,
+    )
+    try:
+        producer.send(topic, b"before", partition=0).get(timeout=30)
+        given_back = producer._transaction_manager.producer_id_and_epoch
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            with pytest.raises((KafkaTimeoutError, RequestTimedOutError)):
+                producer.send(topic, b"meanwhile", partition=0).get(timeout=30)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        producer.send(topic, b"after", partition=0).get(timeout=30)
+        assert producer._transaction_manager.producer_id_and_epoch != given_back
+    finally:
+        producer.close(timeout=5)
