@@ -92,7 +92,11 @@ class Worker:
             loop.add_signal_handler(number, stopping.set)
         self._stopping = stopping
         lanes = self._lanes()
-        lanes.partitions = await shared_partitions(self.settings.kafka, self.settings.topic)
+        try:
+            lanes.partitions = await shared_partitions(self.settings.kafka, self.settings.topic)
+        except (KafkaError, OSError) as error:
+            self._fail(error)  # it answered a moment ago, when it was waited for
+            return self._status()
         app = create_app(self.settings, lanes, self._kinds())
         ticks = TickWriter(
             self._connection(), lanes, self.settings.topic, self._log_clock, self.recorder, at_place=self._at_place
@@ -117,7 +121,9 @@ class Worker:
         stuck_watch.stop()
         access.stop()
         await self._stop(app, lanes)
-        return self._status(app)
+        if self._failure is None and (app.crash_reason is not None or not stopping.is_set()):
+            self._fail(app.crash_reason or ConnectionError("Faust stopped by itself"))
+        return self._status()
 
     def leave(self) -> None:
         """Stop as if asked to by SIGTERM."""
@@ -183,9 +189,7 @@ class Worker:
             )
         await lanes.let_go()
 
-    def _status(self, app: faust.App) -> int:
-        if self._failure is None and (app.crash_reason is not None or not self._stopping.is_set()):
-            self._fail(app.crash_reason or ConnectionError("Faust stopped by itself"))
+    def _status(self) -> int:
         if self._failure is None:
             return 0
         if isinstance(self._failure, KafkaRefused):
