@@ -69,6 +69,8 @@ def enrich(context: typer.Context, kafka: _Kafka = None, metrics: _Metrics = Non
 
 
 def _run(settings: Settings, recorder: "Recorder") -> None:
+    from kafka.errors import KafkaError, RetriableError
+
     from streams.enrich.enrich_loop import FencedError, PutOutError
     from streams.enrich.enrich_process import EnrichError, run_enrich
     from streams.kafka_admin import KafkaUnavailable
@@ -84,7 +86,9 @@ def _run(settings: Settings, recorder: "Recorder") -> None:
         for problem in mistake.problems:
             typer.echo(f"careline enrich: {problem}", err=True)
         raise typer.Exit(2) from None
-    except (EnrichError, FencedError, KafkaUnavailable) as error:
+    except (KafkaUnavailable, RetriableError) as error:
+        start_over("careline.enrich", f"Kafka went away ({error})")  # it was there when it was waited for
+    except (EnrichError, FencedError, KafkaError) as error:
         typer.echo(f"careline enrich: {error}", err=True)
         raise typer.Exit(1) from None
     logging.getLogger("careline.enrich").info("stopped; %d messages judged", judged)

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from streams.cli.starting_over import start_over
+
 if TYPE_CHECKING:
     from streams.settings import Settings
     from streams.sinks.clickhouse_connection import ClickHouseTarget
@@ -85,6 +87,8 @@ def sink(
 
 
 def _run_sink(settings: "Settings", target: "ClickHouseTarget", recorder: "Recorder") -> None:
+    from kafka.errors import KafkaError, RetriableError
+
     from streams.kafka_admin import KafkaUnavailable
     from streams.kafka_refusal import REFUSED_STATUS
     from streams.settings import split_address
@@ -107,7 +111,9 @@ def _run_sink(settings: "Settings", target: "ClickHouseTarget", recorder: "Recor
         counts = run_sink(options, stop, recorder, _tell)
     except ClickHouseRefusedError as error:
         raise _stop(str(error), REFUSED_STATUS) from None
-    except (SinkError, MigrationError, SqlAddressError, KafkaUnavailable, UnwritableBatchError) as error:
+    except (KafkaUnavailable, RetriableError) as error:
+        start_over("careline.sink", f"Kafka went away ({error})")  # it was there when it was waited for
+    except (SinkError, MigrationError, SqlAddressError, UnwritableBatchError, KafkaError) as error:
         raise _stop(str(error), _FAILED) from None
     written = ", ".join(f"{rows:,} {table}" for table, rows in sorted(counts.rows.items()))
     _tell(f"stopped; written: {written or 'nothing'}; left out: {counts.skipped}")

@@ -143,7 +143,7 @@ def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[Offer[Any]
     from streams.kafka_refusal import REFUSED_STATUS, KafkaRefused
     from streams.kafka_rights import require_rights
     from streams.partition_counts import TopicsMissing
-    from streams.worker import Worker, lane_kinds, needed_topics
+    from streams.worker import KAFKA_WENT_AWAY, Worker, lane_kinds, needed_topics
 
     log = logging.getLogger("careline.work")
     try:
@@ -158,7 +158,10 @@ def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[Offer[Any]
     except KafkaRefused as refused:
         typer.echo(f"careline work: {refused}", err=True)
         return REFUSED_STATUS
-    except (TopicsMissing, KafkaUnavailable) as error:
+    except KafkaUnavailable as error:
+        log.error("%s", error)  # noqa: TRY400 - it was there when it was waited for, and is waited for again
+        return KAFKA_WENT_AWAY
+    except TopicsMissing as error:
         typer.echo(f"careline work: {error}", err=True)
         return 1
 
