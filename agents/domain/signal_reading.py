@@ -16,7 +16,6 @@ from agents.domain.health_profile import SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import (
     BEST,
-    MILLION,
     Normalisation,
     Steps,
     Tiers,
@@ -105,15 +104,12 @@ class Gauge:
         found = observations[0]
         at, value = found.at, found.value
         age_us = as_of - at
-        fresh = MILLION
-        if age_us:
-            ttl_us, half_life_us = self._ttl_us, self._half_life_us
-            if age_us < 0 or (ttl_us is not None and age_us >= ttl_us):
-                return NOTHING
-            if half_life_us is not None:
-                fresh = round(MILLION * 0.5 ** (age_us / half_life_us))  # `freshness`, without a call
-                if not fresh:
-                    return NOTHING
+        ttl_us = self._ttl_us
+        if age_us and (age_us < 0 or (ttl_us is not None and age_us >= ttl_us)):
+            return NOTHING
+        fresh = freshness(age_us, self._half_life_us)
+        if not fresh:
+            return NOTHING
         if self._normalise is None:
             return Reading(value, None, fresh, at)
         scores = self._scores
