@@ -315,7 +315,9 @@ class Account:
             was_worst = live_health.was_worst(state)
             judged = live_health.judge(self.id, state, book, next_version_at, self.cause_id)
             health, moved, is_worst, exact = judged
-            told = [News(SIGNALS, each.account_id, each) for each in family.words(self.id, state, exact, self.cause_id)]
+            if memory.family is not None:
+                words = family.words(self.id, state, exact, self.cause_id)
+                told = [News(SIGNALS, each.account_id, each) for each in words]
             if health is not None:
                 alerts = [worst_alert(health, is_worst=is_worst, was_worst=was_worst)]
             alerts += [

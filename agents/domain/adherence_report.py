@@ -218,7 +218,7 @@ def changes_at(metric: MetricState, cells: OutcomeCells, as_of: Instant) -> Inst
     changes = [cells.expires_at(), risk_grows_at(metric, as_of)]
     if metric.running and any(objective.over == "month" for objective in metric.objectives.values()):
         changes.append(month_of(as_of)[1])
-    return min((at for at in changes if at is not None), default=None)
+    return min([at for at in changes if at is not None], default=None)
 
 
 def note_objective(metric: MetricState, policy: str, said: ObjectiveState) -> bool:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable
+from operator import mul
 
 from agents.domain.instant import Instant
 from agents.domain.normalisation import MILLION, rounded
@@ -25,6 +26,7 @@ def decayed_mean(values: Iterable[tuple[Instant, int]], half_life_us: int) -> in
     known = list(values)
     if len(known) == 1:
         return known[0][1]
-    newest = max(at for at, _ in known)
-    weights: list[int] = [round(_FULL_WEIGHT * 0.5 ** ((newest - at) / half_life_us)) for at, _ in known]
-    return rounded(sum(weight * value for weight, (_, value) in zip(weights, known, strict=True)), sum(weights))
+    instants, numbers = zip(*known, strict=True)
+    newest = max(instants)
+    weights: list[int] = [round(_FULL_WEIGHT * 0.5 ** ((newest - at) / half_life_us)) for at in instants]
+    return rounded(sum(map(mul, weights, numbers)), sum(weights))

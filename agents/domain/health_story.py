@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from agents.domain.health_profile import HealthFile
 from agents.domain.health_verdict import Account, HealthBook, Observations, Override, Verdict, ordered
 from agents.domain.instant import Instant
-from agents.domain.normalisation import rounded
 from agents.domain.scoring import SHARE_UNITS
 from agents.domain.signal_reading import Observation
 from schemas.health_memory import TellablePart
@@ -105,50 +104,20 @@ def _largest(parts: Sequence[TellablePart], stood: Sequence[TellablePart], *, is
     not those that make room for it. All pulls together are the whole move.
     """
     stood_at = sum([part[4] for part in stood if part[1] is not None])
-    moves = _moves_of_alike(parts, stood, stood_at)
-    if moves is None:
-        moves = {_name_of(part): _pull(part, stood_at) for part in parts}
-        for part in stood:
-            name = _name_of(part)
-            moves[name] = moves.get(name, 0) - _pull(part, stood_at)
-    pulls = list(moves.values())
-    most = max(pulls) if is_up else min(pulls)
-    blamed, because = list(moves)[pulls.index(most)]  # the first of equals
+    moves: dict[tuple[str, str], int] = {}
+    for sign, told in ((1, parts), (-1, stood)):
+        for component, signal, sub, weight, points, because in told:
+            if signal is None:
+                pull = points
+            elif weight:
+                pull = (2 * weight * ((sub or 0) - stood_at) + SHARE_UNITS) // _TWICE  # rounded, halves up
+            else:
+                pull = 0
+            name = (signal or component, because or "")
+            moves[name] = moves.get(name, 0) + sign * pull
+    most = max(moves.values()) if is_up else min(moves.values())
+    blamed, because = next(name for name, moved in moves.items() if moved == most)  # the first of equals
     return f"the {blamed} ({because})" if because else blamed, most
-
-
-def _moves_of_alike(
-    parts: Sequence[TellablePart], stood: Sequence[TellablePart], stood_at: int
-) -> dict[tuple[str, str], int] | None:
-    """The moves where both are of the same signals, without a limit or a child: so it mostly is. Null where not."""
-    if len(parts) != len(stood):
-        return None
-    _, signals, subs, weights, _, reasons = zip(*parts, strict=True)
-    _, signals_before, subs_before, weights_before, _, reasons_before = zip(*stood, strict=True)
-    if signals != signals_before or not all(signals) or any(reasons) or any(reasons_before):
-        return None
-    moves = {}
-    for signal, sub, weight, sub_before, weight_before in zip(
-        signals, subs, weights, subs_before, weights_before, strict=True
-    ):
-        if not weight and not weight_before:
-            moves[signal, ""] = 0
-            continue
-        pull = (2 * weight * ((sub or 0) - stood_at) + SHARE_UNITS) // _TWICE
-        moves[signal, ""] = pull - (2 * weight_before * ((sub_before or 0) - stood_at) + SHARE_UNITS) // _TWICE
-    return moves if len(moves) == len(parts) else None
-
-
-def _name_of(part: TellablePart) -> tuple[str, str]:
-    component, signal, _, _, _, because = part
-    return signal or component, because or ""
-
-
-def _pull(part: TellablePart, stood_at: int) -> int:
-    _, signal, sub, weight, points, _ = part
-    if signal is None:
-        return points
-    return rounded(weight * ((sub or 0) - stood_at), SHARE_UNITS) if weight else 0
 
 
 def _moments(file: HealthFile, observed: Observations, override: Override | None) -> Iterator[Instant]:

@@ -6,6 +6,7 @@ ask for single instants. The arithmetic is `agents.domain.scoring`, as it is for
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import repeat
 from typing import Literal, NamedTuple
 
@@ -240,24 +241,36 @@ def parts_of(scorer: Scorer, readings: Mapping[str, Reading]) -> tuple[list[Part
 
     Where nothing is known, nothing is added, and the coverage is 0; it is never 0 where anything is known.
     """
-    if not readings:
+    found = list(map(readings.__getitem__, scorer.names)) if readings else []
+    places = [place for place, reading in enumerate(found) if reading.freshness]
+    if not places:
         return [], 0
-    # Columns, because this is done for every account again and again.
-    known = map(readings.__getitem__, scorer.names)
-    values, subs, freshness, observed_at = zip(*map(astuple, known), strict=True)
-    if not any(freshness):
-        return [], 0
-    weighted = scorer.shares(subs, freshness)
+    if scorer.fills:
+        places = list(range(len(found)))
+    # Columns of what is known alone, because this is done for every account again and again.
+    values, subs, freshness, observed_at = zip(*[astuple(found[place]) for place in places], strict=True)
+    known = scorer.known(tuple(places))
+    weighted = known.shares([0 if sub is None else fresh for sub, fresh in zip(subs, freshness, strict=True)])
     coverage = max(1, weighted.coverage)
     filled: Sequence[int | None] = subs
     if scorer.fills:
         filled, weighing = scorer.filled(subs, freshness)
-        weighted = scorer.shares(filled, weighing)
+        weighted = known.shares(weighing)
     points, shares = points_of(weighted, filled), weighted.published
-    parts = map(
-        Part, scorer.components, scorer.names, filled, shares, points, repeat(None), values, observed_at, freshness
-    )
-    return list(parts), coverage
+    columns = (known.components, known.names, filled, shares, points, repeat(None), values, observed_at, freshness)
+    parts = list(_unknown(scorer))
+    for place, part in zip(places, map(Part, *columns), strict=True):
+        parts[place] = part
+    return parts, coverage
+
+
+@lru_cache(maxsize=64)
+def _unknown(scorer: Scorer) -> list[Part]:
+    """The parts of signals of which nothing is known, the same for all accounts."""
+    return [
+        Part(component, name, None, 0, 0, None, None, None, 0)
+        for component, name in zip(scorer.components, scorer.names, strict=True)
+    ]
 
 
 def _limits(profiles: Sequence[HealthProfile]) -> Iterator[Limit]:
@@ -274,13 +287,17 @@ def _adjustments(
         return
     if score is None:
         return
-    floors = [limit for limit in profile.floors if _applies(limit, facts, as_of)]
-    floor = max(floors, key=lambda limit: limit.bound, default=None)
+    floor = None
+    for limit in profile.floors:
+        if (floor is None or limit.bound > floor.bound) and _applies(limit, facts, as_of):
+            floor = limit
     if floor is not None and floor.bound > score:
         yield _adjustment("floor", floor.bound, floor.because, floor.bound - score)
         score = floor.bound
-    caps = [limit for limit in profile.caps if _applies(limit, facts, as_of)]
-    cap = min(caps, key=lambda limit: limit.bound, default=None)
+    cap = None
+    for limit in profile.caps:
+        if (cap is None or limit.bound < cap.bound) and _applies(limit, facts, as_of):
+            cap = limit
     if cap is not None and cap.bound < score:
         yield _adjustment("cap", cap.bound, cap.because, cap.bound - score)
 

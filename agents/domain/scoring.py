@@ -7,10 +7,11 @@ points are hundredths, and the method of the largest remainder (Hamilton's) hand
 `agents.domain.account_health` (live) and `agents.domain.health_verdict` (a file) call it.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import repeat
 from math import gcd, lcm
-from operator import is_not, mul
+from operator import mul
 
 from msgspec import Struct
 
@@ -22,7 +23,9 @@ from agents.domain.signal_reading import Gauge
 SHARE_UNITS = 10_000
 """Effective weights and coverage are published in ten-thousandths."""
 
-_ALL_OR_NOTHING = frozenset({0, MILLION})
+_KEPT_COMBINATIONS = 4_096
+"""Of what is known: as many as twelve signals have that some accounts have and others have not; some 5 MB."""
+
 _STANDS_FOR_MISSING = {"neutral": BEST // 2, "worst": 0}
 
 
@@ -73,6 +76,83 @@ def points_of(weighted: Shares, sub_scores: Sequence[int | None]) -> tuple[int, 
     return apportion(list(map(mul, weighted.numerators, known)), weighted.denominator)
 
 
+class KnownSignals:
+    """The signals of a profile of which something is known, and how they share its weight.
+
+    Freshnesses and shares are columns in their order.
+    """
+
+    __slots__ = ("_alone", "_fresh", "_together", "_whole", "components", "names")
+
+    def __init__(self, profile: HealthProfile, places: Sequence[int]) -> None:
+        signals = profile.signals
+        self.components = tuple([signals[place][0].name for place in places])
+        self.names = tuple([signals[place][1].name for place in places])
+        self._alone: list[tuple[int, int, int]] = []
+        """Whatever is alone in its component, as most are, has all of it: its column, the weight of the component, and
+        what it covers of the whole."""
+        self._together: list[tuple[list[int], list[int], int, int]] = []
+        """Those that share a component: columns, weights, the weight of the component, what a unit of theirs covers."""
+        self._fresh: Shares | None = None
+        sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
+        scale = lcm(*sums)
+        self._whole = scale * sum(component.weight for component in profile.components)
+        for component, total in zip(profile.components, sums, strict=True):
+            columns = [column for column, place in enumerate(places) if signals[place][0] is component]
+            weights = [signals[places[column]][1].weight for column in columns]
+            covers = component.weight * scale // total  # `scale` makes the sums of all components comparable
+            if len(columns) == 1:
+                self._alone.append((columns[0], component.weight, covers * weights[0]))
+            elif columns:
+                self._together.append((columns, weights, component.weight, covers))
+
+    def shares(self, freshness: Sequence[int]) -> Shares:
+        """The effective weights, those of fresh values being larger."""
+        if freshness.count(MILLION) != len(freshness):
+            return self._weighed(freshness, MILLION)  # too many different ones to be worth remembering
+        if self._fresh is None:
+            self._fresh = self._weighed([1] * len(freshness), 1)
+        return self._fresh
+
+    def _weighed(self, freshness: Sequence[int], full: int) -> Shares:
+        """Exact effective weights: w * f / sum * s * f / sum, w of the component and s of the signal, of what is known.
+
+        f is the freshness, of which `full` is all; that of a component is the largest of its signals.
+        """
+        numerators = [0] * len(freshness)
+        common, covered = 1, 0
+        for column, of_component, covers in self._alone:
+            fresh = freshness[column]
+            numerators[column] = of_component * fresh
+            covered += covers * fresh
+        shared: list[tuple[list[int], int, list[int], int]] = []
+        for columns, weights, of_component, covers in self._together:
+            among = [freshness[column] for column in columns]
+            weighed = list(map(mul, weights, among))
+            total = sum(weighed)
+            if total:  # in lowest terms numbers stay small
+                covered += covers * total
+                divisor = gcd(*weighed)
+                total //= divisor
+                common = lcm(common, total)
+                shared.append((columns, of_component * max(among), [share // divisor for share in weighed], total))
+        if common != 1:
+            numerators = [common * numerator for numerator in numerators]
+        for columns, pull, weighed, total in shared:
+            by = pull * (common // total)
+            for column, share in zip(columns, weighed, strict=True):
+                numerators[column] = by * share
+        denominator = sum(numerators)
+        if not denominator:
+            return Shares(tuple(numerators), 1, tuple(numerators), 0)
+        return Shares(
+            numerators=tuple(numerators),
+            denominator=denominator,
+            published=apportion([numerator * SHARE_UNITS for numerator in numerators], denominator),
+            coverage=rounded(covered * SHARE_UNITS, full * self._whole),
+        )
+
+
 class Scorer:
     """A profile ready for use: its signals in order, and the effective weights of every combination of data so far.
 
@@ -83,8 +163,7 @@ class Scorer:
     __slots__ = (
         "_band_names",
         "_edges",
-        "_layout",
-        "_nominal",
+        "_known",
         "_shares",
         "_stand_ins",
         "components",
@@ -103,33 +182,37 @@ class Scorer:
         self.gauges = tuple([Gauge(rule) for _, rule in self.signals])
         self._band_names = [band.name for band in profile.bands]
         self._edges = [band.begins_at for band in profile.bands[1:]]
+        self._known: dict[tuple[int, ...], KnownSignals] = {}
         self._shares: dict[tuple[int, ...], Shares] = {}
         self._stand_ins = [_STANDS_FOR_MISSING.get(rule.missing or profile.missing) for _, rule in self.signals]
         self.fills = any(stand_in is not None for stand_in in self._stand_ins)
         """Whether anything stands for what is missing (`filled`)."""
-        sums = [sum(signal.weight for signal in component.signals) for component in profile.components]
-        scale = lcm(*sums)
-        # The weight of each component, those of its signals, and what makes the sums of all components comparable.
-        self._layout = [
-            (component.weight, [signal.weight for signal in component.signals], scale // total)
-            for component, total in zip(profile.components, sums, strict=True)
-        ]
-        self._nominal = scale * sum(component.weight for component in profile.components)
+
+    def known(self, places: tuple[int, ...]) -> KnownSignals:
+        """Some of the signals, by their places: those of which something is known."""
+        found = self._known.get(places)
+        if found is None:
+            if len(self._known) >= _KEPT_COMBINATIONS:
+                self._known.clear()
+            found = self._known[places] = KnownSignals(self.profile, places)
+        return found
 
     def shares(self, sub_scores: Sequence[int | None], freshness: Sequence[int] | None = None) -> Shares:
         """The effective weights when only the signals that have a sub-score count, the fresh ones more."""
-        if freshness is None:
-            weighing = tuple([0 if sub is None else 1 for sub in sub_scores])
-        else:
-            weighing = tuple(map(mul, freshness, map(is_not, sub_scores, repeat(None))))
-            if _ALL_OR_NOTHING.issuperset(weighing):
-                weighing = tuple([fresh // MILLION for fresh in weighing])
-            else:  # too many different ones to be worth remembering
-                return self._weighed(weighing, MILLION)
-        found = self._shares.get(weighing)
+        places = tuple([place for place, sub in enumerate(sub_scores) if sub is not None])
+        if freshness is not None:
+            return self._spread(places, self.known(places).shares([freshness[place] for place in places]))
+        found = self._shares.get(places)
         if found is None:
-            found = self._shares[weighing] = self._weighed(weighing, 1)
+            found = self._shares[places] = self._spread(places, self.known(places).shares([MILLION] * len(places)))
         return found
+
+    def _spread(self, places: Sequence[int], among: Shares) -> Shares:
+        """The weights of all signals, where those of some are known."""
+        numerators, published = [0] * len(self.signals), [0] * len(self.signals)
+        for place, numerator, share in zip(places, among.numerators, among.published, strict=True):
+            numerators[place], published[place] = numerator, share
+        return Shares(tuple(numerators), among.denominator, tuple(published), among.coverage)
 
     def filled(self, sub_scores: Sequence[int | None], freshness: Sequence[int]) -> tuple[list[int | None], list[int]]:
         """Sub-scores and freshnesses with something in place of what is missing, where a signal or the profile asks.
@@ -155,48 +238,9 @@ class Scorer:
         """What each signal adds, in hundredths: the parts sum to `score` to the last digit."""
         return points_of(self.shares(sub_scores, freshness), sub_scores)
 
-    def _weighed(self, weighing: Sequence[int], full: int) -> Shares:
-        """Exact effective weights: w * f / sum * s * f / sum, w of the component and s of the signal, of what is known.
-
-        `weighing` holds f of every signal, of which `full` is all; that of a component is the largest of its signals.
-        """
-        numerators = [0] * len(weighing)
-        common, covered, first = 1, 0, 0
-        shared: list[tuple[int, int, list[int], int]] = []
-        for of_component, weights, factor in self._layout:
-            after = first + len(weights)
-            among = weighing[first:after]
-            weighed = list(map(mul, weights, among))
-            total = sum(weighed)
-            if total:
-                covered += of_component * factor * total
-                pull = of_component * max(among)
-                if total in weighed:  # one alone, as mostly: it has all of its component
-                    numerators[first + weighed.index(total)] = pull
-                else:  # in lowest terms numbers stay small
-                    divisor = gcd(*weighed)
-                    total //= divisor
-                    common = lcm(common, total)
-                    shared.append((first, pull, [share // divisor for share in weighed], total))
-            first = after
-        if common != 1:
-            numerators = [common * numerator for numerator in numerators]
-        for first, pull, weighed, total in shared:
-            by = pull * (common // total)
-            numerators[first : first + len(weighed)] = [by * share for share in weighed]
-        denominator = sum(numerators)
-        if not denominator:
-            return Shares(tuple(numerators), 1, tuple(numerators), 0)
-        return Shares(
-            numerators=tuple(numerators),
-            denominator=denominator,
-            published=apportion(list(map(mul, numerators, repeat(SHARE_UNITS))), denominator),
-            coverage=rounded(covered * SHARE_UNITS, full * self._nominal),
-        )
-
     def rank(self, scored: int) -> int:
         """Which band a score is in by itself, counted from the lowest."""
-        return sum([scored >= edge for edge in self._edges])
+        return bisect_right(self._edges, scored)
 
     def plain_band(self, scored: int) -> str:
         """The band of a score by itself."""

@@ -16,7 +16,6 @@ from agents.domain.health_profile import SignalRule
 from agents.domain.instant import Instant
 from agents.domain.normalisation import (
     BEST,
-    MILLION,
     Normalisation,
     Steps,
     Tiers,
@@ -105,15 +104,12 @@ class Gauge:
         found = observations[0]
         at, value = found.at, found.value
         age_us = as_of - at
-        fresh = MILLION
-        if age_us:
-            ttl_us, half_life_us = self._ttl_us, self._half_life_us
-            if age_us < 0 or (ttl_us is not None and age_us >= ttl_us):
-                return NOTHING
-            if half_life_us is not None:
-                fresh = round(MILLION * 0.5 ** (age_us / half_life_us))  # `freshness`, without a call
-                if not fresh:
-                    return NOTHING
+        ttl_us = self._ttl_us
+        if age_us and (age_us < 0 or (ttl_us is not None and age_us >= ttl_us)):
+            return NOTHING
+        fresh = freshness(age_us, self._half_life_us)
+        if not fresh:
+            return NOTHING
         if self._normalise is None:
             return Reading(value, None, fresh, at)
         scores = self._scores
@@ -153,7 +149,7 @@ def _alive(rule: SignalRule, observations: Sequence[Observation], as_of: Instant
     end = bisect_right(observations, as_of, key=_time)
     begin = 0 if rule.ttl_us is None else bisect_right(observations, as_of - rule.ttl_us, key=_time)
     if rule.half_life_us is not None:
-        return [found for found in observations[begin:end] if _is_readable(rule.normalise, found.value)]
+        return _readable(rule.normalise, observations[begin:end])
     newest: list[Observation] = []
     for place in range(end - 1, begin - 1, -1):
         found = observations[place]
@@ -166,6 +162,12 @@ def _alive(rule: SignalRule, observations: Sequence[Observation], as_of: Instant
 
 def _time(found: Observation) -> Instant:
     return found.at
+
+
+def _readable(normalise: Normalisation | None, observations: Sequence[Observation]) -> list[Observation]:
+    if normalise is None or isinstance(normalise, Tiers):
+        return [found for found in observations if _is_readable(normalise, found.value)]
+    return [found for found in observations if isinstance(found.value, int)]  # of a hundred, without as many calls
 
 
 def _is_readable(normalise: Normalisation | None, value: int | str) -> bool:
