@@ -2,8 +2,8 @@
 
 `intake` hands records over and waits for their acknowledgement. kafka-python may block while it looks for a topic,
 so it is called from a thread of its own; another thread connects, retries and says so, and notices when Kafka goes
-away. What changes threads does so in bundles, since every change costs as much as a record: all records of one turn
-of the event loop together, and all acknowledgements that one answer of the broker brings.
+away. Requests to Kafka and changes of threads cost more than records, here and at the broker, so records go in bundles:
+what comes while a bundle is under way is the next one. Nobody waits for company when Kafka is idle.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from kafka.codec import has_lz4
 from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.structs import TopicPartition
 
 from schemas.codec import Headers, encode, headers_of
 from schemas.control import Control
@@ -25,17 +25,18 @@ from schemas.pull_cursor import PullCursor
 from schemas.rejection import Rejection
 from schemas.signal import Signal
 from schemas.topics import CURSORS, INTERACTIONS, REJECTED, SIGNALS, TopicSpec
-from streams.connectors.key_partitioner import KeyPartitioner
+from streams.connectors.batch_producer import BatchProducer, Parcel
 from streams.kafka_admin import KafkaUnavailable, TopicsRefusedError, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
-from streams.renewing_producer import RenewingProducer
 
 log = logging.getLogger(__name__)
 
 PUBLISH_SECONDS = 2.0
 """How long a sender waits for us at most: every provider allows more, most of them 3 seconds or more."""
+GATHER_SECONDS = 0.02
+"""How long the next bundle waits at most for the one before: one slow broker among several holds up nobody else."""
 MOST_BYTES_WAITING = 32 * 1024 * 1024
 """Memory for records that Kafka has not acknowledged; beyond it new ones are turned away at once."""
 LARGEST_RECORD = 6 * 1024 * 1024
@@ -85,10 +86,10 @@ class OutgoingRecord(NamedTuple):
 _Pending = tuple[OutgoingRecord, asyncio.Future[None]]
 
 
-class _Turn(NamedTuple):
-    """What came in one turn of the event loop, on its way to the producer's thread."""
+class _Bundle(NamedTuple):
+    """What goes to Kafka together, on its way to the producer's thread."""
 
-    producer: RenewingProducer
+    producer: BatchProducer
     pending: Sequence[_Pending]
     deadline: float
 
@@ -139,14 +140,16 @@ class KafkaPublisher:
         self._kafka = kafka
         self._names = {topic: topic_prefix + topic.name for topic in TOPICS}
         self._prepare = prepare
-        self._producer: RenewingProducer | None = None
-        self._turns: SimpleQueue[_Turn | None] = SimpleQueue()
-        self._hand = threading.Thread(target=self._send_turns, name="careline-publish", daemon=True)
+        self._producer: BatchProducer | None = None
+        self._bundles: SimpleQueue[_Bundle | None] = SimpleQueue()
+        self._hand = threading.Thread(target=self._send_bundles, name="careline-publish", daemon=True)
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="careline-kafka-watch", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: list[_Pending] = []
-        self._settled: deque[tuple[OutgoingRecord, asyncio.Future[None], Exception | None]] = deque()
+        self._gathering: asyncio.Handle | None = None
+        self._under_way = 0
+        self._settled: deque[tuple[Sequence[_Pending], Sequence[Exception] | None]] = deque()
         self._woken = False
         self._waiting_bytes = 0
         self._heard_at = 0.0
@@ -180,52 +183,70 @@ class KafkaPublisher:
         self._waiting_bytes += total
         loop = self._loop = asyncio.get_running_loop()
         if not self._outbox:
-            loop.call_soon(self._hand_over, producer, loop)
+            self._gathering = (
+                loop.call_later(GATHER_SECONDS, self._hand_over) if self._under_way else loop.call_soon(self._hand_over)
+            )
         futures = [loop.create_future() for _ in records]
         self._outbox += zip(records, futures, strict=True)
         return futures
 
-    def _hand_over(self, producer: RenewingProducer, loop: asyncio.AbstractEventLoop) -> None:
+    def _hand_over(self) -> None:
+        if self._gathering is None or self._producer is None or self._loop is None:
+            return
+        self._gathering.cancel()
+        self._gathering = None
         pending, self._outbox = self._outbox, []
-        self._turns.put(_Turn(producer, pending, time.monotonic() + PUBLISH_SECONDS))
-        loop.call_later(PUBLISH_SECONDS, self._look_after, pending)
+        self._under_way += len(pending)
+        self._bundles.put(_Bundle(self._producer, pending, time.monotonic() + PUBLISH_SECONDS))
+        self._loop.call_later(PUBLISH_SECONDS, self._look_after, pending)
 
     def _look_after(self, pending: Sequence[_Pending]) -> None:
         if not all(future.done() for _, future in pending):
             self._miss(f"no acknowledgement within {PUBLISH_SECONDS:g} s")
 
-    def _send_turns(self) -> None:
-        while (turn := self._turns.get()) is not None:
-            for record, future in turn.pending:
-                if time.monotonic() > turn.deadline:
-                    # Nobody waits for it any more, and its sender will send it again.
-                    self._settle(record, future, KafkaNotTaking("waited too long for its turn"))
+    def _send_bundles(self) -> None:
+        while (bundle := self._bundles.get()) is not None:
+            together: dict[TopicPartition, list[Parcel]] = {}
+            for pending in bundle.pending:
+                try:
+                    place, parcel = self._addressed(bundle, pending)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the next record shall have its turn
+                    self._settle([pending], error)
                 else:
-                    self._send_one(turn.producer, record, future)
+                    together.setdefault(place, []).append(parcel)
+            for place, parcels in together.items():
+                try:
+                    bundle.producer.put(place, parcels)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._settle([parcel.token for parcel in parcels], error)
+            bundle.producer.wake()
 
-    def _send_one(self, producer: RenewingProducer, record: OutgoingRecord, future: asyncio.Future[None]) -> None:
-        try:
-            sent = producer.send(
-                self._names[record.topic],
-                value=record.value,
-                key=record.key.encode() or None,
-                headers=record.headers,
-                partition=record.partition,
-            )
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next record shall have its turn
-            self._settle(record, future, error)
-        else:
-            sent.add_both(self._settle, record, future)
+    def _addressed(self, bundle: _Bundle, pending: _Pending) -> tuple[TopicPartition, Parcel]:
+        record = pending[0]
+        if time.monotonic() > bundle.deadline:
+            # Nobody waits for it any more, and its sender will send it again.
+            raise KafkaNotTaking("waited too long for its turn")
+        if record.size_bytes > LARGEST_RECORD:
+            raise MessageSizeTooLargeError(f"{record.size_bytes} bytes, more than {LARGEST_RECORD}")
+        key = record.key.encode() or None
+        place = bundle.producer.place_of(self._names[record.topic], key, record.partition)
+        return place, Parcel(key, record.value, record.headers, pending)
 
-    def _settle(self, record: OutgoingRecord, future: asyncio.Future[None], result: object) -> None:
-        """What became of a record: where it was put, or why it was not. Called in the producer's own threads."""
-        self._settled.append((record, future, self._outcome(result) if isinstance(result, BaseException) else None))
+    def _settle_batch(self, batch: Sequence[_Pending], error_of: Callable[[int], BaseException] | None) -> None:
+        """What became of a batch. Called in the producer's own threads."""
+        self._tell(batch, error_of and [self._outcome(error_of(index)) for index in range(len(batch))])
+
+    def _settle(self, pending: Sequence[_Pending], error: Exception) -> None:
+        self._tell(pending, [self._outcome(error)] * len(pending))
+
+    def _tell(self, pending: Sequence[_Pending], errors: Sequence[Exception] | None) -> None:
+        self._settled.append((pending, errors))
         if not self._woken and self._loop is not None:
             self._woken = True
             try:
                 self._loop.call_soon_threadsafe(self._resolve)
             except RuntimeError:
-                log.debug("The server is gone; nobody waits for the record any more")
+                log.debug("The server is gone; nobody waits for the records any more")
 
     def _outcome(self, error: BaseException) -> Exception:
         refused = refusal_in(error, self._kafka)
@@ -241,17 +262,21 @@ class KafkaPublisher:
     def _resolve(self) -> None:
         self._woken = False  # before looking: what settles from here on calls again
         while self._settled:
-            record, future, error = self._settled.popleft()
-            self._waiting_bytes -= record.size_bytes
-            if error is None:
+            batch, errors = self._settled.popleft()
+            self._under_way -= len(batch)
+            if errors is None:
                 self._hear()
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
-                future.exception()  # looked at: its waiter may have given up, and that is no bug to warn about
+            for index, (record, future) in enumerate(batch):
+                self._waiting_bytes -= record.size_bytes
+                if future.done():
+                    continue
+                if errors is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(errors[index])
+                    future.exception()  # looked at: its waiter may have given up, and that is no bug to warn about
+        if not self._under_way:
+            self._hand_over()
 
     def _hear(self) -> None:
         self._heard_at = time.monotonic()
@@ -303,7 +328,7 @@ class KafkaPublisher:
         if self._prepare is not None:
             self._prepare()
         require_rights(self._kafka, {"WRITE": [self._names[topic] for topic in WRITTEN]})
-        producer = RenewingProducer(**producer_settings(self._kafka))
+        producer = BatchProducer(self._settle_batch, **producer_settings(self._kafka))
         try:
             # Now, in this thread, and not with the first record.
             found = {topic: producer.partitions_for(name) for topic, name in self._names.items()}
@@ -317,7 +342,7 @@ class KafkaPublisher:
     def close(self) -> None:
         """Let what was handed over arrive, or run out of its time, and end. Takes seconds only while Kafka is away."""
         self._stopping.set()
-        self._turns.put(None)
+        self._bundles.put(None)
         for thread in (self._hand, self._watcher):
             if thread.is_alive():
                 thread.join()
@@ -335,9 +360,7 @@ def producer_settings(kafka: KafkaConnection) -> dict[str, Any]:
         "client_id": "careline-connect",
         "acks": "all",
         "enable_idempotence": True,  # its own retries write nothing twice
-        "partitioner": KeyPartitioner(),
-        "compression_type": "lz4" if has_lz4() else "gzip",
-        "linger_ms": 0,  # batches form by themselves while a request is under way; waiting longer gained nothing
+        "linger_ms": 0,  # what goes together is gathered here
         "metrics_enabled": False,  # we count ourselves
         "max_in_flight_requests_per_connection": 5,  # the most that keeps order with idempotence
         "max_request_size": LARGEST_RECORD,

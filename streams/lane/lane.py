@@ -24,7 +24,7 @@ from streams.lane.lane_transaction import LaneTransaction
 from streams.lane.log_clock import LogClock
 from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates
-from streams.lane.record_batch import NO_HEADERS
+from streams.record_batch import NO_HEADERS
 
 MOST_RECORDS_IN_A_BATCH = 8_000
 """About 200 ms of deciding, which only a lane that is behind ever has.

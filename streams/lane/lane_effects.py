@@ -19,7 +19,7 @@ from schemas.rejection import Origin, Rejection, RejectionReason
 from schemas.sla_event import ClockEventKind, FactKind, SlaEvent
 from schemas.topics import INTERACTIONS, ISSUES, REJECTED, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.lane.outbox import Outbox, Place
-from streams.lane.record_batch import NO_HEADERS, header_block
+from streams.record_batch import NO_HEADERS, header_block
 
 SOURCE = "careline/work"
 

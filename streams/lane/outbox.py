@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 
-from streams.lane.record_batch import RecordBatch
+from streams.record_batch import RecordBatch
 
 Place = tuple[str, int]
 """A topic, by its physical name, and a partition."""

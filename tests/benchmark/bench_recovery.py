@@ -25,7 +25,7 @@ from streams.kafka_connection import KafkaConnection
 from streams.lane.changelog import Recovery, to_value
 from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates, Remembered, Wake
-from streams.lane.record_batch import NO_HEADERS
+from streams.record_batch import NO_HEADERS
 from tests.benchmark.bench_sweep import Counter, fill, say
 from tests.process_memory import resident_mb
 

@@ -14,7 +14,7 @@ from schemas.topics import CONVERSATION_STATE, SLA_EVENTS
 from streams.lane.changelog import from_value, to_value
 from streams.lane.outbox import Outbox
 from streams.lane.partition_states import Remembered, Wake
-from streams.lane.record_batch import NO_HEADERS
+from streams.record_batch import NO_HEADERS
 from tests.faults.fault_story import DAY, Story, invent
 from tests.faults.house import House, wait_until
 from tests.faults.verdicts import Figures, assert_clean, compare, counted, everything_in, wait_until_judged

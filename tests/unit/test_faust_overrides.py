@@ -1,7 +1,7 @@
 """Faust and aiokafka beneath us: the methods that we override or lean on are still those that were read and tried.
 
 When this fails after an upgrade: read what changed, compare with `streams/faust_app` and
-`streams/lane/record_batch.py`, run the integration and fault tests, and only then write the new digest down.
+`streams/record_batch.py`, run the integration and fault tests, and only then write the new digest down.
 """
 
 import hashlib

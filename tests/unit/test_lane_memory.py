@@ -10,7 +10,7 @@ from streams.lane.changelog import FORMAT, ChangelogDamaged, from_value, to_valu
 from streams.lane.lane_effects import MOST_REJECTED_BYTES, LaneEffects
 from streams.lane.outbox import Outbox
 from streams.lane.partition_states import PartitionStates, Remembered, Wake
-from streams.lane.record_batch import BATCH_BYTES
+from streams.record_batch import BATCH_BYTES
 
 keys = st.text(min_size=1, max_size=4)
 wakes = st.none() | st.builds(Wake, st.sampled_from(["wall", "simulation:7"]), st.integers(-(2**40), 2**40))

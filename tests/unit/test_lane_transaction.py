@@ -8,7 +8,7 @@ from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from streams.lane.lane_transaction import LaneTransaction, why_it_ended
 from streams.lane.outbox import Outbox
-from streams.lane.record_batch import NO_HEADERS
+from streams.record_batch import NO_HEADERS
 
 
 class _Fenced(LaneTransaction):

@@ -14,7 +14,7 @@ from schemas.codec import Headers
 from schemas.topics import INTERACTIONS
 from streams.faust_app.record_reading import read_as_ours
 from streams.lane.outbox import Outbox
-from streams.lane.record_batch import BATCH_BYTES, RecordBatch, header_block
+from streams.record_batch import BATCH_BYTES, RecordBatch, header_block
 
 some_bytes = st.binary(max_size=200) | st.sampled_from([63, 64, 8191, 8192, 70_000]).map(bytes)
 records = st.lists(

@@ -1,19 +1,20 @@
-"""Kafka's record batch, message format 2, written by ourselves: less than half the work of aiokafka's builder here.
+"""Kafka's record batch, message format 2, written by ourselves: less than half the work of the clients' builders here.
 
 Two things make it so. The headers of results are the same bytes each time but for the last one's value, the id. And
-joining and compressing need no event loop, so a thread does it before aiokafka asks. `lane_effects` and `lane` fill
-batches; `lane_transaction` hands them to aiokafka's producer, which treats them like its own `BatchBuilder` and knows
-the producer's id and sequence only when it sends.
+joining and compressing need no client, so a thread may do it before the client asks. `lane.outbox` fills batches for
+aiokafka's producer, which treats them like its own `BatchBuilder`, and `connectors.batch_producer` for kafka-python's;
+either knows the producer's id and sequence only when it sends.
 
 The format: kafka.apache.org/documentation/#messageformat.
 """
 
 import struct
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import cramjam
-from aiokafka.record.util import calc_crc32c
+from crc32c import crc32c
 
 from schemas.codec import Headers
 
@@ -31,8 +32,17 @@ _CRC_AT = struct.calcsize(">qiib")
 _AFTER_CRC = _CRC_AT + 4
 _FORMAT = 2
 _NO_LEADER_EPOCH = -1
-_ZSTD = 4
 _TRANSACTIONAL = 16
+
+
+class Codec(NamedTuple):
+    """How records are compressed: the number by which Kafka knows it, and what does it."""
+
+    number: int
+    compress: Callable[[bytes], bytes]
+
+
+ZSTD = Codec(4, lambda records: bytes(cramjam.zstd.compress(records, level=ZSTD_LEVEL)))
 
 
 class _Varints(dict[int, bytes]):
@@ -69,14 +79,16 @@ def header_block(headers: Headers) -> tuple[bytes, bytes]:
 
 
 class RecordBatch:
-    """Records for one partition: `append` them, then `finish`; aiokafka's accumulator calls the rest."""
+    """Records for one partition: `append` them, then `finish`; the client's accumulator calls the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_bytes: int = BATCH_BYTES, codec: Codec = ZSTD, transactional: bool = True) -> None:
+        self._most_bytes = most_bytes
+        self._codec = codec
         self._parts: list[bytes] = []
         self._bytes = 0
         self._count = 0
         self._began_at_ms = time.time_ns() // 1_000_000
-        self._attributes = _TRANSACTIONAL
+        self._attributes = _TRANSACTIONAL if transactional else 0
         self._records = b""
         self._producer = (-1, -1, -1)
 
@@ -100,7 +112,7 @@ class RecordBatch:
             )
         )
         size = self._bytes + len(body)
-        if size > BATCH_BYTES and count:
+        if size > self._most_bytes and count:
             return False
         self._bytes = size
         self._count = count + 1
@@ -111,9 +123,9 @@ class RecordBatch:
         """Join and compress. Any thread may do it, once, when nothing is appended any more."""
         self._records = b"".join(self._parts)
         self._parts = []
-        compressed = bytes(cramjam.zstd.compress(self._records, level=ZSTD_LEVEL))
+        compressed = self._codec.compress(self._records)
         if len(compressed) < len(self._records):
-            self._attributes |= _ZSTD
+            self._attributes |= self._codec.number
             self._records = compressed
 
     def record_count(self) -> int:
@@ -140,5 +152,5 @@ class RecordBatch:
         length = _BATCH_HEAD.size - _AFTER_LENGTH + len(self._records)
         head = (0, length, _NO_LEADER_EPOCH, _FORMAT, 0, self._attributes, self._count - 1, at, at)
         batch = bytearray(_BATCH_HEAD.pack(*head, *self._producer, self._count) + self._records)
-        struct.pack_into(">I", batch, _CRC_AT, calc_crc32c(bytes(memoryview(batch)[_AFTER_CRC:])))
+        struct.pack_into(">I", batch, _CRC_AT, crc32c(memoryview(batch)[_AFTER_CRC:]))
         return bytes(batch)
