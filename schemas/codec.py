@@ -78,8 +78,9 @@ def encode(event: Struct) -> bytes:
 
 def headers_of(event: Struct, source: str, event_id: str, occurred_at: datetime) -> Headers:
     """The CloudEvents headers that go with `encode(event)`."""
-    time = occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()
-    return [*result_headers(type(event), source, event_id), ("ce_time", time)]
+    in_utc = occurred_at if occurred_at.tzinfo is UTC else occurred_at.astimezone(UTC)
+    time = in_utc.isoformat().removesuffix("+00:00").encode() + b"Z"
+    return [*_lasting_headers(type(event), source), ("ce_id", event_id.encode()), ("ce_time", time)]
 
 
 def result_headers(contract: type[Struct], source: str, event_id: str) -> Headers:

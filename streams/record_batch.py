@@ -11,6 +11,7 @@ The format: kafka.apache.org/documentation/#messageformat.
 import struct
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import cramjam
@@ -72,10 +73,15 @@ def header_block(headers: Headers) -> tuple[bytes, bytes]:
         return NO_HEADERS
     block = bytearray(_VARINTS[len(headers)])
     for name, value in headers:
-        key = name.encode()
-        block += _VARINTS[len(key)] + key + _VARINTS[len(value)] + value
+        block += _written_name(name) + _VARINTS[len(value)] + value
     last = headers[-1][1]
     return bytes(block[: len(block) - len(last) - len(_VARINTS[len(last)])]), last
+
+
+@lru_cache(maxsize=256)
+def _written_name(name: str) -> bytes:
+    key = name.encode()
+    return _VARINTS[len(key)] + key
 
 
 class RecordBatch:

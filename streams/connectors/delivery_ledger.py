@@ -6,6 +6,7 @@ event is remembered when Kafka has acknowledged it, never before, so that no fai
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
 
 MOST_REMEMBERED = 50_000
 """About ten minutes at 80 events a second, some 10 MB; retries after a time-out come within seconds or minutes."""
@@ -30,7 +31,7 @@ class DeliveryLedger:
     def follow(self, identity: str, acknowledgement: asyncio.Future[None]) -> None:
         """Remember the event once it is acknowledged, even if its sender no longer waits; forget it if it fails."""
         self._under_way[identity] = acknowledgement
-        acknowledgement.add_done_callback(lambda done: self._settle(identity, done))
+        acknowledgement.add_done_callback(partial(self._settle, identity))
 
     def _settle(self, identity: str, done: asyncio.Future[None]) -> None:
         self._under_way.pop(identity, None)

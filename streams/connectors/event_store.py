@@ -98,7 +98,8 @@ class EventStore:
             flaw = Refused("too_large", "Kafka takes no record of this size", events[index].id.encode())
             letters.append(rejection_of(flaw, len(reading) + index, instance, request))
         new = [letter for letter in letters if not self._ledger.has_arrived(outgoing(letter).identity)]
-        await self._deliver([outgoing(letter) for letter in new])
+        if new:
+            await self._deliver([outgoing(letter) for letter in new])
         if events or new:
             self._recorder.connector_published(name, time.perf_counter() - started)
         for letter in new:
@@ -173,10 +174,10 @@ async def _acknowledged(awaited: dict[asyncio.Future[None], int | None]) -> list
     if not awaited:
         return []
     await _settled(awaited, PUBLISH_SECONDS)
-    if not all(future.done() for future in awaited):
-        raise KafkaNotTaking("no acknowledgement in time")
     too_large = []
     for future, index in awaited.items():
+        if not future.done():
+            raise KafkaNotTaking("no acknowledgement in time")
         error = future.exception()
         if isinstance(error, RecordTooLarge) and index is not None:
             too_large.append(index)

@@ -70,7 +70,7 @@ class Intake:
         thanks = connector.acknowledgement(request)
         if thanks is not None:
             return _in_their_words(name, counts.foremost, thanks)
-        return Answer(200, counts.foremost, name, _in_json(counts))
+        return _stored(name, counts)
 
     async def _answer_without_event(self, connector: Connector, request: WebhookRequest) -> Answer | None:
         name = connector.instance.name
@@ -87,9 +87,9 @@ class Intake:
         return not_now(name, not_yet) if not_yet is not None else None
 
 
-@lru_cache(maxsize=256)
-def _in_json(counts: Counts) -> bytes:
-    return json.dumps(counts._asdict()).encode()
+@lru_cache(maxsize=1024)
+def _stored(connector: str, counts: Counts) -> Answer:
+    return Answer(200, counts.foremost, connector, json.dumps(counts._asdict()).encode())
 
 
 def refuse(connector: str, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Answer:
