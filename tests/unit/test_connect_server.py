@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -111,6 +112,26 @@ def test_a_sender_that_asks_first_is_told_before_it_sends() -> None:
         polite = (head % len(body)).replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n" + lines) + body
         answer = await raw(running, polite)
         assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"), answer
+
+    play(scene)
+
+
+def test_the_ordinary_answer_is_what_aiohttp_would_write() -> None:
+    """Byte by byte, but for what says that the connection closes: one is put together ahead, the other by aiohttp."""
+
+    async def scene(running: Bench) -> None:
+        sent = b""
+        for number, connection in enumerate(("keep-alive", "close")):
+            body = json.dumps(MESSAGE | {"id": f"m-{number}"}).encode()
+            headers = WEBHOOK.headers(body) | {"Content-Length": str(len(body)), "Connection": connection}
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            sent += f"POST /in/webhook HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode() + body
+        _, ahead, by_aiohttp = (await raw(running, sent)).split(b"HTTP/1.1")
+        date, closes = re.compile(rb"Date: [A-Z][a-z]{2}, .* GMT\r\n"), b"Connection: close\r\n"
+        assert closes not in ahead
+        assert date.sub(b"", ahead) == date.sub(b"", by_aiohttp.replace(closes, b""))
+        assert date.search(ahead)
+        assert running.recorder.answers == {("webhook", 200, "accepted"): 2}
 
     play(scene)
 
