@@ -196,22 +196,23 @@ async def _settled(futures: Collection[asyncio.Future[None]], seconds: float) ->
         nonlocal left
         left -= 1
         if left == 0:
-            release()
-
-    def release() -> None:
-        if not enough.done():
-            enough.set_result(None)
+            _release(enough)
 
     for future in futures:
         future.add_done_callback(one_done)
-    timer = loop.call_later(seconds, release)
+    timer = loop.call_later(seconds, _release, enough)
     try:
         await enough
     finally:
         timer.cancel()
-        for future in futures:
-            if not future.done():
+        if left:
+            for future in futures:
                 future.remove_done_callback(one_done)
+
+
+def _release(enough: asyncio.Future[None]) -> None:
+    if not enough.done():
+        enough.set_result(None)
 
 
 def rejection_of(refused: Refused, index: int, instance: Instance, request: WebhookRequest) -> Rejection:
