@@ -8,7 +8,7 @@ spans lines and does not fit the header, its first line is rejected alone and re
 import csv
 import io
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from typing import BinaryIO, Self
 
 from streams.history.row_files import Rejections, Row, RowBatch
@@ -131,15 +131,20 @@ class CsvTable:
     def _read_header(self, wanted: set[str]) -> tuple[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for delimiter in DELIMITERS:
-            header = tuple(next(csv.reader(self._lines, delimiter=delimiter), ()))
+            header = _first_row(csv.reader(self._lines, delimiter=delimiter))
             if self._lines.undecodable:
                 raise UnicodeError("the header is not UTF-8")
             if wanted <= set(header):
                 return delimiter, header
             found[delimiter] = header
             self._lines.rewind()
-        next(csv.reader(self._lines), ())
+        _first_row(csv.reader(self._lines))
         return ",", found[","]
+
+
+def _first_row(rows: Iterable[list[str]]) -> tuple[str, ...]:
+    """The header: some programs write blank lines before it."""
+    return tuple(next(filter(None, rows), ()))
 
 
 class _Lines:

@@ -13,7 +13,7 @@ from schemas.policy import ALWAYS, CalendarSpec, WallInterval
 from streams.policy_files.fields import date_of, fields_of, has_value, word_of, words_of
 from streams.policy_files.holiday_reader import HolidayReader
 from streams.policy_files.hours_reader import WEEKDAYS, hours_of, weekdays_of
-from streams.policy_files.located_yaml import Entry, Node, Table
+from streams.policy_files.located_yaml import Entry, Items, Node, Table
 from streams.policy_files.problem import Problems, did_you_mean
 
 _OWN_HOURS = ("time_zone", "weekly", "holidays", "exceptions", "breaks")
@@ -68,7 +68,11 @@ class CalendarReader:
                 f"{what} is a {combined[0]} and cannot have {key!r} too",
                 "name a calendar with hours of its own as a member",
             )
-        members = tuple(member.text for member in words_of(fields[combined[0]], combined[0], self._problems))
+        listed = fields[combined[0]]
+        if isinstance(listed, Items) and not listed.items:
+            self._problems.error(listed.place, f"{combined[0]} is an empty list", "name the calendars it is made of")
+            return None
+        members = tuple(member.text for member in words_of(listed, combined[0], self._problems))
         if combined[0] == "union":
             return CalendarSpec(name=name, union=members)
         return CalendarSpec(name=name, intersection=members)

@@ -4,7 +4,7 @@ All keys must hold, a list means any of its words, `not` must not hold. `policy_
 `target_reader` for `pause_when`, `clock_reader` for the conditions of user-defined clocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from schemas.interaction import Status
@@ -20,20 +20,33 @@ _MISSPELT = 0.75
 """From here on two words are one word mistyped: `urgnt`, `hgih`; not `highest` and `lowest`, which trackers do use."""
 
 
-def condition_of(node: Node, keys: Sequence[str], what: str, problems: Problems) -> Condition:
-    """A condition over the given keys."""
+FLAGS = ("true", "false")
+_SPELLINGS_OF_FLAGS = {spelling: flag for flag in FLAGS for spelling in (flag, flag.title(), flag.upper())}
+"""YAML 1.2 knows all of them."""
+_NO_VOCABULARIES: Mapping[str, Sequence[str]] = {}
+
+
+def condition_of(
+    node: Node,
+    keys: Sequence[str],
+    what: str,
+    problems: Problems,
+    vocabularies: Mapping[str, Sequence[str]] = _NO_VOCABULARIES,
+) -> Condition:
+    """A condition over the given keys; those with a vocabulary, beside statuses, have no words but its own."""
     any_of: dict[str, tuple[str, ...]] = {}
     negated: Condition | None = None
     for key, value in fields_of(node, (*keys, "not"), what, problems).items():
         if key == "not":
-            negated = condition_of(value, keys, f"the `not` of {what}", problems)
+            negated = condition_of(value, keys, f"the `not` of {what}", problems, vocabularies)
             if isinstance(value, Table) and not value.entries:
                 problems.warning(value.place, f"the `not` of {what} is empty, so {what} never holds", "leave it out")
             continue
-        words = words_of(value, key, problems)
+        words, vocabulary = words_of(value, key, problems), vocabularies.get(key)
         for word in words:
-            _check_word(key, word, problems)
-        any_of[key] = tuple(dict.fromkeys(word.text for word in words))
+            _check_word(key, word, vocabulary, problems)
+        meant = _SPELLINGS_OF_FLAGS if vocabulary is FLAGS else {}
+        any_of[key] = tuple(dict.fromkeys(meant.get(word.text, word.text) for word in words))
     return Condition(any_of, negated)
 
 
@@ -49,8 +62,13 @@ def check_priority(word: Text, problems: Problems) -> None:
         problems.warning(word.place, message, "it counts only where a source says exactly this word")
 
 
-def _check_word(key: str, word: Text, problems: Problems) -> None:
+def _check_word(key: str, word: Text, vocabulary: Sequence[str] | None, problems: Problems) -> None:
     if key == "priority":
         check_priority(word, problems)
     elif key == "status" and word.text not in STATUSES:
         problems.error(word.place, f"{word.text!r} is not a status", did_you_mean(word.text, STATUSES))
+    elif vocabulary is FLAGS:
+        if word.text not in _SPELLINGS_OF_FLAGS:
+            problems.error(word.place, f"{key} cannot be {word.text!r}", did_you_mean(word.text, FLAGS))
+    elif vocabulary is not None and word.text not in vocabulary:
+        problems.error(word.place, f"{key} cannot be {word.text!r}", did_you_mean(word.text, vocabulary))

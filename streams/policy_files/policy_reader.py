@@ -62,7 +62,7 @@ def read_policy_node(root: Node, problems: Problems, folder: Path | None = None)
     clocks = clocks_of(fields["clocks"], problems) if "clocks" in fields else {}
     # Names that are declared, readable or not: what refers to them is right.
     calendar_names = tuple(dict.fromkeys([*_keys(fields.get("calendars")), ALWAYS.name]))
-    targets = TargetReader(problems, calendar_names, (*METRICS, *_keys(fields.get("clocks"))))
+    targets = TargetReader(problems, calendar_names, tuple(dict.fromkeys([*METRICS, *_keys(fields.get("clocks"))])))
     policies = _PolicyReader(problems, targets).read(fields["policies"]) if "policies" in fields else ()
     policy_file = PolicyFile(
         version=version.text if version else "",

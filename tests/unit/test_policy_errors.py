@@ -26,6 +26,11 @@ def policy(line: str) -> str:
     return f"{HEAD}policies:\n  - id: all\n    {line}\n    targets: {{first_response: 1h}}\n"
 
 
+def clock(start: str) -> str:
+    """A file with a clock of its own, whose `start` begins in line 2, column 27."""
+    return f"{HEAD}clocks: {{triage: {{start: {{{start}}}, satisfy: {{from: agent, public: True}}}}}}\n{TAIL}"
+
+
 def found(text: str) -> list[tuple[int | None, int | None, str, str | None]]:
     problems = Problems("p.yaml")
     assert (read_policy_text(text, problems) is None) == bool(problems.errors)
@@ -98,6 +103,7 @@ def test_an_anchor_that_is_set_twice_is_a_doubt_with_its_place() -> None:
         (calendar("time_zone: UTC"), 3, 5, "'time_zone' occurs twice", None),
         (calendar("exceptions: {2026-02-30: []}"), 3, 18, "'2026-02-30' is not a date", "2026-12-25"),
         (calendar("breaks: {2026-03-05: [14:00-14:00]}"), 3, 27, "opens and closes at once", None),
+        (HEAD + "calendars: {c: {union: []}}\n" + TAIL, 2, 24, "union is an empty list", "name the calendars"),
         (calendar("holidays: [christmas]"), 3, 16, "'christmas' is not a date", None),
         (calendar("holidays: [{country: XX}]"), 3, 26, "'XX' are not known", None),
         (calendar("holidays: [{country: DE, subdivision: NYC}]"), 3, 43, "no subdivision 'NYC'", None),
@@ -155,6 +161,10 @@ def test_an_anchor_that_is_set_twice_is_a_doubt_with_its_place() -> None:
         # clocks of one's own
         (HEAD + "clocks: {first_response: {start: {}, satisfy: {}}}\n" + TAIL, 2, 10, "is a metric already", None),
         (HEAD + "clocks: {triage: {start: {type: message}}}\n" + TAIL, 2, 18, "'triage' has no 'satisfy'", None),
+        (clock("type: mesage"), 2, 33, "type cannot be 'mesage'", "did you mean 'message'?"),
+        (clock("not: {from: [bot, agnt]}"), 2, 45, "from cannot be 'agnt'", "did you mean 'agent'?"),
+        (clock("kind: stars"), 2, 33, "kind cannot be 'stars'", "csat, nps, ces"),
+        (clock("public: yes"), 2, 35, "public cannot be 'yes'", "true, false"),
     ],
 )  # fmt: skip
 def test_mistake(text: str, line: int, column: int, message: str, suggestion: str | None) -> None:
