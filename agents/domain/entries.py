@@ -41,12 +41,17 @@ def use_default_words(state: ConversationState) -> None:
     state.source = DEFAULT_WORDS.get(state.source, state.source)
 
 
+def stand_in_account(conversation_id: str) -> str:
+    """Whose a conversation is of which no account is known: one of its own."""
+    return f"conversation:{conversation_id}"
+
+
 def new_conversation(interaction: Interaction) -> ConversationState:
     """A conversation as its first event describes it."""
     state = ConversationState(
         id=interaction.conversation_id,
         source=interaction.source,
-        account_id=interaction.account_id or f"conversation:{interaction.conversation_id}",
+        account_id=interaction.account_id or stand_in_account(interaction.conversation_id),
         clock=interaction.clock,
         channel=interaction.channel,
         tier=interaction.tier,

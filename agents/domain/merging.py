@@ -16,6 +16,7 @@ import msgspec
 
 from agents.domain.absorbed_promises import decided_promises
 from agents.domain.conversation import PASSED_ON
+from agents.domain.entries import stand_in_account
 from agents.domain.instant import to_datetime
 from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
@@ -85,7 +86,7 @@ def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:
         type="handover",
         clock=state.clock,
         channel=state.channel,
-        account_id=state.account_id,
+        account_id=None if state.account_id == stand_in_account(state.id) else state.account_id,
         tier=state.tier,
         segment=state.segment,
         contract=state.contract,

@@ -6,6 +6,7 @@
 
 from typing import NamedTuple
 
+from agents.domain.entries import stand_in_account
 from agents.domain.message_language import UNKNOWN
 from agents.domain.message_words import words_of
 from schemas.enrichment import Enrichment, FallbackReason, Mood
@@ -47,7 +48,7 @@ def reference_of(message: Interaction) -> str:
 
 def account_of(message: Interaction) -> str:
     """Whose a message is; a conversation of which no account is known is one of its own."""
-    return message.account_id or f"conversation:{message.conversation_id}"
+    return message.account_id or stand_in_account(message.conversation_id)
 
 
 def enrichment_of(message: Interaction, judgement: Judgement) -> Enrichment:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from schemas.clock_view import ClockView
-from streams.policy_files.clock_columns import instant_text
+from streams.policy_files.clock_columns import instant_text, known_account
 
 Instant = datetime | str | None
 """msgspec writes whole seconds as the format wants them, but fractions with all six digits."""
@@ -45,7 +45,7 @@ def clock_line(view: ClockView) -> bytes:
     # By position: fifteen keywords take as long as all the rest.
     line = ClockLine(
         conversation,
-        None if account == f"conversation:{conversation}" else account,
+        known_account(conversation, account),
         view.metric,
         view.instance,
         view.outcome,

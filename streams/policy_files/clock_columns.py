@@ -5,6 +5,7 @@
 
 from datetime import UTC, datetime
 
+from agents.domain.entries import stand_in_account
 from schemas.clock_view import ClockView
 
 NUMBER_COLUMNS = ("instance", "target_seconds", "elapsed_seconds", "wall_elapsed_seconds")
@@ -54,8 +55,8 @@ COLUMNS = (
 
 
 def known_account(conversation: str, account: str) -> str | None:
-    """The account, unless it only stands in for an unknown one, made from the conversation by the engine."""
-    return None if account == f"conversation:{conversation}" else account
+    """The account, unless it only stands in for an unknown one."""
+    return None if account == stand_in_account(conversation) else account
 
 
 def instant_text(moment: datetime) -> str:

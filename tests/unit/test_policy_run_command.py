@@ -249,6 +249,13 @@ def test_a_merged_conversation_is_handed_over_along_a_chain_to_a_survivor_withou
     assert "3 conversations, 6 events" in result.stderr
 
 
+def test_whose_a_survivor_is_stays_unknown_where_nobody_said_it_of_the_merged_one(merged: Path) -> None:
+    history = merged / "unknown.csv"
+    history.write_text("id,who,what,at,into\n1,,ask,2025-03-02T10:00:00Z,\n1,,merge,2025-03-02T10:05:00Z,2\n")
+    result = run(merged / "p.yaml", merged / "m.yaml", "--now", "2025-03-02T12:30:00Z", history)
+    assert [(clock["conversation"], clock["account"]) for clock in clocks(result)] == [("1", None), ("2", None)]
+
+
 def test_a_survivor_is_explained_and_compared_with_what_was_handed_over_to_it(merged: Path) -> None:
     shared: list[str | Path] = ["--mapping", merged / "m.yaml", "--now", "2025-03-02T12:30:00Z"]
     explained = invoke("explain", "elsewhere", merged / "h.csv", "--policies", merged / "p.yaml", *shared, "--json")
