@@ -59,7 +59,7 @@ def filled(clickhouse_of_module: Client) -> Client:
         {"outcome": "satisfied_late", "breached_at": late, "satisfied_at": now},
     ]
     nothing = {"clock": "wall", "due_at": None, "breached_at": None, "satisfied_at": None, "paused": False}
-    just_now = {
+    just_now: dict[str, dict[str, Any]] = {
         "health": {"as_of": now},
         "enrichments": {"occurred_at": now, "clock": "wall", "sentiment": -0.5, "mood": "negative"},
         "rollups": {"scope": "company", "scope_value": "", "begins_at": now.replace(hour=0, minute=0, second=0)},
