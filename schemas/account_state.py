@@ -118,6 +118,8 @@ class PublishedHealth(Struct, array_like=True, gc=False):
     score: int | None = None
     band: Band | None = None
     points: dict[str, int] = field(default_factory=dict)
+    coverage: int | None = None
+    """In ten-thousandths; null where an earlier release told it."""
 
 
 class AccountState(Struct, array_like=True, gc=False):

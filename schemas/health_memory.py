@@ -80,6 +80,8 @@ class ToldVerdict(Struct, array_like=True, gc=False):
     """Whether the band is the lowest of its profile."""
     children: list[str] = field(default_factory=list)
     """The child accounts that made the score: who is one is news even where the score stays."""
+    coverage: int | None = None
+    """In ten-thousandths, as `agents.domain.known_share` has it; null where an earlier release told it."""
 
 
 class ChildState(Struct, array_like=True, gc=False):

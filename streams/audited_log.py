@@ -74,7 +74,7 @@ def judged(offsets: Mapping[int, int]) -> dict[int, Place]:
 def committed(settings: Settings, group: str, topic: TopicSpec) -> dict[int, int]:
     """How far a group says that it has read a topic, by partition."""
     name = settings.topic(topic.name)
-    _, offsets = group_offsets(settings.kafka, settings.topic(group))
+    offsets = group_offsets(settings.kafka, settings.topic(group)).offsets
     return {number: offset for (of_topic, number), offset in offsets.items() if of_topic == name}
 
 

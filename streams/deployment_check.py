@@ -4,8 +4,8 @@
 looked at.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -16,9 +16,11 @@ from kafka.errors import KafkaError
 from agents.conversation_agent import LEDGER_KEY
 from schemas.conversation_state import PartitionLedger
 from schemas.topics import CONVERSATION_STATE, INTERACTIONS, TOPICS
+from streams.enrich.enrich_process import GROUP as ENRICH_GROUP
+from streams.enrich.model_budget import Spent, read_spent
 from streams.file_kinds import POLICY
 from streams.file_publisher import in_force, published_files
-from streams.group_offsets import group_offsets
+from streams.group_offsets import Standing, group_offsets
 from streams.kafka_admin import KafkaUnavailable, describe_topics, wait_for_kafka
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.lane.changelog import ChangelogDamaged, from_value
@@ -66,7 +68,7 @@ def examine(settings: Settings, now: Callable[[], datetime] = lambda: datetime.n
         topics = _guarded(_check_topics, settings, now)
         yield topics
         if topics.verdict != "fail":  # else every other check would say the same once more
-            for check in (_check_policies, _check_workers, _check_ledgers):
+            for check in (_check_policies, _check_workers, _check_enrich, _check_ledgers):
                 yield _guarded(check, settings, now)
     yield _check_clickhouse(settings)
 
@@ -138,21 +140,74 @@ def _check_policies(settings: Settings, now: datetime) -> Finding:
 
 
 def _check_workers(settings: Settings, _now: datetime) -> Finding:
-    group = settings.topic(settings.group)
-    topic = settings.topic(INTERACTIONS.name)
+    return _check_readers(
+        "workers",
+        *_readers_of_interactions(settings, settings.group),
+        start="start `careline work`; what waits in Kafka is judged then",
+        more="start more workers (up to {} can share), or look into their logs",
+    )
+
+
+def _check_enrich(settings: Settings, now: datetime) -> Finding:
+    """Whether somebody reads what customers write, how far behind, and whether a model may still be asked today."""
+    if settings.model_url is not None and settings.model is None:
+        return Finding("enrich", "fail", "CARELINE_MODEL_URL is set without CARELINE_MODEL", "name the model")
+    group, behind, standing = _readers_of_interactions(settings, ENRICH_GROUP)
+    found = _check_readers(
+        "enrich",
+        group,
+        behind,
+        standing,
+        start="start `careline enrich`; until then no tone is judged, no issue noticed, and no account forgotten whole",
+        more="start more of them (up to {} can share), or look into their logs",
+    )
+    if settings.model_url is None or not standing.members:
+        return found
+    spent = _spent_today(standing, now)
+    calls, tokens = (
+        settings.model_calls_per_day * standing.members,  # the budget is that of each process
+        settings.model_tokens_per_day * standing.members,
+    )
+    told = f"{found.detail}; {settings.model}: {spent.calls:,} of {calls:,} calls and "
+    told += f"{spent.tokens:,} of {tokens:,} tokens of today (UTC)"
+    if found.verdict == "ok" and (spent.calls >= calls or spent.tokens >= tokens):
+        advice = (
+            "the rules judge until midnight UTC; raise CARELINE_MODEL_CALLS_PER_DAY or CARELINE_MODEL_TOKENS_PER_DAY"
+        )
+        return Finding("enrich", "warn", f"{told}: spent", advice)
+    return replace(found, detail=told)
+
+
+def _spent_today(standing: Standing, now: datetime) -> Spent:
+    """What was written beside the offsets; a day that is over does not count."""
+    spent = Spent(day=int(now.timestamp() // 86_400))
+    for note in standing.notes.values():
+        spent = spent.plus(read_spent(note))
+    return spent
+
+
+def _readers_of_interactions(settings: Settings, name: str) -> tuple[str, dict[int, int], Standing]:
+    """A group of readers of the interactions: its name, how many records it is behind by partition, how it stands."""
+    group, topic = settings.topic(name), settings.topic(INTERACTIONS.name)
     with topic_reader(settings.kafka) as reader:
         ends = reader.ends(topic)
-    members, committed = group_offsets(settings.kafka, group)
-    # Workers go on between the two questions: what they have committed may lie behind the end that was told.
-    behind = {number: max(0, end - committed.get((topic, number), 0)) for number, end in ends.items()}
+    standing = group_offsets(settings.kafka, group)
+    # Readers go on between the two questions: what they have committed may lie behind the end that was told.
+    behind = {number: max(0, end - standing.offsets.get((topic, number), 0)) for number, end in ends.items()}
+    return group, behind, standing
+
+
+def _check_readers(
+    check: str, group: str, behind: Mapping[int, int], standing: Standing, *, start: str, more: str
+) -> Finding:
     worst = max(behind, key=lambda number: behind[number])
-    told = f"{members} in group {group}, {sum(behind.values()):,} records behind"
-    if not members:
-        return Finding("workers", "warn", told, "start `careline work`; what waits in Kafka is judged then")
+    told = f"{standing.members} in group {group}, {sum(behind.values()):,} records behind"
+    if not standing.members:
+        return Finding(check, "warn", told, start)
     if behind[worst] > LAG_WORTH_A_WARNING:
-        advice = f"start more workers (up to {len(ends)} can share), or look into their logs"
-        return Finding("workers", "warn", f"{told}; most in partition {worst}: {behind[worst]:,}", advice)
-    return Finding("workers", "ok", told)
+        told = f"{told}; most in partition {worst}: {behind[worst]:,}"
+        return Finding(check, "warn", told, more.format(len(behind)))
+    return Finding(check, "ok", told)
 
 
 def _check_ledgers(settings: Settings, _now: datetime) -> Finding:

@@ -4,6 +4,7 @@
 """
 
 import time
+from typing import NamedTuple
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
@@ -14,7 +15,16 @@ _COORDINATOR_ATTEMPTS = 20  # a new cluster makes the topic of its groups when i
 _COORDINATOR_PAUSE_SECONDS = 0.25
 
 
-def group_offsets(kafka: KafkaConnection, group: str) -> tuple[int, dict[tuple[str, int], int]]:
+class Standing(NamedTuple):
+    """How a group of readers stands: its members, and by topic and partition what it has committed, with its notes."""
+
+    members: int
+    offsets: dict[tuple[str, int], int]
+    notes: dict[tuple[str, int], str]
+    """The metadata that it has written beside each offset."""
+
+
+def group_offsets(kafka: KafkaConnection, group: str) -> Standing:
     """How many members a group has, and the offsets that it has committed by topic and partition.
 
     Raises:
@@ -25,13 +35,20 @@ def group_offsets(kafka: KafkaConnection, group: str) -> tuple[int, dict[tuple[s
         for _ in range(_COORDINATOR_ATTEMPTS):
             try:
                 members = len(admin.describe_groups([group])[group]["members"])
-                offsets = admin.list_group_offsets(group)[group].items()
+                committed = {
+                    (place.topic, place.partition): found
+                    for place, found in admin.list_group_offsets(group)[group].items()
+                }
             except CoordinatorNotAvailableError:
                 time.sleep(_COORDINATOR_PAUSE_SECONDS)
             except GroupIdNotFoundError:
                 break
             else:
-                return members, {(place.topic, place.partition): max(found.offset, 0) for place, found in offsets}
+                return Standing(
+                    members,
+                    {place: max(found.offset, 0) for place, found in committed.items()},
+                    {place: found.metadata or "" for place, found in committed.items()},
+                )
     finally:
         admin.close()
-    return 0, {}
+    return Standing(0, {}, {})

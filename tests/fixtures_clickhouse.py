@@ -5,6 +5,7 @@ that need an engine of their own start a process.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -25,9 +26,8 @@ def clickhouse_engine() -> Iterator[Client]:
 @pytest.fixture
 def clickhouse_target(clickhouse_engine: Client) -> Iterator[ClickHouseTarget]:
     """An empty database that no other test uses."""
-    target = ClickHouseTarget(f"t{uuid4().hex[:10]}", embedded=True)
-    yield target
-    clickhouse_engine.command(f"DROP DATABASE IF EXISTS {target.database} SYNC")
+    with _a_database(clickhouse_engine) as target:
+        yield target
 
 
 @pytest.fixture
@@ -40,5 +40,23 @@ def empty_clickhouse(clickhouse_target: ClickHouseTarget) -> Iterator[Client]:
 @pytest.fixture
 def clickhouse(empty_clickhouse: Client) -> Client:
     """A client of a database with all tables and views."""
-    apply_migrations(empty_clickhouse, read_migrations(migrations_folder()))
-    return empty_clickhouse
+    return _migrated(empty_clickhouse)
+
+
+@pytest.fixture(scope="module")
+def clickhouse_of_module(clickhouse_engine: Client) -> Iterator[Client]:
+    """As `clickhouse`, one for all tests of a file: for those that only read what is put into it once."""
+    with _a_database(clickhouse_engine) as target, open_clickhouse(target) as client:
+        yield _migrated(client)
+
+
+@contextmanager
+def _a_database(engine: Client) -> Iterator[ClickHouseTarget]:
+    target = ClickHouseTarget(f"t{uuid4().hex[:10]}", embedded=True)
+    yield target
+    engine.command(f"DROP DATABASE IF EXISTS {target.database} SYNC")
+
+
+def _migrated(client: Client) -> Client:
+    apply_migrations(client, read_migrations(migrations_folder()))
+    return client

@@ -7,7 +7,7 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from agents.domain import churn_risk, contact_volume, overdue, satisfaction
+from agents.domain import churn_risk, contact_volume, known_share, overdue, satisfaction
 from agents.domain.instant import to_datetime
 from agents.domain.live_signals import source_of
 from agents.domain.normalisation import MILLION
@@ -69,7 +69,7 @@ class Judgement(NamedTuple):
 
 
 def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | None) -> HealthScore | None:
-    """The score at `state.as_of` if it is worth telling: the first, in another band, or moved by the profile's step.
+    """The score at `state.as_of` if it is worth telling: the first, in another band, moved, or of another coverage.
 
     `state.health` becomes what is told. The figures of every metric must be those of `as_of`.
     """
@@ -87,7 +87,12 @@ def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | 
     band = scorer.band(score, told.band if told is not None else None)
     if score is not None:
         churn_risk.note_score(state.memory.past, score, state.as_of)
-    if told is not None and band == told.band and not _has_moved(scorer, score, told.score):
+    if (
+        told is not None
+        and band == told.band
+        and not _has_moved(scorer, score, told.score)
+        and not known_share.has_moved(weighted.coverage, told.coverage)
+    ):
         return None
     points = points_of(weighted, subs)
     state.memory.verdict = None
@@ -95,6 +100,7 @@ def judge(account_id: str, state: AccountState, scorer: Scorer, cause_id: str | 
         score=score,
         band=band,
         points={rule.name: part for (_, rule), part in zip(scorer.signals, points, strict=True)},
+        coverage=weighted.coverage,
     )
     return _published_score(account_id, state, scorer, Judgement(readings, subs, points, weighted), told, cause_id)
 
@@ -112,9 +118,6 @@ def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is n
     cause_id: str | None,
 ) -> HealthScore:
     now = state.health or PublishedHealth()
-    change: Literal["changed", "band_changed"] = (
-        "band_changed" if told is not None and now.band != told.band else "changed"
-    )
     return HealthScore(
         id=f"{account_id}@{cause_id}",
         account_id=account_id,
@@ -123,7 +126,7 @@ def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is n
         band=now.band,
         coverage=judgement.weighted.coverage / SHARE_UNITS,
         contributions=_contributions(state, scorer, judgement, told),
-        change="initial" if told is None else change,
+        change=_change(scorer, now, told),
         previous_score=_in_points(told.score) if told is not None else None,
         previous_band=told.band if told is not None else None,
         reason=_reason(scorer, judgement, now, told),
@@ -135,6 +138,16 @@ def _published_score(  # noqa: PLR0917 - what is remembered, what was, what is n
         cause_id=cause_id,
         churn=None if now.score is None else churn_risk.told(churn_risk.risk_now(state, now.score)),
     )
+
+
+def _change(
+    scorer: Scorer, now: PublishedHealth, told: PublishedHealth | None
+) -> Literal["initial", "changed", "band_changed", "unchanged"]:
+    if told is None:
+        return "initial"
+    if now.band != told.band:
+        return "band_changed"
+    return "changed" if _has_moved(scorer, now.score, told.score) else "unchanged"
 
 
 def _in_points(hundredths: int | None) -> float | None:
@@ -176,6 +189,8 @@ def _reason(scorer: Scorer, judgement: Judgement, now: PublishedHealth, told: Pu
     if before is None or told is None:
         lowest = min((sub, index) for index, sub in enumerate(judgement.subs) if sub is not None)
         return f"First score {now.score / 100:.2f}; lowest part is {labels[lowest[1]]} at {lowest[0] / 100:.2f}."
+    if told.coverage is not None and _change(scorer, now, told) == "unchanged":
+        return known_share.sentence(now.score, judgement.weighted.coverage, told.coverage)
     moved = now.score - before
     sign = 1 if moved > 0 else -1
     changes = [

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import astuple
 
-from agents.domain import churn_risk, family, next_actions
+from agents.domain import churn_risk, family, known_share, next_actions
 from agents.domain.children import COMPONENT
 from agents.domain.churn_risk import Risk
 from agents.domain.health_changes import changes_at
@@ -81,12 +81,19 @@ def judge(
     told = memory.verdict
     is_worst = verdict.band is not None and verdict.band == _worst(book, verdict.profile)
     children = [] if memory.family is None else _children_of(verdict.parts)
-    is_as_told = told is not None and not _has_moved(risk, told.risk) and children == told.children
+    is_as_told = (
+        told is not None
+        and not _has_moved(risk, told.risk)
+        and not known_share.has_moved(verdict.coverage, told.coverage)
+        and children == told.children
+        and _limits(verdict.parts) == _told_limits(told.parts)
+    )
     if verdict.change == "unchanged" and not moved and is_as_told:
         return Judged(None, moved, is_worst, verdict.score)
     stood, parts = _stood(state), verdict.told_parts()
+    why = _why(verdict, parts, stood, None if told is None else told.coverage)
     _remember(state, verdict, parts, risk, children, is_worst=is_worst)
-    return Judged(_score(state, book, verdict, parts, stood, risk, cause_id), moved, is_worst, verdict.score)
+    return Judged(_score(state, book, verdict, stood, risk, why, cause_id), moved, is_worst, verdict.score)
 
 
 # what goes in
@@ -136,6 +143,33 @@ def _stood(state: AccountState) -> Sequence[TellablePart]:
     return [(_COMPONENTS.get(name, ""), name, None, 0, added, None) for name, added in points.items()]
 
 
+def _limits(parts: Sequence[Part]) -> list[tuple[str, str | None]]:
+    """What holds a score, and why: it may change where the score stays. Limits come behind all signals."""
+    found = []
+    for part in reversed(parts):
+        if part.signal is not None:
+            break
+        found.append((part.component, part.because))
+    return found[::-1]
+
+
+def _told_limits(parts: Sequence[TellablePart]) -> list[tuple[str, str | None]]:
+    return [(part[0], part[5]) for part in parts if part[1] is None]
+
+
+def _why(verdict: Verdict, parts: Sequence[TellablePart], stood: Sequence[TellablePart], covered: int | None) -> str:
+    """The move in one sentence. Where the score has stayed: what holds it now, or how much of it is known now."""
+    if verdict.change != "unchanged" or verdict.score is None:
+        return sentence(verdict, parts, stood)
+    now = _limits(verdict.parts)
+    if now != _told_limits(stood):
+        held = " and ".join(f"the {name} ({because})" for name, because in now)
+        return f"As before, {verdict.score / 100:.2f}; now {f'held by {held}' if held else 'by itself'}."
+    if covered is not None and known_share.has_moved(verdict.coverage, covered):
+        return known_share.sentence(verdict.score, verdict.coverage, covered)
+    return sentence(verdict, parts, stood)
+
+
 def _has_moved(risk: Risk | None, told: int | None) -> bool:
     if risk is None or told is None:
         return (risk is None) != (told is None)
@@ -178,10 +212,11 @@ def _remember(
         parts=parts,
         is_worst=is_worst,
         children=children,
+        coverage=verdict.coverage,
     )
     # Should the profile be taken away, the built-in one goes on from here.
     points = {part[1]: part[4] for part in parts if part[1] is not None}
-    state.health = PublishedHealth(verdict.score, verdict.band, points)
+    state.health = PublishedHealth(verdict.score, verdict.band, points, verdict.coverage)
     state.readings = []
 
 
@@ -189,9 +224,9 @@ def _score(  # noqa: PLR0917 - what is judged, what is told of it, and what was 
     state: AccountState,
     book: HealthBook,
     verdict: Verdict,
-    parts: Sequence[TellablePart],
     stood: Sequence[TellablePart],
     risk: Risk | None,
+    why: str,
     cause_id: str | None,
 ) -> HealthScore:
     before = verdict.previous
@@ -206,7 +241,7 @@ def _score(  # noqa: PLR0917 - what is judged, what is told of it, and what was 
         change=verdict.change,
         previous_score=None if before is None else _in_points(before.score),
         previous_band=None if before is None else before.band,
-        reason=sentence(verdict, parts, stood),
+        reason=why,
         profile=verdict.profile or "",
         profile_version=book.file.version,
         clock=state.clock,

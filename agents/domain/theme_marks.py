@@ -145,7 +145,12 @@ class ThemeMarks:
         return risen
 
     def _rise(self, history: MarkState, number: int, least: int, growth: float, level: float) -> Rise | None:
-        """The most surprising of the spans back to the last `least`, twice as many, four times as many occurrences."""
+        """The most surprising of the spans back to the last `least`, twice as many, four times as many occurrences.
+
+        A span ends with the occurrence that made us look, and is as long as the others are near: how surprising it is
+        is the chance of one occurrence fewer. (With all of them, four within minutes weighed too much beside sixteen
+        within the hour, and nine of ten false alarms were of such four.)
+        """
         best: Rise | None = None
         occurrences = least
         while occurrences <= len(history.recent):
@@ -153,7 +158,7 @@ class ThemeMarks:
             past = self.past(history, first)
             expected = self.expected(past, first, number)
             if expected is not None and occurrences >= growth * expected:
-                found = surprise(occurrences, expected, past)
+                found = surprise(occurrences - 1, expected, past)  # the last one made us look: it is no chance
                 if found >= level and (best is None or found > best.level):
                     best = Rise(history.recent[-occurrences:], occurrences / expected, found)
             occurrences *= 2

@@ -29,7 +29,7 @@ def doctor(
     kafka: KafkaOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check this deployment: Kafka, topics, policies, workers and their lag, what was counted, ClickHouse.
+    """Check this deployment: Kafka, topics, policies, workers and enrich with their lag, what was counted, ClickHouse.
 
     Looks where CARELINE_KAFKA, CARELINE_TOPIC_PREFIX, CARELINE_GROUP, CARELINE_CLICKHOUSE and CARELINE_SQL_ADDRESS
     point, changes nothing, and tells for whatever is not well what to do about it.

@@ -3,16 +3,17 @@
 `health_cases` runs them. Every mistake of the test file and of the profile file that it names is told at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agents.domain.children import Child
 from agents.domain.health_profile import HealthFile, SignalRule
 from agents.domain.health_verdict import Account, Override
 from agents.domain.instant import Instant, from_datetime
-from agents.domain.normalisation import Tiers
+from agents.domain.normalisation import MILLION, Tiers
 from agents.domain.signal_reading import Observation
 from streams.health_files.exact_numbers import millionths_in, score_of, value_of
 from streams.health_files.profile_reader import read_profile_file, read_profile_node
@@ -30,11 +31,12 @@ from streams.policy_files.fields import (
     word_of,
     words_of,
 )
-from streams.policy_files.located_yaml import Items, Node, Table, Text
+from streams.policy_files.located_yaml import Entry, Items, Node, Table, Text
 from streams.policy_files.problem import Problems, did_you_mean
 
 _FILE_KEYS = ("profiles", "inline", "tests")
-_CASE_KEYS = ("name", "account", "signals", "override", "now", "expect")
+_CASE_KEYS = ("name", "account", "children", "signals", "override", "now", "expect")
+_CHILD_KEYS = ("id", "score", "mrr")
 _EXPECTED = ("score", "band", "coverage", "profile", "change", "contributions", "plays", "changes")
 _CHANGE_KEYS = ("at", "change", "score", "band")
 _CHANGES = ("initial", "changed", "band_changed", "unchanged")
@@ -45,6 +47,7 @@ _NULLABLE = ("score", "band", "profile")
 class HealthCase:
     """One test: what was observed of whom, until when, and what should have come of it.
 
+    `children` are those of the account as they are at `now`; they make its score where its profile says so.
     `expected` has the keys of a verdict as the commands print it, `changes` those of the story; `written` is the entry
     as it stands in the file.
     """
@@ -56,6 +59,7 @@ class HealthCase:
     observed: Mapping[str, list[Observation]]
     now: Instant
     override: Override | None = None
+    children: tuple[Child, ...] = ()
     expected: Mapping[str, Any] = field(default_factory=dict)
     written: Any = None
 
@@ -116,6 +120,7 @@ class _CaseReader:
         latest = max((found.at for each in observed.values() for found in each), default=0)
         account = account_of(fields["account"], "account", self._problems) if "account" in fields else {}
         account.setdefault("account", name)
+        children = self._children(fields["children"], account["account"]) if "children" in fields else ()
         return HealthCase(
             file=self._problems.file,
             name=name,
@@ -124,7 +129,8 @@ class _CaseReader:
             observed=observed,
             now=latest if now is None else from_datetime(now),
             override=self._override(fields["override"]) if "override" in fields else None,
-            expected=self._expected(fields["expect"]) if "expect" in fields else {},
+            children=children,
+            expected=self._expected(fields["expect"], children) if "expect" in fields else {},
             written=as_written(fields["expect"]) if "expect" in fields else None,
         )
 
@@ -187,12 +193,36 @@ class _CaseReader:
             return None
         return Override(score, because.text, from_datetime(until) if until is not None else None)
 
-    def _expected(self, node: Node) -> dict[str, Any]:
+    def _children(self, node: Node, parent: str) -> tuple[Child, ...]:
+        """The accounts below this one, each with its score and what it pays a month."""
+        found: dict[str, Child] = {}
+        if all(profile.children is None for profile in self._profiles.profiles):
+            way_out = "add `children: mean`, `by_value` or `worst` to one"
+            self._problems.error(node.place, "no profile scores by children", way_out)
+        for item in items_of(node, "children", self._problems):
+            # A child without a score is one of which nothing is known, so `score: null` says something.
+            stated = _without_nulls(item, ("score",)) if isinstance(item, Table) else item
+            fields = fields_of(stated, _CHILD_KEYS, "a child", self._problems)
+            needed = ("id", "score") if stated == item else ("id",)
+            if not isinstance(item, Table) or not required(fields, item, needed, "a child", self._problems):
+                continue
+            name = word_of(fields["id"], "id", self._problems)
+            score = score_of(fields["score"], "score", self._problems) if "score" in fields else None
+            mrr = value_of(fields["mrr"], "mrr", self._problems) if "mrr" in fields else None
+            if name is None:
+                continue
+            if name.text in found or name.text == parent:
+                why = "is a child twice" if name.text in found else "cannot be its own child"
+                self._problems.error(name.place, f"{name.text!r} {why}", "give every child an id of its own")
+            found[name.text] = Child(name.text, score, None if mrr is None else mrr * 100 // MILLION)
+        return tuple(found.values())
+
+    def _expected(self, node: Node, children: Sequence[Child]) -> dict[str, Any]:
         values = self._compared(node, _EXPECTED, "an expectation")
         if isinstance(node, Table):
             for entry in node:
                 if entry.key.text == "contributions":
-                    values["contributions"] = self._contributions(entry.value)
+                    values["contributions"] = self._contributions(entry.value, children)
                 elif entry.key.text == "plays":
                     is_none = isinstance(entry.value, Items) and not entry.value.items
                     words = () if is_none else words_of(entry.value, "plays", self._problems)
@@ -207,8 +237,8 @@ class _CaseReader:
         if not isinstance(node, Table):
             fields_of(node, keys, what, self._problems)
             return {}
-        nulls = [entry.key.text for entry in node if _says_null(entry.key.text, entry.value)]
-        stated = Table(node.place, tuple(entry for entry in node if entry.key.text not in nulls))
+        stated = _without_nulls(node, _NULLABLE)
+        nulls = [entry.key.text for entry in node if entry not in stated]
         fields = fields_of(stated, keys, what, self._problems)
         values: dict[str, Any] = dict.fromkeys(nulls)
         for key, value in fields.items():
@@ -224,12 +254,16 @@ class _CaseReader:
                 values[key] = None if word is None else word.text
         return values
 
-    def _contributions(self, node: Node) -> dict[str, float | None]:
-        known = (*self._profiles.signals, "cap", "floor", "override")
+    def _contributions(self, node: Node, children: Sequence[Child]) -> dict[str, float | None]:
+        known = (*self._profiles.signals, "cap", "floor", "override", *(child.id for child in children))
         fields = fields_of(node, known, "contributions", self._problems)
         return {key: number_of(value, key, self._problems) for key, value in fields.items()}
 
 
-def _says_null(key: str, node: Node) -> bool:
-    """Whether an expectation says that a value is null, which is not the same as leaving it out."""
-    return key in _NULLABLE and isinstance(node, Text) and node.is_null
+def _without_nulls(table: Table, nullable: tuple[str, ...]) -> Table:
+    """Without what is said to be null, which is not the same as leaving it out."""
+
+    def is_null(entry: Entry) -> bool:
+        return entry.key.text in nullable and isinstance(entry.value, Text) and entry.value.is_null
+
+    return Table(table.place, tuple(entry for entry in table if not is_null(entry)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from agents.domain.health_story import standing, story
-from agents.domain.health_verdict import HealthBook, Verdict
+from agents.domain.health_verdict import HealthBook, Verdict, ordered
 from streams.health_files.health_case_reader import HealthCase
 from streams.health_files.verdict_columns import changes_of, columns_of, instant_column
 
@@ -53,10 +53,20 @@ def run_health_cases(cases: Sequence[HealthCase]) -> Iterator[HealthCaseResult]:
     books: dict[int, HealthBook] = {}
     for case in cases:
         book = books.setdefault(id(case.profiles), HealthBook(case.profiles))
-        verdict = standing(book, case.account, case.observed, case.now, case.override)
-        told = list(story(book, case.account, case.observed, case.now, case.override))
+        verdict, told = _judged(book, case)
         actual = columns_of(verdict, case.profiles.version) | {"changes": changes_of(told)}
         yield HealthCaseResult(case, actual, list(_mismatches(case.expected, actual, verdict, told)))
+
+
+def _judged(book: HealthBook, case: HealthCase) -> tuple[Verdict, list[Verdict]]:
+    """How the account is, and what was told until then. Children are known as they are now, so there is one change."""
+    scorer = book.scorer_for(case.account)
+    if case.children and scorer is not None and scorer.profile.children is not None:
+        known = ordered(case.observed)
+        verdict = book.judge(case.account, known, case.now, None, case.override, children=case.children)
+        return verdict, [verdict]
+    verdict = standing(book, case.account, case.observed, case.now, case.override)
+    return verdict, list(story(book, case.account, case.observed, case.now, case.override))
 
 
 def _mismatches(

@@ -220,6 +220,9 @@ def test_the_doctor_finds_a_fresh_deployment_without_fault(
     assert found["policies"]["detail"].startswith("v1 is in force")
     assert found["workers"]["verdict"] == "warn"  # nobody works
     assert f"{PARTITIONS} records behind" in found["workers"]["detail"]
+    assert found["enrich"]["verdict"] == "warn"
+    assert f"{topic_prefix}careline-enrich, {PARTITIONS} records behind" in found["enrich"]["detail"]
+    assert "start `careline enrich`" in found["enrich"]["advice"]
     assert found["ledgers"] == {
         "check": "ledgers",
         "verdict": "ok",

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -45,9 +44,10 @@ def expanded(sql: str, *, chosen: dict[str, list[str]]) -> str:
     return sql
 
 
-@pytest.fixture
-def filled(clickhouse: Client) -> Client:
-    """Each result contract once, and clocks in every stage, told now on the clock `wall`."""
+@pytest.fixture(scope="module")
+def filled(clickhouse_of_module: Client) -> Client:
+    """Each example of each result contract, and clocks in every stage, told now on the clock `wall`."""
+    clickhouse = clickhouse_of_module
     now = datetime.now(UTC)
     soon, late = now + timedelta(minutes=5), now - timedelta(minutes=5)
     clocks: list[dict[str, Any]] = [
@@ -59,25 +59,34 @@ def filled(clickhouse: Client) -> Client:
         {"outcome": "satisfied_late", "breached_at": late, "satisfied_at": now},
     ]
     nothing = {"clock": "wall", "due_at": None, "breached_at": None, "satisfied_at": None, "paused": False}
+    just_now: dict[str, dict[str, Any]] = {
+        "health": {"as_of": now},
+        "enrichments": {"occurred_at": now, "clock": "wall", "sentiment": -0.5, "mood": "negative"},
+        "rollups": {"scope": "company", "scope_value": "", "begins_at": now.replace(hour=0, minute=0, second=0)},
+        "issues": {"opened_at": now, "status": "opened", "closed_at": None},
+        "adherence": {"clock": "wall"},
+        "alerts": {"clock": "wall"},
+    }
     for table in TABLES:
-        example = an_example(table.topic.contracts[0])
-        versions = [example]
+        versions = list(examples(table.topic.contracts[0]))
         if table.name == "clocks":
             versions = [
-                msgspec.structs.replace(example, **{**nothing, "instance": number, "target_seconds": 3600.0, **state})
+                msgspec.structs.replace(
+                    versions[0], **{**nothing, "instance": number, "target_seconds": 3600.0, **state}
+                )
                 for number, state in enumerate(clocks)
             ]
-        if table.name in {"adherence", "alerts"}:
-            versions = [msgspec.structs.replace(example, clock="wall")]
+        versions = [msgspec.structs.replace(version, **just_now.get(table.name, {})) for version in versions]
         rows = [table.row(event, Position(0, offset)) for offset, event in enumerate(versions)]
         clickhouse.insert(table.name, rows, column_names=table.columns)
     return clickhouse
 
 
-def an_example(contract: type[msgspec.Struct]) -> Any:
+def examples(contract: type[msgspec.Struct]) -> Iterator[Any]:
     folder = ROOT / "schemas" / "examples" / EVENT_TYPES[contract]
-    first: Path = next(path for path in sorted(folder.glob("*.json")) if path.stem != "schema")
-    return decode(contract, first.read_bytes())
+    for path in sorted(folder.glob("*.json")):
+        if path.stem != "schema":
+            yield decode(contract, path.read_bytes())
 
 
 @pytest.mark.parametrize("sql", list(queries()))
@@ -88,6 +97,37 @@ def test_query_answers_for_everything_and_for_a_choice(filled: Client, sql: str)
     chosen = filled.query(expanded(sql, chosen={"clock": ["wall"], "metric": metrics})).result_rows
     assert everything
     assert len(chosen) == len(everything)
+
+
+def answer(filled: Client, title: str) -> list[dict[str, Any]]:
+    """The rows of the panel of that title."""
+    (sql,) = [each.values[0] for each in queries() if str(each.id).partition(": ")[2] == title]
+    return list(filled.query(expanded(sql, chosen={})).named_results())
+
+
+def test_open_issues_show_whose_they_are_who_has_them_and_how_they_grow(filled: Client) -> None:
+    silence, surge = sorted(answer(filled, "Issues that are open"), key=lambda row: row["kind"])
+    assert (surge["owner"], surge["account_count"], surge["growth"]) == ("team-identity", 4, 307.54)
+    assert surge["accounts"] == ["account-260", "account-264", "account-134", "account-221"]
+    assert (silence["owner"], silence["accounts"], silence["missing"]) == ("customer-success", ["acme"], 8.4)
+    (alert,) = answer(filled, "Alerts about issues")
+    assert (alert["name"], alert["owner"], alert["account_count"]) == ("IssueSurge", "team-identity", 4)
+
+
+def test_tone_leaves_out_what_nobody_could_tell_and_mentions_keep_it(filled: Client) -> None:
+    filled.command("INSERT INTO enrichments (id, conversation_id, occurred_at, clock) VALUES ('t', 't', now(), 'wall')")
+    assert {row["tone"] for row in answer(filled, "Sentiment over time")} == {-0.5}
+    (now,) = answer(filled, "Tone of the last 24 hours")
+    assert (now["tone"], now["negative"], now["messages"]) == (-0.5, 1, 3)
+    assert sum(row["untold"] for row in answer(filled, "Mentions by mood")) == 1
+
+
+def test_churn_risk_and_next_actions_are_among_the_columns_of_health_now(filled: Client) -> None:
+    assert {row["churn_index"] for row in answer(filled, "Churn risk")} == {42.86}
+    assert [(row["play"], row["owner"]) for row in answer(filled, "Next actions that are open")] == [
+        ("call", "account")
+    ]
+    assert answer(filled, "What costs points")
 
 
 def test_stages_are_told_apart(filled: Client) -> None:

@@ -19,6 +19,7 @@ from schemas.topics import ACCOUNT_STATE, SLA_EVENTS
 from streams import audit as audited
 from streams import audited_log
 from streams.audit import AuditLine, audit
+from streams.group_offsets import Standing
 from streams.lane.changelog import to_value
 from streams.lane.partition_states import Remembered
 from streams.settings import Settings
@@ -63,9 +64,9 @@ class House:
     def audit(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, AuditLine]:
         answers = iter(self.worker)
 
-        def committed(_kafka: object, group: str) -> tuple[int, dict[tuple[str, int], int]]:
+        def committed(_kafka: object, group: str) -> Standing:
             offset = self.sink if group.endswith("sink") else next(answers)
-            return 1, {} if offset is None else {(SLA_EVENTS.name, 0): offset}
+            return Standing(1, {} if offset is None else {(SLA_EVENTS.name, 0): offset}, {})
 
         @contextmanager
         def reader(_kafka: object) -> Iterator[Any]:

@@ -271,6 +271,14 @@ def test_a_mistake_of_a_mapping(tmp_path: Path, text: str, message: str, suggest
         ("- {signals: {}, expect: {changes: [{bands: red}]}}", "unknown key 'bands'", "did you mean 'band'?"),
         ("- {signals: {}, expect: red}", "must be a table", "its keys"),
         ("- {signals: {}, now: 2026-03-02}", "has no offset", "2026-03-02T14:30:00Z"),
+        ("- {signals: {}, children: [{id: a, score: 1}]}", "no profile scores by children", "`children: mean`"),
+        ("- {signals: {}, children: [{id: a}]}", "a child has no 'score'", "add `score:`"),
+        ("- {signals: {}, children: [{score: null}]}", "a child has no 'id'", "add `id:`"),
+        ("- {signals: {}, children: [{id: a, score: null, band: null}]}", "unknown key 'band'", "id, score, mrr"),
+        ("- {signals: {}, children: [{id: a, score: 101}]}", "101 is impossible", "0 to 100"),
+        ("- {signals: {}, children: [{id: a, score: 1}, {id: a, score: 2}]}", "'a' is a child twice", "of its own"),
+        ("- {signals: {}, account: {id: b}, children: [{id: b, score: 1}]}", "cannot be its own child", "of its own"),
+        ("- {signals: {}, children: {id: a, score: 1}}", "children must be a list", "[ ]"),
     ],
 )
 def test_a_mistake_of_a_test(tmp_path: Path, line: str, message: str, suggestion: str) -> None:

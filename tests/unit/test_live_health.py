@@ -247,6 +247,61 @@ def test_a_score_fades_without_any_event(partition: Partition) -> None:
     assert (logins.event_ids, logins.source, logins.observed_at) == (("logins-1",), "crm", to_datetime(NOON))
 
 
+STEADY = """\
+version: steady
+signals: {mood: {normalise: {linear: {from: 0, to: 100}}, ttl: 10d}}
+profiles:
+  - id: everyone
+    components: {bond: {weight: 1, signals: {pulse: 1, mood: 1}}}
+    caps:
+      - {when: {champion_left: 1}, at_most: 50, because: our champion has left}
+      - {when: {escalations_30d: ">= 1"}, at_most: 50, because: something was escalated}
+"""
+
+
+def steady() -> Any:
+    file = read_profile_text(STEADY, Problems("steady.yaml"))
+    assert file is not None
+    return msgspec.structs.replace(activation(), policy_text=to_published(file))
+
+
+def test_coverage_is_told_when_it_moves_although_the_score_stays(partition: Partition) -> None:
+    partition.take(steady(), told("pulse", "pulse", NOON, 1, value=80.0), told("usage", "mood", NOON, 2, value=80.0))
+    first = partition.scores()[-1]
+    assert (first.score, round(first.coverage, 2)) == (80, 1)
+    partition.take(tick(NOON + 10 * DAY), at=NOON + 10 * DAY)
+    last = partition.scores()[-1]
+    assert (last.score, last.change, round(last.coverage, 2)) == (80, "unchanged", 0.43)
+    assert last.reason == "As before, 80.00; 43 % of what counts is known now, 100 % before."
+    count = len(partition.scores())
+    partition.take(tick(NOON + 10 * DAY + HOUR_US), at=NOON + 10 * DAY + HOUR_US)
+    assert len(partition.scores()) == count  # less than a step
+
+
+def test_another_reason_for_the_same_score_is_told(partition: Partition) -> None:
+    partition.take(steady(), told("pulse", "pulse", NOON, 1, value=80.0))
+    partition.take(told("usage", "champion_left", NOON, 2, value=1.0))
+    assert [part.because for part in partition.scores()[-1].contributions][-1] == "our champion has left"
+    partition.take(sla_event("escalated", NOON, "x"))
+    later = NOON + 2 * HOUR_US
+    partition.take(told("usage", "champion_left", later, 3, value=0.0), tick(later), at=later)
+    last = partition.scores()[-1]
+    assert (last.score, last.change) == (50, "unchanged")
+    assert last.reason == "As before, 50.00; now held by the cap (something was escalated)."
+
+
+def test_the_built_in_profile_tells_its_coverage_too(partition: Partition) -> None:
+    partition.take(sla_event("met", NOON - DAY), csat(5, NOON))
+    before = partition.scores()[-1]
+    assert before.score == 100
+    partition.take(tick(NOON + 12 * DAY), at=NOON + 12 * DAY)  # adherence of a week is of nothing now
+    last = partition.scores()[-1]
+    assert (last.score, last.change) == (100, "unchanged")
+    assert last.coverage < before.coverage
+    assert last.reason is not None
+    assert last.reason.startswith("As before, 100.00; ")
+
+
 LIGHT = """\
 version: light
 profiles:
