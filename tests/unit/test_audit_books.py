@@ -27,6 +27,7 @@ from schemas.topics import ACCOUNT_STATE, ADHERENCE, ALERTS, ENRICHMENTS, ISSUES
 from streams import audit as audited
 from streams import audited_log
 from streams.audit import LEDGERS_OF, NOT_RECOUNTED, ROWS_OF, AuditLine, audit
+from streams.group_offsets import Standing
 from streams.lane.changelog import to_value
 from streams.lane.partition_states import Remembered
 from streams.settings import Settings
@@ -92,8 +93,8 @@ class House:
         def reader(_kafka: object) -> Iterator[Any]:
             yield self
 
-        def committed(_kafka: object, _group: str) -> tuple[int, dict[tuple[str, int], int]]:
-            return 1, {} if self.sink is None else {(self.topic.name, 0): self.sink}
+        def committed(_kafka: object, _group: str) -> Standing:
+            return Standing(1, {} if self.sink is None else {(self.topic.name, 0): self.sink}, {})
 
         def rows(*asked: Any) -> SimpleNamespace:
             (table,) = (each for each in TABLES if f"FROM {each.name} WHERE" in asked[-1])
