@@ -37,8 +37,7 @@ def test_a_producer_goes_on_after_what_it_had_sent_was_given_up(kafka: EmbeddedK
         os.kill(broker, signal.SIGSTOP)
         try:
             with pytest.raises(LATE):
-                while True:  # the signal may come after the first answer
-                    producer.send(topic, b"meanwhile", partition=0).get(timeout=30)
+                _send_until_nobody_answers(producer, topic)
         finally:
             os.kill(broker, signal.SIGCONT)
         end, taken = time.monotonic() + PATIENCE_SECONDS, False
@@ -50,3 +49,8 @@ def test_a_producer_goes_on_after_what_it_had_sent_was_given_up(kafka: EmbeddedK
         assert producer._transaction_manager.producer_id_and_epoch != given_back
     finally:
         producer.close(timeout=5)
+
+
+def _send_until_nobody_answers(producer: RenewingProducer, topic: str) -> None:
+    while True:  # a signal may come after an answer
+        producer.send(topic, b"meanwhile", partition=0).get(timeout=30)
