@@ -17,10 +17,12 @@ from tests.faults.verdicts import Figures, assert_clean, compare, wait_until_jud
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
+AND_THAT_WAS_ALL = """(conversation_id, metric, instance) NOT IN (
+    SELECT conversation_id, metric, instance FROM sla_events WHERE kind IN ('outcome_revised', 'retracted'))"""
 SPOILT = {
     "clocks": ("clocks", "due_at + INTERVAL 1 MICROSECOND AS due_at", "due_at IS NOT NULL"),
     "outcomes": ("clocks", "satisfied_at + INTERVAL 1 SECOND AS satisfied_at", "outcome = 'met'"),
-    "facts": ("sla_events", "elapsed_seconds + 1 AS elapsed_seconds", "kind = 'met'"),
+    "facts": ("sla_events", "elapsed_seconds + 1 AS elapsed_seconds", f"kind = 'met' AND {AND_THAT_WAS_ALL}"),
     "adherence": ("adherence", "arrayMap(each -> arrayMap(n -> n + 1, each), standings.met) AS `standings.met`", "1"),
     "health": ("health", "score - 1 AS score", "score > 1"),
     "scores": ("health", "arrayMap(each -> each + 0.01, contributions.points) AS `contributions.points`", "score > 1"),
