@@ -31,7 +31,7 @@ from streams.lane.changelog import from_value
 Contract = TypeVar("Contract", bound=Struct)
 Book = TypeVar("Book")
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 """What a test waits for at most; it then fails by its own assertion."""
 
 

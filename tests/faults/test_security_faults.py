@@ -76,7 +76,7 @@ class SecuredHouse(House):
     def door(self, **changes: str) -> tuple["subprocess.Popen[bytes]", str]:
         """A connect process, and where it receives webhooks."""
         connect = self.begin("connect", "connect", "--listen", "127.0.0.1:0", **changes)
-        wait_until(lambda: "receiving http" in self.log_of(connect), "connect listens", ENDED_SECONDS)
+        wait_until(lambda: "receiving http" in self.log_of(connect), "connect listens")
         return connect, re.findall(r"receiving (http://\S+)", self.log_of(connect))[0]
 
     def rights_without(self, process: str, *taken: Right) -> None:
