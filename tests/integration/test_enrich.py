@@ -121,7 +121,7 @@ def test_a_surge_raises_one_alert_and_the_tone_moves_health_although_everything_
     scores = pipeline.read(
         HEALTH, HealthScore, enough=100, such=lambda score: score.profile == "everyone" and score.score is not None
     )
-    told = pipeline.read(ALERTS, Alert, enough=2, such=lambda alert: alert.name == "IssueSurge")
+    told = pipeline.read(ALERTS, Alert, enough=1, such=lambda alert: alert.name == "IssueSurge")
 
     firing = [alert for alert in told if alert.state == "firing"]
     assert [alert.owner for alert in firing] == ["product"]
