@@ -81,14 +81,7 @@ def judge(
     told = memory.verdict
     is_worst = verdict.band is not None and verdict.band == _worst(book, verdict.profile)
     children = [] if memory.family is None else _children_of(verdict.parts)
-    is_as_told = (
-        told is not None
-        and not _has_moved(risk, told.risk)
-        and not known_share.has_moved(verdict.coverage, told.coverage)
-        and children == told.children
-        and _limits(verdict.parts) == _told_limits(told.parts)
-    )
-    if verdict.change == "unchanged" and not moved and is_as_told:
+    if verdict.change == "unchanged" and not moved and told is not None and _is_as_told(verdict, risk, children, told):
         return Judged(None, moved, is_worst, verdict.score)
     stood, parts = _stood(state), verdict.told_parts()
     why = _why(verdict, parts, stood, None if told is None else told.coverage)
@@ -141,6 +134,16 @@ def _stood(state: AccountState) -> Sequence[TellablePart]:
         return told.parts
     points = {} if published is None else published.points
     return [(_COMPONENTS.get(name, ""), name, None, 0, added, None) for name, added in points.items()]
+
+
+def _is_as_told(verdict: Verdict, risk: Risk | None, children: list[str], told: ToldVerdict) -> bool:
+    """Whether what stands beside a score that has stayed has stayed as well."""
+    return (
+        not _has_moved(risk, told.risk)
+        and not known_share.has_moved(verdict.coverage, told.coverage)
+        and children == told.children
+        and _limits(verdict.parts) == _told_limits(told.parts)
+    )
 
 
 def _limits(parts: Sequence[Part]) -> list[tuple[str, str | None]]:

@@ -67,8 +67,5 @@ def _check_word(key: str, word: Text, vocabulary: Sequence[str] | None, problems
         check_priority(word, problems)
     elif key == "status" and word.text not in STATUSES:
         problems.error(word.place, f"{word.text!r} is not a status", did_you_mean(word.text, STATUSES))
-    elif vocabulary is FLAGS:
-        if word.text not in _SPELLINGS_OF_FLAGS:
-            problems.error(word.place, f"{key} cannot be {word.text!r}", did_you_mean(word.text, FLAGS))
-    elif vocabulary is not None and word.text not in vocabulary:
+    elif vocabulary is not None and word.text not in (_SPELLINGS_OF_FLAGS if vocabulary is FLAGS else vocabulary):
         problems.error(word.place, f"{key} cannot be {word.text!r}", did_you_mean(word.text, vocabulary))
