@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from uuid import uuid4
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from schemas.topics import ENRICHMENTS, INTERACTIONS, MENTIONS
@@ -24,6 +24,7 @@ from streams.enrich.model_scorer import ModelScorer
 from streams.kafka_admin import WaitNotice, admin_client, wait_for_kafka
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
+from streams.rejoining_consumer import RejoiningConsumer
 from streams.settings import Settings, SettingsMistake
 from streams.sinks.recorder import Recorder
 from streams.topic_settings import MAX_BATCH_BYTES
@@ -141,8 +142,8 @@ def _run(loop: EnrichLoop, settings: Settings, stop: threading.Event) -> None:
         raise refusals[0]
 
 
-def _consumer(settings: Settings) -> KafkaConsumer:
-    return KafkaConsumer(
+def _consumer(settings: Settings) -> RejoiningConsumer:
+    return RejoiningConsumer(
         **settings.kafka.for_kafka_python(),
         group_id=settings.topic(GROUP),
         client_id=GROUP,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
@@ -20,6 +19,7 @@ from streams.kafka_admin import WaitNotice, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
+from streams.rejoining_consumer import RejoiningConsumer
 from streams.sinks.batch_intent import BatchLimits
 from streams.sinks.clickhouse_connection import (
     ClickHouseRefusedError,
@@ -195,8 +195,8 @@ def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]
     }
 
 
-def _consumer(options: SinkOptions) -> KafkaConsumer:
-    return KafkaConsumer(
+def _consumer(options: SinkOptions) -> RejoiningConsumer:
+    return RejoiningConsumer(
         **options.kafka.for_kafka_python(),
         group_id=options.topic_prefix + GROUP,
         client_id=GROUP,
