@@ -15,6 +15,9 @@ from schemas.timeline_entry import TimelineEntry
 
 STATE_VERSION = 1
 
+UNDESCRIBED = 2**63 - 1
+"""Later than any event: of a conversation nothing is known but what was handed over to it."""
+
 
 class ClockState(Struct, array_like=True, omit_defaults=True, gc=False):
     """One promise: (metric, instance). Open until `outcome` says otherwise; `breached` is open and past due."""
@@ -129,6 +132,8 @@ class ConversationState(Struct, array_like=True, omit_defaults=True, gc=False):
     """By metric: the highest instance that was shown once and never was, as is known now."""
     former_accounts: tuple[str, ...] = ()
     """Under which accounts something of it was told before."""
+    described_at: int | None = None
+    """When its own event was that describes it, once others' are handed over to it; null: its first entry does."""
 
 
 class ClockAnchor(Struct, array_like=True, omit_defaults=True, gc=False):

@@ -6,6 +6,7 @@ nothing is promised, so that a survivor does not always promise what an absorbed
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 from hypothesis import strategies as st
@@ -83,11 +84,12 @@ def said(conversation: str, at: str, what: str, value: Any = None) -> Interactio
 
 
 NAMES = ("a", "b", "c", "d")
+ANY_MERGES = tuple(permutations(NAMES, 2))
 
 
 @st.composite
-def merging_stories(draw: st.DrawFn) -> Sequence[Interaction]:
-    """Some conversations in which things are said, held and closed, and that are merged in chains, circles and anew."""
+def merging_stories(draw: st.DrawFn, merges: Sequence[tuple[str, str]] = ANY_MERGES) -> Sequence[Interaction]:
+    """Some conversations in which things are said, held and closed, and that are merged: in chains, circles, anew."""
     told = []
     about = {name: draw(st.sampled_from(("email", "email", "chat", "phone"))) for name in NAMES}
     for minute in sorted(draw(st.lists(st.integers(540, 2520), min_size=2, max_size=16, unique=True))):
@@ -102,7 +104,7 @@ def merging_stories(draw: st.DrawFn) -> Sequence[Interaction]:
                     ("status", "on_hold"),
                     ("status", "closed"),
                     ("assigned", {"team": "billing"}),
-                    *(("merged", other) for other in NAMES if other != name),
+                    *(("merged", other) for absorbed, other in merges if absorbed == name),
                 ]
             )
         )

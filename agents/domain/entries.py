@@ -23,6 +23,12 @@ DEFAULT_WORDS: dict[str, str] = {
     if each.name in {"clock", "channel", "source"}
 }
 
+LASTING = ("id", "source", "clock", "channel", "language", "conversation_type")
+"""What the first event says once and for all."""
+
+CHANGING = ("account_id", "tier", "segment", "contract", "inbox", "team", "agent", "priority", "tags")
+"""What later events may change, so that folding again needs to know how it began."""
+
 _DEFAULT_SCALES = {"csat": DEFAULT_SCALE, "nps": 10.0, "ces": 7.0}
 """The scales on which these are asked unless the source says otherwise."""
 
@@ -67,6 +73,13 @@ def new_conversation(interaction: Interaction) -> ConversationState:
     )
     use_default_words(state)
     return state
+
+
+def describe(state: ConversationState, interaction: Interaction) -> None:
+    """Let an event say how a conversation began of which only what was handed over to it is known."""
+    described = new_conversation(interaction)
+    for name in (*LASTING, *CHANGING):
+        setattr(state, name, getattr(described, name))
 
 
 def entry_of(interaction: Interaction) -> TimelineEntry:

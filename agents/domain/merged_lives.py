@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 from agents.domain.conversation import Conversation
-from agents.domain.entries import entry_of, new_conversation
+from agents.domain.entries import describe, entry_of, new_conversation
 from agents.domain.merging import course_of, passed_on, told_survivor
 from agents.domain.narration import Silence
 from agents.domain.policy_book import PolicyBook
@@ -48,6 +48,8 @@ class _Lives:
         self.states: dict[str, ConversationState] = {}
         self._heard: dict[str, set[str]] = {}
         """The ids of the entries of each."""
+        self._undescribed: set[str] = set()
+        """Those of which nothing is known yet but what was handed over to them."""
 
     def take(self, interaction: Interaction) -> None:
         """An event, and all that is passed on because of it."""
@@ -57,11 +59,7 @@ class _Lives:
 
     def _take(self, interaction: Interaction) -> Iterable[Interaction]:
         """An event in its conversation; what that one passes on."""
-        key = interaction.conversation_id
-        if key not in self.states:
-            self.states[key] = new_conversation(interaction)
-            self._heard[key] = set()
-        state = self.states[key]
+        state = self._life_of(interaction)
         if interaction.via:
             course = course_of(state, interaction)
             if course.goes_on:
@@ -72,13 +70,25 @@ class _Lives:
             if not course.is_taken:
                 return
         entry = entry_of(interaction)
-        if entry.id not in self._heard[key]:
+        if entry.id not in self._heard[state.id]:
             self._hear(state, [*interaction.handed_over, entry])
             if entry.type == "merged":
                 if state.merged_into is None:
                     state.merged_into = interaction.into
                 state = self._folded(state)  # how it stands by now, and what it has decided
             yield from told_survivor(state, interaction, entry)
+
+    def _life_of(self, interaction: Interaction) -> ConversationState:
+        key = interaction.conversation_id
+        if key not in self.states:
+            self.states[key] = new_conversation(interaction)
+            self._heard[key] = set()
+            if interaction.via:
+                self._undescribed.add(key)
+        if key in self._undescribed and not interaction.via:
+            self._undescribed.remove(key)
+            describe(self.states[key], interaction)
+        return self.states[key]
 
     def _hear(self, state: ConversationState, entries: Iterable[TimelineEntry]) -> None:
         heard = self._heard[state.id]

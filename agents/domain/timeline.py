@@ -15,13 +15,13 @@ import msgspec
 from agents.domain.absorbed_promises import MOST_HANDED, promises_in
 from agents.domain.clock import is_running
 from agents.domain.conversation import CHANGES_ATTRIBUTES, FINISHED, Conversation
-from agents.domain.entries import new_conversation, use_default_words
+from agents.domain.entries import CHANGING, LASTING, new_conversation, use_default_words
 from agents.domain.instant import DAY_US, Instant
 from agents.domain.narration import Narrator, Silence
 from agents.domain.policy_book import PolicyBook
 from agents.domain.retelling import tell_changes
 from agents.domain.traces import TRACES
-from schemas.conversation_state import ClockState, ConversationState
+from schemas.conversation_state import UNDESCRIBED, ClockState, ConversationState
 from schemas.interaction import Interaction
 from schemas.timeline_entry import TimelineEntry
 
@@ -46,13 +46,7 @@ REMEMBERED_IDS = 1024
 Older ones are late, which changes nothing either.
 """
 
-LASTING = ("id", "source", "clock", "channel", "language", "conversation_type")
-"""What the first event says once and for all."""
-
-CHANGING = ("account_id", "tier", "segment", "contract", "inbox", "team", "agent", "priority", "tags")
-"""What later events may change, so that folding again needs to know how it began."""
-
-OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions", *TRACES)
+OUTSIDE_THE_FOLD = ("forgotten_ids", "horizon_at", "base", "clock", "initial", "revisions", "described_at", *TRACES)
 """What does not follow from the entries, so that folding again leaves it alone."""
 
 Verdict = Literal["applied", "duplicate", "late"]
@@ -97,12 +91,12 @@ class Timeline:
         self._before = state.advanced_to, state.revisions
         known = self._known(entry.id)
         if known is not None:
-            return self._correct(known, entry) if entry.version > known.version else "duplicate"
+            return self._correct(known, interaction, entry) if entry.version > known.version else "duplicate"
         if entry.type == "deleted" and entry.version:
             entry.type = "edited"  # it came before what it takes away, of which lower versions are known from here on
         if interaction.handed_over:
             return self._take_handover(interaction, entry)
-        if entry.at < state.advanced_to and state.created_at is not None:
+        if state.created_at is not None and (entry.at < state.advanced_to or _describes(state, interaction, entry)):
             return self._take_late(interaction, entry)
         entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
@@ -115,24 +109,37 @@ class Timeline:
             self._fold_away()
         return "applied"
 
-    def _correct(self, known: TimelineEntry, entry: TimelineEntry) -> Verdict:
+    def _correct(self, known: TimelineEntry, interaction: Interaction, entry: TimelineEntry) -> Verdict:
         """The same event in a higher version: it takes the place of what it corrects; a deletion only takes it away."""
         state = self.state
         if known is FORGOTTEN or (state.horizon_at is not None and entry.at < state.horizon_at):
             return "late"
         entry.policies_known = known.policies_known
         kept = [each for each in state.entries if each is not known]
+        if interaction.handed_over:
+            kept = self._begun_earlier(kept, interaction.handed_over[0])
         if entry.type == "deleted" and known.type != "deleted":
             # It stays in its place as an edit, which moves no clock: older versions of it are known.
             entry = msgspec.structs.replace(known, type="edited", facts=None, version=entry.version)
-        self._retell([*kept, entry], max(state.advanced_to, entry.at), entry.at, handed=promises_in(entry))
+        described = interaction if _stands_in(state, entry) else None
+        until = max(state.advanced_to, entry.at)
+        self._retell([*kept, entry], until, entry.at, described, handed=promises_in(entry))
         return "applied"
+
+    def _begun_earlier(self, entries: list[TimelineEntry], began: TimelineEntry) -> list[TimelineEntry]:
+        """The entries with the beginning of an absorbed conversation where it is known to be now."""
+        horizon_at = self.state.horizon_at
+        if horizon_at is not None and began.at < horizon_at:
+            return entries
+        began.policies_known = self._known_at(began.at)
+        return [*(each for each in entries if each.id != began.id), began]
 
     def _take_handover(self, interaction: Interaction, entry: TimelineEntry) -> Verdict:
         """What an absorbed conversation has lived through, each event in its place."""
         state = self.state
         is_new = state.created_at is None
         horizon_at = state.horizon_at
+        _remember_description(state)
         own = {each.id for each in state.entries}
         told = [each for each in interaction.handed_over if each.id not in own]
         if horizon_at is not None:
@@ -142,8 +149,9 @@ class Timeline:
         _forget(state, [each for each in told if each not in heard])
         for each in heard:
             each.policies_known = self._known_at(each.at)
+        described = interaction if _stands_in(state, entry) else None
         until = max(state.advanced_to, entry.at)
-        again = self._retell([*state.entries, *heard], until, entry.at, handed=interaction.decided)
+        again = self._retell([*state.entries, *heard], until, entry.at, described, handed=interaction.decided)
         if is_new and again.created_at is not None:
             self._conversation.narrator.fact(again, "opened", again.created_at)
         while len(self.state.entries) > MAX_ENTRIES or _handed_in(self.state.entries) > MOST_HANDED:
@@ -154,6 +162,7 @@ class Timeline:
         """Undo the merge of a conversation which closed a circle: it is the survivor, and its clocks are its own."""
         self.state = state
         self._before = state.advanced_to, state.revisions
+        _remember_description(state)
         kept = [entry for entry in state.entries if entry.type != "merged"]
         self._retell(kept, max(state.advanced_to, at), at)
         self.state.merged_into = None
@@ -179,7 +188,8 @@ class Timeline:
             each["account_id"] = into
         self.state = state
         self._before = state.advanced_to, state.revisions
-        return self._retell(state.entries, state.advanced_to, at, initial)
+        state.initial = initial
+        return self._retell(state.entries, state.advanced_to, at)
 
     @property
     def narrator(self) -> Narrator:
@@ -191,13 +201,13 @@ class Timeline:
         entries: list[TimelineEntry],
         until: Instant,
         at: Instant,
-        initial: dict[str, Any] | None = None,
+        described: Interaction | None = None,
         handed: Sequence[ClockState] = (),
     ) -> ConversationState:
-        """Fold these entries instead, from these attributes on, and say what that changes."""
+        """Fold these entries instead, from how an event describes the beginning, and say what that changes."""
         state = self.state
-        initial = initial or state.initial or _attributes(state)
-        again = self._refold(entries, until, initial)
+        initial, lasting = _description(state, described)
+        again = self._refold(entries, until, initial | lasting)
         again.initial = initial
         tell_changes(state, again, self._conversation.narrator, at, handed)
         self.state = again
@@ -211,15 +221,14 @@ class Timeline:
         if too_old or beyond_horizon:
             _forget(state, [entry])
             return "late"
-        is_first = state.horizon_at is None and entry.at < state.entries[0].at
-        if is_first:
-            # The first event describes the conversation, whichever came first to us.
-            described = new_conversation(interaction)
-            initial, lasting = _attributes(described), {name: getattr(described, name) for name in LASTING}
-        else:
-            initial, lasting = state.initial or _attributes(state), {}
+        is_first = _describes(state, interaction, entry)
+        if is_first and state.described_at is not None:
+            state.described_at = entry.at
+        # The first event describes the conversation, whichever came first to us.
+        initial, lasting = _description(state, interaction if is_first else None)
         entry.policies_known = self._known_at(entry.at)
-        again = self._refold([*state.entries, entry], state.advanced_to, initial | lasting, (entry, narrator))
+        until = max(state.advanced_to, entry.at)
+        again = self._refold([*state.entries, entry], until, initial | lasting, (entry, narrator))
         if is_first or entry.type in CHANGES_ATTRIBUTES:
             again.initial = initial
         tell_changes(state, again, narrator, entry.at)
@@ -325,6 +334,37 @@ def beginning_of(state: ConversationState, described: dict[str, Any] | None = No
         return decode_state(state.base)
     known = {name: getattr(state, name) for name in LASTING} | (state.initial or _attributes(state))
     return ConversationState(**(known | (described or {})))
+
+
+def _remember_description(state: ConversationState) -> None:
+    """Keep apart which event describes a conversation, before its first entry may become that of another."""
+    if state.described_at is not None:
+        return
+    if state.entries:
+        state.described_at = state.entries[0].at
+    elif state.created_at is None:
+        state.described_at = UNDESCRIBED
+
+
+def _describes(state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> bool:
+    """Whether an event is the first of the conversation's own, which says how it stood; what others said does not."""
+    if state.horizon_at is not None or interaction.via:
+        return False
+    return entry.at < (state.entries[0].at if state.described_at is None else state.described_at)
+
+
+def _stands_in(state: ConversationState, handover: TimelineEntry) -> bool:
+    """Whether a conversation of which nothing else is known is described by this handover: the earliest."""
+    handed = [each for each in state.entries if each.type == "handover"]
+    return state.described_at == UNDESCRIBED and all(handover.at <= each.at for each in handed)
+
+
+def _description(state: ConversationState, event: Interaction | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How a conversation began, by an event or as is remembered: what may change of that, and what lasts."""
+    if event is None:
+        return state.initial or _attributes(state), {}
+    described = new_conversation(event)
+    return _attributes(described), {name: getattr(described, name) for name in LASTING}
 
 
 def _attributes(state: ConversationState) -> dict[str, Any]:

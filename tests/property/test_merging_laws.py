@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from random import Random
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.account_agent import AccountAgent
 from agents.domain.clock import is_running
@@ -146,3 +148,30 @@ def _taken_over(clocks: Sequence[ClockState]) -> Iterator[str]:
 
 def _decision(clock: ClockState) -> tuple[str, int, int | None, int | None]:
     return clock.metric, clock.started_at, clock.satisfied_at, clock.breached_at
+
+
+@given(merging_stories(merges=(("a", "b"), ("c", "d"))), st.randoms(use_true_random=False))
+def test_in_which_order_a_merge_comes_to_be_known_does_not_matter(story: Sequence[Interaction], chance: Random) -> None:
+    told = once_merged(story)
+    in_order = lived(told)
+    chance.shuffle(told)
+    otherwise = lived(told)
+    for name in {each.conversation_id for each in told}:
+        assert outcomes_of(otherwise, name) == outcomes_of(in_order, name)
+    assert windows_of(otherwise) == windows_of(in_order)
+
+
+def once_merged(story: Sequence[Interaction]) -> list[Interaction]:
+    """The story without second merges: which of two that contradict each other counts is a matter of the log."""
+    merges: dict[str, Interaction] = {}
+    for each in story:
+        if each.type == "merged":
+            merges.setdefault(each.conversation_id, each)
+    return [each for each in story if each.type != "merged" or each is merges[each.conversation_id]]
+
+
+def outcomes_of(live: Partitions, name: str) -> Counter[tuple[str | int | None, ...]]:
+    return Counter(
+        (clock.metric, clock.started_at, clock.due_at, clock.satisfied_at, clock.breached_at, clock.outcome)
+        for clock in live.state(name).clocks
+    )

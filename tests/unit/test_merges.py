@@ -211,3 +211,14 @@ def test_a_survivor_known_from_the_merge_alone_states_the_promise_of_its_team_on
     both.take("a", event("09:00", "assigned", {"team": "billing"}, conversation_id="a", channel="email"))
     both.take("a", said("a", "12:00", "merged", "b"))
     assert both.clocks("b", "group_ownership") == ["group_ownership/1 breached due 11:00 used 3:00"]
+
+
+@pytest.mark.parametrize("merged_at", ["09:30", "10:30"])
+def test_a_survivor_is_described_by_its_own_first_event_also_where_the_merge_is_known_before(merged_at: str) -> None:
+    both = Partitions("a", "b", policy_file=two_policies())
+    both.take("a", event("09:00", "customer", conversation_id="a", channel="email", account_id="old"))
+    both.take("a", said("a", merged_at, "merged", "b"))
+    both.take("b", event("10:00", "customer", conversation_id="b", channel="chat", account_id="new"))
+    state = both.state("b")
+    assert (state.account_id, state.channel, state.policy) == ("new", "chat", "chat")
+    assert {view.account_id for view in both.desks["b"].views if view.outcome == "open"} == {"new"}
