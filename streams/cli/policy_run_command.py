@@ -119,7 +119,7 @@ def policy_run(
             "count all the same: their conversations are judged as of the last event (name a later --now, or none)"
         )
     tell_rows(history, len(history), total.events)
-    for line in summary.lines():
+    for line in summary.lines() if total.conversations else ():
         tell(line)
 
 
