@@ -24,9 +24,9 @@ from streams.enrich.model_scorer import ModelScorer
 from streams.kafka_admin import WaitNotice, admin_client, wait_for_kafka
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
-from streams.rejoining_consumer import RejoiningConsumer
 from streams.settings import Settings, SettingsMistake
 from streams.sinks.recorder import Recorder
+from streams.steady_consumer import SteadyConsumer
 from streams.topic_settings import MAX_BATCH_BYTES
 
 log = logging.getLogger("careline.enrich")
@@ -142,8 +142,8 @@ def _run(loop: EnrichLoop, settings: Settings, stop: threading.Event) -> None:
         raise refusals[0]
 
 
-def _consumer(settings: Settings) -> RejoiningConsumer:
-    return RejoiningConsumer(
+def _consumer(settings: Settings) -> SteadyConsumer:
+    return SteadyConsumer(
         **settings.kafka.for_kafka_python(),
         group_id=settings.topic(GROUP),
         client_id=GROUP,

@@ -19,7 +19,6 @@ from streams.kafka_admin import WaitNotice, wait_for_kafka
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
-from streams.rejoining_consumer import RejoiningConsumer
 from streams.sinks.batch_intent import BatchLimits
 from streams.sinks.clickhouse_connection import (
     ClickHouseRefusedError,
@@ -41,6 +40,7 @@ from streams.sinks.sink_loop import (
 )
 from streams.sinks.sql_service import SqlService
 from streams.sinks.topic_epochs import epoch_of
+from streams.steady_consumer import SteadyConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -195,8 +195,8 @@ def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]
     }
 
 
-def _consumer(options: SinkOptions) -> RejoiningConsumer:
-    return RejoiningConsumer(
+def _consumer(options: SinkOptions) -> SteadyConsumer:
+    return SteadyConsumer(
         **options.kafka.for_kafka_python(),
         group_id=options.topic_prefix + GROUP,
         client_id=GROUP,
