@@ -1,7 +1,7 @@
 """Named places in the worker at which a test may break the process. Without being asked for they do nothing.
 
 `CARELINE_FAULT=PLACE:COUNT:ACTION` breaks the process when it passes a place for the COUNTth time:
-`transaction.sent:3:kill`. The places are `PLACES`, in the order in which a batch passes them. `tests/faults` uses it to
+`transaction.sent:3:kill`. The places are `PLACES`: first those that a batch passes, in order. `tests/faults` uses it to
 put a crash exactly between two steps; `streams.worker` hands it to the lanes.
 """
 
@@ -15,10 +15,16 @@ from typing import Literal, NamedTuple
 log = logging.getLogger("careline.work")
 
 Place = Literal[
-    "batch.taken", "batch.decided", "transaction.sent", "transaction.committed", "tick.due", "batch.counted"
+    "batch.taken",
+    "batch.decided",
+    "transaction.sent",
+    "transaction.committed",
+    "tick.due",
+    "batch.counted",
+    "worker.leaving",
 ]
 """Taken from the queue · decided in memory · sent, not committed · committed, not acknowledged · a timer's turn · told
-to the metrics."""
+to the metrics · told to stop, or unable to go on."""
 PLACES: tuple[Place, ...] = (
     "batch.taken",
     "batch.decided",
@@ -26,6 +32,7 @@ PLACES: tuple[Place, ...] = (
     "transaction.committed",
     "tick.due",
     "batch.counted",
+    "worker.leaving",
 )
 ACTIONS = ("kill", "stop", "hang", "raise")
 

@@ -1,4 +1,6 @@
-"""Ends a worker that does not get on: a batch that is never decided, an event loop that stands, a fetch that sleeps.
+"""Ends a worker that does not get on: a batch never decided, an event loop that stands, a fetch that sleeps.
+
+Leaving that does not come to an end is ended, too.
 
 Kafka sees only whether a worker lives (its consumer's heartbeats go on in a thread of their own), so a stuck one would
 keep its partitions for ever. Looks from a thread, because whatever is stuck may be the event loop itself; leaves
@@ -42,6 +44,8 @@ class StuckWatch:
         self._clock = clock
         self._leave = leave
         self._beat_at = clock()
+        self._gone_by: float | None = None
+        self._status: Callable[[], int] = lambda: STUCK
         self._behind_since: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="careline-stuck-watch", daemon=True)
@@ -51,8 +55,13 @@ class StuckWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more: the worker is leaving by itself."""
+        """Look no more."""
         self._stopped.set()
+
+    def leaving(self, within_seconds: float, status: Callable[[], int]) -> None:
+        """The worker is leaving by itself. Should that take longer, it is ended with the status of then."""
+        self._status = status
+        self._gone_by = self._clock() + within_seconds
 
     def beat(self) -> None:
         """The event loop turns."""
@@ -74,6 +83,8 @@ class StuckWatch:
 
     def trouble(self) -> str | None:
         """What is stuck; null when nothing is."""
+        if self._gone_by is not None:
+            return None if self._clock() < self._gone_by else "leaving does not come to an end"
         limit = self._clock() - self._after_seconds
         if self._beat_at < limit:
             return f"the event loop has stood still for {self._clock() - self._beat_at:.0f} s"
@@ -90,5 +101,5 @@ class StuckWatch:
             trouble = self.trouble()
             if trouble is not None:
                 log.critical("stuck: %s; leaving, so that another worker goes on from what is committed", trouble)
-                self._leave(STUCK)
+                self._leave(self._status())
                 return

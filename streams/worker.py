@@ -9,6 +9,7 @@ watchdog ends the process when it cannot go on.
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -60,6 +61,8 @@ log = logging.getLogger("careline.work")
 
 MOST_RECORDS_PER_FETCH = 4_000
 STOP_WITHIN_SECONDS = 20.0
+LEAVE_WITHIN_SECONDS = 60.0
+"""From the first step of leaving to the end of the process: whatever hangs then, hangs for ever."""
 
 KAFKA_WENT_AWAY = 75
 """EX_TEMPFAIL of sysexits: nothing is wrong here, trying again may help. What was in flight is not to be trusted."""
@@ -79,6 +82,8 @@ class Worker:
     clock: Callable[[], Instant] = wall_clock
     agents: frozenset[str] = frozenset({"conversation", "account", "issue"})
     """Which of the agents work here: all, unless one is to be scaled by itself."""
+    end: Callable[[int], object] = os._exit
+    """Ends the process with a status, where it does not come to an end by itself."""
     _failure: BaseException | None = field(default=None, init=False)
 
     async def run(self) -> int:
@@ -103,7 +108,7 @@ class Worker:
         )
         await app.start()
         calm_the_collector()
-        stuck_watch = StuckWatch(self.settings.stuck_after_seconds, lanes.progress)
+        stuck_watch = StuckWatch(self.settings.stuck_after_seconds, lanes.progress, leave=self.end)
         stuck_watch.start()
         access = AccessWatch(self.settings.kafka, lambda refused: loop.call_soon_threadsafe(self._fail, refused))
         access.start()
@@ -115,10 +120,11 @@ class Worker:
         lagging = asyncio.create_task(lag.run(), name="lag")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
+        stuck_watch.leaving(min(LEAVE_WITHIN_SECONDS, self.settings.stuck_after_seconds), self._status)
+        self._at_place("worker.leaving")
         ticking.cancel()
         lagging.cancel()
         beating.cancel()
-        stuck_watch.stop()
         access.stop()
         await self._stop(app, lanes)
         if self._failure is None and (app.crash_reason is not None or not stopping.is_set()):
@@ -181,9 +187,9 @@ class Worker:
     async def _stop(self, app: faust.App, lanes: Lanes) -> None:
         if self._failure is not None:
             lanes.abandon()
-        try:
-            await asyncio.wait_for(app.stop(), STOP_WITHIN_SECONDS)
-        except TimeoutError:
+        # Not `wait_for`: it waits on for what does not let itself be cancelled, as parts of Faust do not.
+        _, unstopped = await asyncio.wait({asyncio.create_task(app.stop())}, timeout=STOP_WITHIN_SECONDS)
+        if unstopped:
             log.warning(
                 "did not stop within %.0f s; what was in flight is read again by the next owner", STOP_WITHIN_SECONDS
             )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -78,9 +78,12 @@ def work(
         logging.getLogger(chatty).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RepeatedLines("aiokafka", "kafka", "faust", "mode"))
+    _end(_run(settings))
+
+
+def _end(status: int) -> NoReturn:
     from streams.worker import KAFKA_WENT_AWAY
 
-    status = _run(settings)
     sys.stdout.flush()
     sys.stderr.flush()
     if status == KAFKA_WENT_AWAY:
@@ -154,7 +157,7 @@ def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[Offer[Any]
         for offer in offers:
             log.info("%s", publish_offer(settings, offer))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Worker(settings, recorder).run())
+            return runner.run(Worker(settings, recorder, end=_end).run())
     except KafkaRefused as refused:
         typer.echo(f"careline work: {refused}", err=True)
         return REFUSED_STATUS

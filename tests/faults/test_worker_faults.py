@@ -152,6 +152,15 @@ def test_f21_a_stuck_batch_moves_on(house: House, seed: int, now: int) -> None:
     assert_clean(figures)
 
 
+def test_f21_a_worker_that_gets_stuck_while_it_leaves(house: House) -> None:
+    worker = house.worker(CARELINE_FAULT="worker.leaving:1:hang", CARELINE_STUCK_AFTER_SECONDS="5")
+    wait_until(lambda: "ready" in house.log_of(worker), "the worker works")
+    worker.terminate()
+
+    assert worker.wait(timeout=60) == 0
+    assert "stuck: leaving" in house.log_of(worker)
+
+
 @pytest.mark.parametrize(("place", "part"), [("tick.due", "ticks"), ("batch.counted", "metrics")])
 def test_f22_a_timer_or_a_sensor_raises(house: House, seed: int, now: int, place: str, part: str) -> None:
     """The worker lives on, and a metric says that it happened."""

@@ -64,7 +64,17 @@ def test_a_fetch_that_gets_on_is_not_stuck(change: str) -> None:
     assert scene.after(21) == ""
 
 
-def test_a_stuck_worker_leaves_with_a_status_that_says_so() -> None:
+def test_leaving_that_does_not_come_to_an_end_is_noticed_whatever_else_stands_still() -> None:
+    scene = Scene()
+    scene.lanes = [LaneProgress("conversation-0", scene.now)]
+    scene.watch.leaving(100, lambda: 0)
+
+    assert scene.after(99, beating=False) == ""
+    assert "leaving" in scene.after(2)
+
+
+@pytest.mark.parametrize("is_leaving", [False, True])
+def test_a_stuck_worker_leaves_with_a_status_that_says_so(*, is_leaving: bool) -> None:
     left: list[int] = []
     gone = threading.Event()
 
@@ -73,10 +83,12 @@ def test_a_stuck_worker_leaves_with_a_status_that_says_so() -> None:
         gone.set()
 
     watch = StuckWatch(0.0, lambda: [LaneProgress("account-1", 0.0)], leave=leave)
+    if is_leaving:
+        watch.leaving(0.0, lambda: 75)
     watch.start()
 
     assert gone.wait(30)
-    assert left == [STUCK]
+    assert left == [75 if is_leaving else STUCK]
 
 
 @pytest.mark.parametrize("text", ["transaction.sent", "transaction.sent:0:kill", "nowhere:1:kill", "tick.due:1:dance"])
