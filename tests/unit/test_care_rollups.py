@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from agents.account_agent import AccountAgent
 from agents.care_buckets import MOST_VALUES, TOLD_EVERY_US, ClockFigures
 from agents.domain.care_metrics import LEAST_OF_AN_AGENT, care_of, figures_of, merge
+from agents.domain.care_notes import KEPT_ENTRIES
 from agents.domain.instant import DAY_US, HOUR_US, SECOND_US, to_datetime
 from agents.ports import LEDGER_PREFIX
 from schemas.adherence import BEYOND
@@ -83,6 +84,23 @@ def test_a_corrected_answer_replaces_the_wrong_one() -> None:
     partition = Partition()
     partition.take(csat(1, NOON, "a"), csat(5, NOON, "a", version=1), tick(NOON + HOUR_US))
     assert partition.counts() == {"csat": 1, "csat_score": 10_000, "csat_satisfied": 1}
+
+
+def test_what_is_corrected_too_late_to_be_taken_out_is_counted_once() -> None:
+    partition = Partition()
+    wrong = sla_event("breached", NOON, breached_at=to_datetime(NOON))
+    in_time: dict[str, Any] = {
+        "previous_outcome": "breached",
+        "outcome": "met",
+        "satisfied_at": to_datetime(NOON - SECOND_US),
+    }
+    partition.take(wrong, csat(1, NOON, "a"))
+    partition.take(*(csat(1, NOON + DAY_US, f"other {number}") for number in range(KEPT_ENTRIES // 2 + 1)))
+    partition.take(sla_event("outcome_revised", NOON + DAY_US, **in_time), csat(5, NOON, "a", version=1))
+    partition.take(tick(NOON + 2 * DAY_US))
+    after = partition.counts()
+    assert (after["breached/first_response"], after.get("met/first_response")) == (1, None)
+    assert (after["csat"], after.get("csat_satisfied")) == (KEPT_ENTRIES // 2 + 2, None)
 
 
 def test_agents_are_kept_by_name_only_where_that_is_wanted() -> None:

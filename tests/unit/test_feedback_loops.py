@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
@@ -166,6 +167,22 @@ def test_a_corrected_answer_takes_the_follow_up_back() -> None:
 
     assert [kind for _, kind in house.clocks()] == ["activated", "cancelled"]
     assert house.counted("feedback_opened") == 0
+
+
+def test_a_loop_whose_end_turns_out_wrong_is_counted_again() -> None:
+    spam = Interaction(
+        id="s",
+        source="desk",
+        conversation_id="desk:1",
+        account_id="acme",
+        occurred_at=NOON + timedelta(hours=2),
+        type="status_changed",
+        status="spam",
+    )
+    house = House().happens(message("desk:1", 0), message("desk:1", 0.5, "agent"), survey(2.0), spam).passes(2.1)
+    assert house.counted("feedback_opened") == 0
+    house.happens(replace(spam, status="open", version=1), message("desk:1", 3, "agent")).passes(4)
+    assert (house.counted("feedback_opened"), house.counted("feedback_closed")) == (1, 1)
 
 
 def test_an_answer_without_a_conversation_is_followed_up_by_the_next_word_to_the_account() -> None:
