@@ -45,7 +45,10 @@ _Clarity = Annotated[
     ),
 ]
 _Rest = Annotated[
-    float, typer.Option("--rest-hours", min=0.1, help="A surge is over after so long without a further rise.")
+    float,
+    typer.Option(
+        "--rest-hours", min=0.1, max=8_760.0, help="A surge is over after so long without a further rise: up to a year."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Only the lines of JSON, nothing beside them.")]
 _Strict = Annotated[
