@@ -195,6 +195,20 @@ def test_a_silence_is_opened_while_others_write_and_closed_by_a_message(partitio
     assert [alert.account_id for alert in partition.alerts()] == ["quiet", "quiet"]
 
 
+def test_a_silence_of_a_year_is_over_though_nobody_wrote(partition: Partition) -> None:
+    begin = 20_514 * DAY_US
+    others = [message for n in range(3) for message in contacts(f"a{n}", DAY_US + n, begin, begin + 400 * DAY_US)]
+    messages = [*others, *contacts("gone", 12 * HOUR_US, begin, begin + 20 * DAY_US)]
+    partition.take(*(mention(message) for message in sorted(messages, key=lambda one: (one.at, one.id))))
+
+    found = [issue for issue in partition.issues() if issue.account_id == "gone"]
+
+    assert [issue.status for issue in found] == ["opened", "closed"]
+    assert 365 <= (found[1].as_of - found[1].began_at).days <= 367
+    assert partition.alerts()[-1].state == "resolved"
+    assert partition.alerts()[-1].summary == "gone has not written for a year: no longer an issue"
+
+
 def test_what_is_forgotten_stands_in_no_memory_and_in_nothing_that_is_told_later(partition: Partition) -> None:
     assert STORY.began_at is not None
     at = STORY.began_at + 4 * HOUR_US
