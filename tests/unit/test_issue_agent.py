@@ -278,6 +278,22 @@ def test_a_name_keeps_no_word_that_only_the_forgotten_wrote(partition: Partition
     assert [issue for issue in partition.issues() if issue.issue_id == opened.issue_id] == after, "nobody is left"
 
 
+def test_a_name_without_spaces_stays_where_somebody_left_has_written_it(partition: Partition) -> None:
+    quiet = [message for message in STORY.messages if STORY.began_at is None or message.at < STORY.began_at]
+    partition.take(*(mention(message) for message in quiet))
+    at = quiet[-1].at
+    for number in range(8):
+        at += MINUTE_US
+        partition.take(
+            mention(CustomerMessage(id=f"x{number}", at=at, account=f"new-{number}", text="指紋認証ができない"))
+        )
+    partition.tick((partition.wake_at() or 0) + MINUTE_US)
+
+    forget(partition, at, "new-0", "new-1", "new-2")
+
+    assert partition.issues()[-1].name == "指紋認証ができない"
+
+
 def test_poison_is_put_aside_and_a_message_that_breaks_something_harms_no_other(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
