@@ -70,6 +70,10 @@ class House:
             self._pass_on()
         return self
 
+    def learns(self, control: Control) -> None:
+        """The accounts alone hear of something."""
+        self._account(SIGNALS, [(None, control)])
+
     def passes(self, hours: float) -> "House":
         self._conversation([(None, tick("wall", from_datetime(NOON + timedelta(hours=hours))))])
         self._pass_on()
@@ -154,6 +158,17 @@ def test_nobody_comes_back() -> None:
 )
 def test_who_is_content_or_asked_long_ago_starts_nothing(content: Signal) -> None:
     assert House().happens(message("desk:1", 0), content).by_accounts.on(INTERACTIONS) == []
+
+
+def test_an_answer_that_comes_after_the_end_of_its_import_starts_nothing_either() -> None:
+    """It goes its own way into the log, and the account lives by the clock on the wall by then."""
+    house = House().happens(message("desk:1", 0))
+    house.learns(Control(id="r", kind="clock_released", as_of=NOON, clock="import:old"))
+
+    house.happens(survey(1.0, hours=-24 * 20, clock="import:old")).passes(1)
+
+    assert house.by_accounts.on(INTERACTIONS) == []
+    assert house.clocks() == []
 
 
 def test_the_same_answer_again_changes_nothing() -> None:
