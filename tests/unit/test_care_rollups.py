@@ -131,6 +131,18 @@ def test_values_are_bounded_and_those_of_long_ago_make_room() -> None:
     assert figures.bounded("team", "one more", 400) == "one more"
 
 
+def test_an_import_that_moves_over_keeps_to_the_bounds_as_well() -> None:
+    partition, clock, half = Partition(), "import:1", MOST_VALUES * 3 // 4
+    partition.take(*(sla_event("met", NOON, f"a{n}", team=f"old {n}", clock=clock) for n in range(half)))
+    partition.take(*(sla_event("met", NOON, f"b{n}", team=f"new {n}") for n in range(half)), tick(NOON, clock))
+    released = Control(id="r", kind="clock_released", as_of=to_datetime(NOON), clock=clock)
+    partition.take(released, tick(NOON + DAY_US))
+    teams = {part.scope_value for part in partition.parts("team")}
+    assert len(teams) <= MOST_VALUES + 1
+    assert BEYOND in teams
+    assert partition.counts("team") == {"met/first_response": 2 * half}
+
+
 def test_an_old_event_does_not_take_the_slot_of_a_newer_one() -> None:
     partition = Partition()
     partition.take(csat(5, NOON, "a"), csat(5, NOON - 48 * HOUR_US, "b"), tick(NOON + HOUR_US))
