@@ -201,7 +201,7 @@ class Account:
         if at + (satisfaction.TIME_TO_LIVE_US if is_answer else told_signals.TOO_OLD_US) <= state.as_of:
             return "late"
         self.advance(at)
-        told_signals.take(state.memory, signal, at)
+        told_signals.take(state.memory, signal, at, is_correction=known_version is not None)
         if answer is not None:
             satisfaction.take(state.answers, answer)
             note_mover(state, "csat", at, signal.id)
