@@ -13,6 +13,7 @@ from agents.ports import LEDGER_PREFIX
 from schemas.adherence import BEYOND
 from schemas.control import Control
 from schemas.rollup import Rollup
+from schemas.signal import Signal
 from schemas.topics import ROLLUPS
 from tests.account_stories import ACCOUNT, START, csat, log, sla_event, tick
 from tests.doubles import DictStates, ListEffects
@@ -148,6 +149,23 @@ def test_an_old_event_does_not_take_the_slot_of_a_newer_one() -> None:
     partition.take(csat(5, NOON, "a"), csat(5, NOON - 48 * HOUR_US, "b"), tick(NOON + HOUR_US))
     assert [to_datetime(NOON)] == [part.begins_at for part in partition.parts(bucket="hour")]
     assert len(partition.parts(bucket="day")) == 2
+
+
+def test_corrected_onboarding_is_as_if_the_wrong_word_had_never_been() -> None:
+    partition = Partition()
+
+    def onboarding(name: str, day: int, value: float | None = None, version: int = 0) -> Signal:
+        told = csat(value, NOON + day * DAY_US, name, version=version)
+        return replace(told, kind="onboarding", name=name, scale=None)
+
+    partition.take(onboarding("signed_up", 0), onboarding("first_value", 6), onboarding("progress", 7, 0.8))
+    partition.take(onboarding("signed_up", 4, version=1), onboarding("first_value", 7, version=1))
+    partition.take(onboarding("progress", 7, 0.4, version=1), tick(NOON + 9 * DAY_US))
+    parts = [part for bucket in ("day", "ever") for part in partition.parts(bucket=bucket)]
+    figures = {figure.name: figure for figure in figures_of(care_of(parts, "30d", NOON + 9 * DAY_US))}
+    assert figures["onboarding_progress_ratio"].value == 0.4
+    assert round((figures["time_to_first_value_wall_median_seconds"].value or 0) / 86_400) == 3
+    assert figures["time_to_first_value_wall_median_seconds"].population == 1
 
 
 def test_onboarding_ends_at_the_first_value() -> None:
