@@ -154,10 +154,11 @@ class AccountAgent:
         ):
             ledger.late += not is_word(signal)
             return
+        is_history = is_import(signal.clock)
         signal = self._lives_on(signal)
         opened = self._opened(signal.account_id, signal.clock)
         try:
-            verdict = opened.account.take_signal(signal, at)
+            verdict = opened.account.take_signal(signal, at, is_history=is_history)
         except Exception as error:  # noqa: BLE001 - whatever one signal breaks, its neighbours go on
             self._undo(opened)
             ledger.rejected += not is_word(signal)
@@ -352,8 +353,9 @@ class AccountAgent:
                 self._opened(account_id, enrichment.clock).account.take_enrichment(enrichment, at)
             else:
                 signal, at = event_in(record, Signal, Signal)
+                is_history = is_import(signal.clock)
                 signal = self._lives_on(signal)
-                self._opened(account_id, signal.clock).account.take_signal(signal, at)
+                self._opened(account_id, signal.clock).account.take_signal(signal, at, is_history=is_history)
         self._open[account_id].taken = opened.taken
 
     def _settle(self) -> None:

@@ -81,7 +81,9 @@ class CareRollups:
             counted = ended.take_away(slot)
             if counted is not None:
                 place = slot._replace(number=counted.number)
-                figures.change(place, _changes_of(counted))
+                day = _day_of(place, ended.state.as_of)
+                value = figures.bounded(place.scope, place.value, day) if place.scope in _LABELLED else place.value
+                figures.change(place._replace(value=value), _changes_of(counted))
                 self._effects.emit(ROLLUPS, *_told(ended, place, RollupState(place.number), partition))
         if ended.state.values:
             figures.state.as_of = max(figures.state.as_of, ended.state.as_of)
@@ -170,6 +172,17 @@ def _told(figures: ClockFigures, place: Place, counted: RollupState, partition: 
 def _key_of(clock: str, place: Place, partition: int) -> str:
     scope, value, bucket, number = place
     return f"{clock}/{scope}/{value}/{bucket}/{number % RINGS[bucket]}/{partition}"
+
+
+def _day_of(place: Place, as_of: Instant) -> int:
+    """The day on which what a bucket holds was heard of; of how things stand, the last one."""
+    match place.bucket:
+        case "hour":
+            return place.number // 24
+        case "day":
+            return place.number
+        case _:
+            return as_of // DAY_US
 
 
 def _changes_of(counted: RollupState) -> list[Change]:

@@ -30,6 +30,10 @@ class OnboardingNotes(Struct, array_like=True, gc=False):
     value_at: int | None = None
     progress: int | None = None
     progress_at: int = 0
+    started_by: int = 0
+    """Checksums of the signals that said so: a correction of one takes its place."""
+    value_by: int = 0
+    progress_by: int = 0
 
 
 class CareMemory(Struct, array_like=True, gc=False):

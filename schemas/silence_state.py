@@ -16,6 +16,8 @@ class AccountRhythm(Struct, kw_only=True):
     longest: float = 0.0
     """The longest between two contacts so far."""
     is_silent: bool = False
+    contact_at: int | None = None
+    """When the last contact began; null in what was remembered before this was."""
 
 
 class SilenceState(Struct, kw_only=True):

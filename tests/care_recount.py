@@ -56,7 +56,8 @@ def follow(cases: list[Case], event: SlaEvent) -> None:
         cases.clear()
     if kind in {"cancelled", "merged"}:
         cases[:] = [case for case in cases if case.measure != "feedback_opened"]
-    if kind == "activated" and metric == "follow_up":
+    is_revived = kind == "outcome_revised" and event.previous_outcome == "cancelled"
+    if (kind == "activated" or is_revived) and metric == "follow_up":
         cases.append(Case(opened_at, labels, "feedback_opened"))
     if kind in {"met", "breached"}:
         cases.append(Case(from_datetime(event.occurred_at), labels, f"{kind}/{metric}"))

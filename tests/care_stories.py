@@ -42,12 +42,18 @@ def clock_life(draw: st.DrawFn, number: int, account: str) -> list[Event]:
     late = sla_event("satisfied_late", later, **common, **answered, **elapsed(began, later))
     back = common | {"previous_decided_at": to_datetime(due)}
     kept: dict[str, Any] = {"outcome": "met", "previous_outcome": "breached", "satisfied_at": to_datetime(due)}
+    revived = kept | {"previous_outcome": "cancelled"}
     lives: tuple[list[Event], ...] = (
         [begin],
         [begin, met],
         [begin, broken],
         [begin, broken, late],
         [begin, sla_event("cancelled", later, **common, previous_outcome="open")],
+        [
+            begin,
+            sla_event("cancelled", later, **common, previous_outcome="open"),
+            sla_event("outcome_revised", latest, **common, **revived, **elapsed(began, due)),
+        ],
         [begin, broken, sla_event("merged", later, **common, previous_outcome="breached")],
         [begin, met, sla_event("merged", latest, **back, previous_outcome="met")],
         [begin, broken, late, sla_event("merged", latest, **back, previous_outcome="satisfied_late")],

@@ -176,8 +176,8 @@ class Account:
         if is_overdue != was_overdue:
             self.alerts.append(breach_alert(event, "firing" if is_overdue else "resolved"))
 
-    def take_signal(self, signal: Signal, at: Instant) -> Verdict:
-        """Apply one signal, that happened at `at`.
+    def take_signal(self, signal: Signal, at: Instant, *, is_history: bool = False) -> Verdict:
+        """Apply one signal, that happened at `at`. What is history, told by an import, asks nobody to do anything.
 
         Returns:
             `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version,
@@ -201,11 +201,12 @@ class Account:
         if at + (satisfaction.TIME_TO_LIVE_US if is_answer else told_signals.TOO_OLD_US) <= state.as_of:
             return "late"
         self.advance(at)
-        told_signals.take(state.memory, signal, at)
+        told_signals.take(state.memory, signal, at, is_correction=known_version is not None)
         if answer is not None:
             satisfaction.take(state.answers, answer)
             note_mover(state, "csat", at, signal.id)
-        self.said += feedback_loops.opened(state.memory, signal, at)
+        if not is_history:
+            self.said += feedback_loops.opened(state.memory, signal, at)
         self.care.take_signal(signal, at)
         self._meet(signal, at)
         return "applied"

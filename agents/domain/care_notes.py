@@ -5,8 +5,9 @@ figures of the partition. The measures and the figures that are made of them are
 
 A decided promise and an answer to a survey are remembered with where they were put, so a revised outcome leaves the
 hour, the team and the agent that it was counted for. What is bounded: the newest `KEPT_ENTRIES` contributions of an
-account, the newest `care_talks.KEPT_TALKS` conversations, `MOST_LABELS` combinations of labels. Names are remembered by
-four bytes: two of a thousand are alike in one account of ten thousand, and then one figure is a little off.
+account (what is older stays as it was counted), the newest `care_talks.KEPT_TALKS` conversations, `MOST_LABELS`
+combinations of labels. Names are remembered by four bytes: two of a thousand are alike in one account of ten thousand,
+and then one figure is a little off.
 """
 
 from struct import Struct as Layout
@@ -26,7 +27,7 @@ from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
 
 KEPT_ENTRIES = 1_000
-"""Twenty kilobytes: late events come within days, as for `outcome_cells`."""
+"""Twenty kilobytes: late events come within days, as for `outcome_cells`. One more, and the older half goes."""
 
 MOST_LABELS = 256
 """Combinations of channel, team, agent and tier that an account remembers; further ones are under `(other)`."""
@@ -40,6 +41,9 @@ _BEGUN_BY = {"customer": Contribution("begun_by_customer"), "agent": Contributio
 _ESCALATION = Contribution("escalations")
 _BEST_SCORE = 100_00
 _ANSWERED = frozenset({"met", "satisfied_late"})
+_OUTCOMES = ("met/", "breached/")
+_NO_LOOP = frozenset({"cancelled", "merged"})
+"""How a follow-up ends that nobody waits for, or waits for elsewhere: it is no loop."""
 
 
 class CareNotes:
@@ -62,6 +66,8 @@ class CareNotes:
         if kind == "activated" and metric != "follow_up":
             return
         digest = crc32(move.clock_id.encode())
+        if move.take_out is not None and not self._remembers_outcome(digest):
+            return  # put in too long ago to be taken out: what takes its place would be counted beside it
         if kind == "retracted" or (kind == "merged" and event.previous_decided_at is not None):
             self._take_out(digest, event.clock)
         elif kind == "outcome_revised":
@@ -84,11 +90,12 @@ class CareNotes:
     def _follow_up(self, event: SlaEvent, move: Move, digest: int, labels: CareLabels) -> None:
         """A loop counts in the hour in which it was opened, closed or not."""
         opened_at = from_datetime(event.started_at or event.occurred_at)
-        if event.kind == "activated":
+        is_reopened = event.kind == "outcome_revised" and move.before in _NO_LOOP and move.after not in _NO_LOOP
+        if event.kind == "activated" or is_reopened:
             self._put_in(digest, event.clock, opened_at, labels, Contribution("feedback_opened"))
-        elif move.after in _ANSWERED:
+        if move.after in _ANSWERED:
             self._put_in(digest, event.clock, opened_at, labels, Contribution("feedback_closed"))
-        elif move.after in {"cancelled", "merged"}:
+        elif move.after in _NO_LOOP:
             self._take_out(digest, event.clock, only="feedback_opened")
 
     # facts
@@ -147,7 +154,8 @@ class CareNotes:
         """A survey was answered, somebody spoke for us, or subscription or onboarding are not what they were."""
         memory, digest, tier = self._memory, crc32(signal.id.encode()), signal.tier or ""
         if signal.kind in {"survey", "advocacy"}:
-            self._take_out(digest, signal.clock)
+            if not self._take_out(digest, signal.clock) and signal.version and self._is_before_memory(at):
+                return  # what it corrects was put in, and cannot be taken out any more
             for measure, amount in answer_of(signal):
                 self._put_in(digest, signal.clock, at, ("", "", "", tier), Contribution(measure, amount))
             return
@@ -203,12 +211,13 @@ class CareNotes:
         self._entries.append(_ENTRY.pack(digest, hour, place, name, bin_number, wall_bin, amount))
         self.deltas.append(CareDelta(clock, "hour", hour, memory.labels[place], what, 1))
 
-    def _take_out(self, digest: int, clock: str, *, only: str = "", keep: str = "") -> None:
-        """Take out what was put in about something, as far as it is remembered."""
+    def _take_out(self, digest: int, clock: str, *, only: str = "", keep: str = "") -> bool:
+        """Take out what was put in about something, as far as it is remembered; whether anything was."""
         self.save()
         memory = self._memory
         if digest.to_bytes(4, "little") not in memory.entries:
-            return
+            return False
+        before = len(self.deltas)
         kept = []
         for entry in _ENTRY.iter_unpack(memory.entries):
             about, hour, place, name, bin_number, wall_bin, amount = entry
@@ -219,6 +228,22 @@ class CareNotes:
                 what = Contribution(measure, amount, bin_number, wall_bin)
                 self.deltas.append(CareDelta(clock, "hour", hour, memory.labels[place], what, -1))
         memory.entries = b"".join([_ENTRY.pack(*entry) for entry in kept])
+        return len(self.deltas) > before
+
+    def _remembers_outcome(self, digest: int) -> bool:
+        self.save()
+        memory = self._memory
+        return digest.to_bytes(4, "little") in memory.entries and any(
+            about == digest and memory.names[name].startswith(_OUTCOMES)
+            for about, _, _, name, *_ in _ENTRY.iter_unpack(memory.entries)
+        )
+
+    def _is_before_memory(self, at: Instant) -> bool:
+        """Whether something lies before all contributions that are remembered, and some are not any more."""
+        self.save()
+        entries = self._memory.entries
+        is_full = len(entries) >= KEPT_ENTRIES // 2 * _ENTRY.size
+        return is_full and at // HOUR_US <= _ENTRY.unpack_from(entries)[1]
 
     def _place_of(self, labels: CareLabels) -> int:
         known = self._memory.labels

@@ -2,7 +2,8 @@
 
 What an account adds is a function of what is remembered, so whenever something is learnt, what it added before is taken
 out and what it adds now is put in: `agents.domain.care_notes` tells the difference. Order does not matter, and a
-corrected signal is as if the wrong one had never been.
+corrected signal is as if the wrong one had never been; of onboarding only those that counted are remembered, so what a
+wrong one had put aside stays aside.
 """
 
 from collections import Counter
@@ -34,16 +35,17 @@ def learn(memory: CareMemory, signal: Signal, at: Instant, digest: int) -> bool:
         return True
     if signal.kind == "onboarding":
         known = memory.onboarding or OnboardingNotes()
-        if _learn_onboarding(known, signal, at):
+        if _learn_onboarding(known, signal, at, digest):
             memory.onboarding = known
             return True
     return False
 
 
-def _learn_onboarding(notes: OnboardingNotes, signal: Signal, at: Instant) -> bool:
+def _learn_onboarding(notes: OnboardingNotes, signal: Signal, at: Instant, digest: int) -> bool:
     name, progress = signal.name, None
     if name in _STARTS:
-        notes.started_at = at if notes.started_at is None else min(at, notes.started_at)
+        if notes.started_at is None or at < notes.started_at or digest == notes.started_by:
+            notes.started_at, notes.started_by = at, digest
         progress = 0 if notes.progress is None else None
     elif name == _DONE:
         progress = _ALL
@@ -51,13 +53,14 @@ def _learn_onboarding(notes: OnboardingNotes, signal: Signal, at: Instant) -> bo
         progress = min(_ALL, max(0, round(signal.value * _ALL / (signal.scale or 1.0))))
     elif name not in _FIRST_VALUE:
         return False
-    if name in _FIRST_VALUE:
-        notes.value_at = at if notes.value_at is None else min(at, notes.value_at)
+    if name in _FIRST_VALUE and (notes.value_at is None or at < notes.value_at or digest == notes.value_by):
+        notes.value_at, notes.value_by = at, digest
     # Of what is said at one instant the furthest counts, and a start says the least: so order does not matter.
     if progress is not None and (name not in _STARTS or notes.progress is None):
         said_at = 0 if name in _STARTS else at
-        if notes.progress is None or (said_at, progress) > (notes.progress_at, notes.progress):
-            notes.progress, notes.progress_at = progress, said_at
+        is_further = notes.progress is None or (said_at, progress) > (notes.progress_at, notes.progress)
+        if is_further or digest == notes.progress_by:
+            notes.progress, notes.progress_at, notes.progress_by = progress, said_at, digest
     return True
 
 

@@ -28,10 +28,10 @@ _KINDS: dict[str, SurveyKind] = {"csat": "csat", "nps": "nps", "ces": "ces"}
 def opened(memory: HealthMemory, signal: Signal, at: Instant) -> Iterator[Interaction]:
     """What a survey says to its conversation; nothing where nobody has to come back to anybody.
 
-    A correction is always passed on: what it corrects may have been unhappy. Of what an import or a survey of another
-    kind without a scale says, nothing is known.
+    A correction is always passed on: what it corrects may have been unhappy. Of what a survey of another kind without a
+    scale says, nothing is known. What an import tells is history: nobody asks here.
     """
-    if signal.kind != "survey" or signal.clock.startswith("import:"):
+    if signal.kind != "survey":
         return
     kind = _KINDS.get(signal.name)
     if signal.value is None or (kind is None and signal.scale is None):

@@ -3,6 +3,8 @@
 `agents.issue_agent` publishes it beside the issue; notifiers have it next.
 """
 
+from agents.domain.instant import DAY_US
+from agents.domain.silent_accounts import FORGOTTEN_US
 from schemas.alert import Alert
 from schemas.issue import Issue
 
@@ -38,6 +40,9 @@ def alert_of(issue: Issue) -> Alert | None:
 def _summary_of(issue: Issue) -> str:
     if issue.kind == "issue_silence":
         if issue.status == "closed":
+            is_long_ago = (issue.as_of - issue.began_at).days >= FORGOTTEN_US // DAY_US
+            if is_long_ago:
+                return f"{issue.account_id} has not written for a year: no longer an issue"
             return f"{issue.account_id} has written again"
         return f"{issue.name} since {issue.began_at:%Y-%m-%d %H:%M} UTC; {issue.missing:g} contacts are missing"
     if issue.status == "closed":

@@ -103,8 +103,11 @@ class IssueWatch:
         if step.words is not None:
             message = CustomerMessage(id=step.id, at=at, account=step.account, words=step.words, offset=step.offset)
             self._surges.take(message)
+        looked_at_hour = state.silences.looked_at_hour
         silences = self._silences.heard(step.account, at)
         told += self._end_silence(step.account, at)
+        if looked_at_hour != state.silences.looked_at_hour:
+            told += self._end_of_long_ago(at)
         return Taken("applied", told + [self._fell_silent(silence) for silence in silences], uncounted)
 
     def _remember(self, step: Wrote) -> None:
@@ -211,6 +214,12 @@ class IssueWatch:
     def _end_silence(self, account: str, at: Instant) -> list[Issue]:
         ended = self.state.open.pop(_silence_of(account), None)
         return [] if ended is None else [self._tell(ended, "closed", at)]
+
+    def _end_of_long_ago(self, at: Instant) -> list[Issue]:
+        """Silences of accounts that are not watched any more: nobody waits for them to write."""
+        watched = self.state.silences.accounts
+        gone = [each.account for each in self.state.open.values() if each.account and each.account not in watched]
+        return [issue for account in gone for issue in self._end_silence(account, at)]
 
     # telling
 

@@ -16,6 +16,8 @@ from schemas.silence_state import AccountRhythm, SilenceState
 
 ONE_CONTACT_US = HOUR_US
 """Messages within an hour of each other are one contact."""
+LONGEST_CONTACT_US = DAY_US
+"""Then another one begins: who writes by day and night without a pause is in touch every day, not once for ever."""
 LEAST_CONTACTS = 10
 LEAST_HISTORY_US = 14 * DAY_US
 """Two weeks of an account, so that every weekday has been seen twice."""
@@ -51,14 +53,17 @@ class SilentAccounts:
         found = self.pass_time(at)
         state = self.state
         known = state.accounts.get(account)
-        if known is None or at - known.last_at > ONE_CONTACT_US:
+        if known is None or _is_another_contact(known, at):
             count(state.rhythm, at)
             clock = state.rhythm.clock
             if known is None:
                 known = state.accounts[account] = AccountRhythm(first_at=at, first_clock=clock, last_clock=clock)
             known.contacts += 1
+            known.contact_at = at
             known.longest = max(known.longest, clock - known.last_clock)
             known.last_clock = clock
+        elif known.contact_at is None:
+            known.contact_at = at
         known.last_at = at
         known.is_silent = False
         return found
@@ -92,3 +97,8 @@ class SilentAccounts:
             return None
         missing = known.contacts / lived * gap
         return missing if missing >= self._missing else None
+
+
+def _is_another_contact(known: AccountRhythm, at: Instant) -> bool:
+    began_at = known.last_at if known.contact_at is None else known.contact_at
+    return at - known.last_at > ONE_CONTACT_US or at - began_at >= LONGEST_CONTACT_US

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from math import log
 
 from agents.domain.instant import HOUR_US
-from agents.domain.message_words import joined, stem
+from agents.domain.message_words import is_pair, runs, stem, text_of, words_of
 from agents.domain.theme_marks import ThemeMarks
 from schemas.issue_state import IssueState, SurgeState
 
@@ -52,8 +52,16 @@ def telling_marks(state: IssueState, marks: ThemeMarks, numbers: Sequence[int]) 
 
 
 def strongest(weights: dict[str, float], most: int = 2 * _TELLING_MARKS) -> dict[str, float]:
-    """The most telling marks, in that order."""
-    return dict(sorted(weights.items(), key=lambda one: (-one[1], one[0]))[:most])
+    """The most telling marks, in that order.
+
+    Two pairs of characters say nothing that each of them does not: of what tells as much they come last.
+    """
+    return dict(sorted(weights.items(), key=lambda one: (-one[1], _is_two_pairs(one[0]), one[0]))[:most])
+
+
+def _is_two_pairs(mark: str) -> bool:
+    first, _, second = mark.partition(" ")
+    return is_pair(first) and is_pair(second)
 
 
 def enough(state: IssueState, weights: dict[str, float], numbers: Sequence[int]) -> float:
@@ -72,7 +80,26 @@ def name_of(state: IssueState, weights: dict[str, float], numbers: Sequence[int]
     if not telling:  # only pairs of words that are frequent by themselves
         telling = [word for mark in weights for word in mark.split() if word in written]
     names = [max(sorted(written[mark]), key=written[mark].__getitem__) for mark in dict.fromkeys(telling)]
-    return " ".join(list(joined(names))[:_WORDS_OF_NAME])
+    return " ".join(_put_together(names, [state.messages[number].words for number in numbers])[:_WORDS_OF_NAME])
+
+
+def _put_together(names: Sequence[str], messages: Sequence[Sequence[str]]) -> list[str]:
+    """Telling words, the most telling first. Pairs of characters become the longer words that a message has them in.
+
+    A word may go on over pairs that tell less, but over none that only one account has written.
+    """
+    rank = {name: place for place, name in enumerate(names)}
+    left = {name for name in names if is_pair(name)}
+    found = {name: place for name, place in rank.items() if name not in left}
+    written = Counter[str](pair for words in messages for pair in set(words)) if left else Counter[str]()
+    while left:
+        words = max(messages, key=lambda each: len(left.intersection(each)))
+        for run in runs([word for word in words if written[word] >= _LEAST_WRITERS]):
+            telling = [place for place, pair in enumerate(run) if pair in left]
+            if telling:
+                found[text_of(run[telling[0] : telling[-1] + 1])] = min(rank[run[place]] for place in telling)
+        left.difference_update(words)
+    return sorted(found, key=found.__getitem__)
 
 
 def name_left(state: IssueState, surge: SurgeState, is_forgotten: Callable[[str], bool]) -> str:
@@ -84,8 +111,14 @@ def name_left(state: IssueState, surge: SurgeState, is_forgotten: Callable[[str]
     if sum(map(is_forgotten, surge.accounts)) < _LEAST_WRITERS:
         return surge.topic
     members = (state.messages[number] for number in surge.members if number in state.messages)
-    written = {stem(word) for each in members if not is_forgotten(each.account) for word in each.words}
-    return " ".join(word for word in surge.topic.split() if stem(word) in written) or NAMELESS
+    written = [set(map(stem, each.words)) for each in members if not is_forgotten(each.account)]
+    return " ".join(word for word in surge.topic.split() if _is_written(word, written)) or NAMELESS
+
+
+def _is_written(word: str, messages: Sequence[set[str]]) -> bool:
+    """Whether one of these messages has a word, or all pairs of characters that it was put together of."""
+    stems = {part.stem for part in words_of(word)} or {stem(word)}
+    return any(stems <= each for each in messages)
 
 
 def admit(state: IssueState, surge: SurgeState, number: int, *, certainly: bool = False) -> None:

@@ -44,8 +44,8 @@ class Learnt(NamedTuple):
     now: int | None
 
 
-def take(memory: HealthMemory, signal: Signal, at: Instant) -> None:
-    """Keep what a signal says.
+def take(memory: HealthMemory, signal: Signal, at: Instant, *, is_correction: bool = False) -> None:
+    """Keep what a signal says; a correction of one that was kept takes its place.
 
     Raises:
         ImpossibleEventError: its value is none that its kind can have.
@@ -58,10 +58,10 @@ def take(memory: HealthMemory, signal: Signal, at: Instant) -> None:
         case "action":
             _take_deed(memory, signal)
         case _:
-            _take_value(memory, signal, at)
+            _take_value(memory, signal, at, is_correction=is_correction)
 
 
-def _take_value(memory: HealthMemory, signal: Signal, at: Instant) -> None:
+def _take_value(memory: HealthMemory, signal: Signal, at: Instant, *, is_correction: bool) -> None:
     kind = signal.kind
     value = _SURVEYS.get(signal.name, _plain)(signal) if kind == "survey" else _plain(signal)
     known = memory.told.get(signal.name)
@@ -77,7 +77,7 @@ def _take_value(memory: HealthMemory, signal: Signal, at: Instant) -> None:
     if kind not in _ONE_BY_ONE:
         _keep_last_of_day(heard, at // DAY_US)
     del heard[:-KEPT_VALUES]
-    if not is_repeated and kind in {"usage", "advocacy"}:
+    if not (is_repeated or is_correction) and kind in {"usage", "advocacy"}:
         care_facts.count(memory, kind, at)
     _drop_silent(memory)
 

@@ -5,7 +5,6 @@ account agent runs, followed through time by `agents.domain.health_story`.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -59,15 +58,11 @@ def health_run(
         profile, mapping, files, strict=strict, as_json=as_json, undated_at=instant
     )
     verdicts = _verdicts(HealthBook(profiles), snapshots, instant)
-    try:
-        if as_json:
-            _print_lines(verdicts, profiles.version)
-        else:
-            _print_table(list(verdicts))
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
+    if as_json:
+        _print_lines(verdicts, profiles.version)
+    else:
+        _print_table(list(verdicts))
+    sys.stdout.flush()
     tell_snapshots(snapshots.counts, read, profiles)
 
 

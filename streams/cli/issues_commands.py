@@ -4,7 +4,6 @@ The messages come from `streams.history.message_watch`, the judgement from `agen
 `agents.domain.silent_accounts`; `docs/issues.md` explains it.
 """
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -46,7 +45,10 @@ _Clarity = Annotated[
     ),
 ]
 _Rest = Annotated[
-    float, typer.Option("--rest-hours", min=0.1, help="A surge is over after so long without a further rise.")
+    float,
+    typer.Option(
+        "--rest-hours", min=0.1, max=8_760.0, help="A surge is over after so long without a further rise: up to a year."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Only the lines of JSON, nothing beside them.")]
 _Strict = Annotated[
@@ -160,8 +162,6 @@ def _print(lines: Iterable[bytes]) -> None:
         for line in lines:
             sys.stdout.buffer.write(line)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         tell(f"error: the lines cannot be written: {error.strerror or error}")
         raise typer.Exit(FAILED) from None

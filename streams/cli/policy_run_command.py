@@ -4,7 +4,6 @@ The rows come from `streams.history`, the policies from `streams.policy_files`, 
 workers run (`agents.domain.verdict`).
 """
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -104,9 +103,6 @@ def policy_run(
     try:
         total, summary = verdicts.print(history, sys.stdout.buffer)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough (`| head`); nothing is left to be told to it at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
     except OSError as error:
         tell(f"error: the clocks cannot be written: {error.strerror or error}")
         raise typer.Exit(FAILED) from None
@@ -154,7 +150,6 @@ class _Verdicts:
 
         Raises:
             JudgingStopped: a process that judged has ended before its time.
-            BrokenPipeError: nobody reads any more.
         """
         from streams.cli.history_progress import counting
         from streams.history.history_summary import ChunkVerdict, VerdictSummary

@@ -39,11 +39,14 @@ MOST_TOKENS = 10_000_000
 class ModelTrouble(Exception):  # noqa: N818 - what happened, in the words of the enrichment
     """The endpoint did not judge. `reason` says why, `tokens` what it cost all the same.
 
-    `is_of_texts`: it is these texts that it did not judge, as a content filter does not; others it may.
+    `is_of_texts`: it is these texts that it did not judge, as a content filter does not; others it may. As a text it
+    is the reason and the HTTP status, by which a wrong key is told from a wrong name, and never what the endpoint said.
     """
 
-    def __init__(self, reason: FallbackReason, tokens: int = 0, *, is_of_texts: bool = False) -> None:
-        super().__init__(reason)
+    def __init__(
+        self, reason: FallbackReason, tokens: int = 0, *, is_of_texts: bool = False, status: int | None = None
+    ) -> None:
+        super().__init__(reason if status is None else f"{reason} (HTTP {status})")
         self.reason: FallbackReason = reason
         self.tokens = tokens
         self.is_of_texts = is_of_texts
@@ -84,6 +87,14 @@ class _Completion(Struct, frozen=True):
     usage: _Usage | None = None
 
 
+class _Mistake(Struct, frozen=True):
+    param: str | None = None
+
+
+class _Refusal(Struct, frozen=True):
+    error: _Mistake
+
+
 class ModelAnswer(NamedTuple):
     """Judgements in the order of the texts, null where there is none of a text, and what the call cost."""
 
@@ -92,8 +103,11 @@ class ModelAnswer(NamedTuple):
 
 
 _completion_of = msgspec.json.Decoder(_Completion)
+_refusal_of = msgspec.json.Decoder(_Refusal)
 _answer_of = msgspec.json.Decoder(_Answer)
 _judgement_of = msgspec.json.Decoder(ModelJudgement)
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What comes of bytes from elsewhere that are not what they should be: wrong, not UTF-8, or nested too deep."""
 _FENCED = re.compile(r"\s*```\w*\n(.*)```\s*", re.DOTALL)
 """Many models cannot do without."""
 _OF_TEXTS = frozenset({400, 413, 422})
@@ -115,6 +129,8 @@ class ModelEndpoint:
         self._model = model
         self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._wishes: dict[str, Any] = {"temperature": 0, "response_format": {"type": "json_object"}}
+        """What makes answers steadier. Some models refuse one or the other, and say which: then it is left out."""
         self._runner = asyncio.Runner()
         self._session: aiohttp.ClientSession | None = None
 
@@ -125,11 +141,16 @@ class ModelEndpoint:
             ModelTrouble: they were not.
         """
         asked = self._question(texts)
-        body = self._runner.run(self._call(asked))
+        status, body = self._runner.run(self._call(asked))
+        while status == 400 and self._gave_up_a_wish(body):
+            asked = self._question(texts)
+            status, body = self._runner.run(self._call(asked))
+        if status != 200:
+            raise ModelTrouble("refused", is_of_texts=status in _OF_TEXTS, status=status)
         estimate = (len(msgspec.json.encode(asked)) + len(body)) // CHARACTERS_OF_A_TOKEN
         try:
             completion = _completion_of.decode(body)
-        except msgspec.DecodeError:
+        except _NO_JSON:
             raise ModelTrouble("garbage", estimate, is_of_texts=True) from None
         tokens = (completion.usage.total_tokens if completion.usage is not None else 0) or estimate
         content = completion.choices[0].message.content if completion.choices else None
@@ -150,29 +171,36 @@ class ModelEndpoint:
         numbered = [{"id": number, "text": text[:MOST_CHARACTERS]} for number, text in enumerate(texts, start=1)]
         return {
             "model": self._model,
-            "temperature": 0,
-            "response_format": {"type": "json_object"},
+            **self._wishes,
             "messages": [
                 {"role": "system", "content": INSTRUCTION},
                 {"role": "user", "content": msgspec.json.encode({"messages": numbered}).decode()},
             ],
         }
 
-    async def _call(self, question: dict[str, Any]) -> bytes:
+    def _gave_up_a_wish(self, refusal: bytes) -> bool:
+        """Whether a refusal names something that we can do without, and no longer ask for."""
+        try:
+            refused = _refusal_of.decode(refusal).error.param
+        except _NO_JSON:
+            return False
+        return refused is not None and self._wishes.pop(refused, None) is not None
+
+    async def _call(self, question: dict[str, Any]) -> tuple[int, bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
         try:
             async with self._session.post(
                 self._url, json=question, headers=self._headers, allow_redirects=False
             ) as answer:
-                if answer.status != 200:
-                    raise ModelTrouble("refused", is_of_texts=answer.status in _OF_TEXTS)
+                if answer.status not in {200, 400}:
+                    return answer.status, b""
                 body = bytearray()
                 async for chunk in answer.content.iter_any():
                     body += chunk
                     if len(body) > MOST_ANSWER_BYTES:
                         raise ModelTrouble("garbage", is_of_texts=True)
-                return bytes(body)
+                return answer.status, bytes(body)
         except TimeoutError:
             raise ModelTrouble("time_out") from None
         except (aiohttp.ClientError, OSError, ValueError):
@@ -184,13 +212,13 @@ def _judgements_in(content: str, texts: int) -> list[ModelJudgement | None]:
     fenced = _FENCED.fullmatch(content)
     try:
         told = _answer_of.decode(content if fenced is None else fenced[1]).judgements
-    except msgspec.DecodeError:
+    except _NO_JSON:
         told = []
     found: dict[int, ModelJudgement | None] = {}
     for each in told:
         try:
             judgement = _judgement_of.decode(each)
-        except msgspec.DecodeError:
+        except _NO_JSON:
             continue  # the rules judge this one
         found[judgement.id] = None if judgement.id in found else judgement
     return [found.get(number) for number in range(1, texts + 1)]

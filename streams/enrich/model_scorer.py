@@ -103,7 +103,7 @@ class ModelScorer:
         except ModelTrouble as trouble:
             self._budget.spend(trouble.tokens)
             self._recorder.model_called(trouble.reason, trouble.tokens, self._clock() - began)
-            log.warning("the model did not judge %d messages, the rules do: %s", len(texts), trouble.reason)
+            log.warning("the model did not judge %d messages, the rules do: %s", len(texts), trouble)
             if not trouble.is_of_texts:
                 self._left_alone = (self._clock() + LEFT_ALONE_SECONDS, trouble.reason)
             raise

@@ -9,10 +9,13 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from agents.domain.instant import from_datetime
 from schemas.adherence import AdherenceReport
 from schemas.codec import EVENT_TYPES, decode
 from schemas.rejection import Origin, Rejection
+from schemas.rollup import Rollup, Timings
 from schemas.sla_event import Cause, SlaEvent
+from streams.care_parts import care_values
 from streams.sinks.batch_intent import PartitionBatch
 from streams.sinks.forgotten_rows import delete_forgotten
 from streams.sinks.migrations_runner import (
@@ -304,3 +307,66 @@ def test_what_is_forgotten_is_taken_out_of_lists_that_others_are_in_too(
     delete_forgotten(clickhouse, batch)
 
     assert clickhouse.query(f"SELECT count() FROM {name}").result_rows == [(0,)]
+
+
+def test_the_views_of_care_figures_say_what_careline_care_says(clickhouse: Client) -> None:
+    """Also of an agent of few cases: nothing."""
+    (table,) = [each for each in TABLES if each.name == "rollups"]
+    now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    of_ten = {
+        "met/first_response": 8,
+        "breached/first_response": 2,
+        "csat": 12,
+        "csat_satisfied": 9,
+        "nps": 11,
+        "nps_promoters": 6,
+        "nps_detractors": 1,
+        "ces": 10,
+        "ces_score": 71_000,
+        "sentiment": 13,
+        "sentiment_score": 60_000,
+        "first_resolutions": 10,
+        "solved_at_first_contact": 7,
+        "resolutions": 14,
+        "reopened": 3,
+        "begun_by_customer": 9,
+        "begun_by_us": 4,
+        "feedback_opened": 11,
+        "feedback_closed": 8,
+    }
+    of_few = {measure: min(count, 9) for measure, count in of_ten.items()} | {"met/first_response": 7}
+    parts = [
+        Rollup(
+            id=f"{scope}{value}",
+            partition=0,
+            scope=scope,  # type: ignore[arg-type]  # one of them
+            scope_value=value,
+            bucket="day",
+            begins_at=now,
+            as_of=now,
+            counts=counts,
+            timings=(Timings("first_response/wall", (3, 100, 180), (1, 5, sum(counts.values()) % 5 + 2)),),
+        )
+        for scope, value, counts in (
+            ("company", None, of_few),
+            ("team", "billing", of_few),
+            ("agent", "ann", of_ten),
+            ("agent", "bob", of_few | {"csat": 0}),
+        )
+    ]
+    write(clickhouse, table, *(table.row(part, Position(0, offset)) for offset, part in enumerate(parts)))
+
+    for part in parts:
+        (care,) = [
+            each for each in care_values(parts, part.scope, "30d", from_datetime(now)) if each.value == part.scope_value
+        ]
+        expected = {figure.name: figure.value for figure in care.figures}
+        where = f"WHERE scope = '{part.scope}' AND scope_value = '{part.scope_value or ''}' AND window = '30d'"
+        found = clickhouse.query(f"SELECT * FROM care_figures {where}")
+        shown = dict(zip(found.column_names, found.result_rows[0], strict=True))
+        shared = shown.keys() & expected.keys()
+        assert {name: shown[name] for name in shared} == pytest.approx({name: expected[name] for name in shared})
+        assert len(shared) == 9
+        durations = clickhouse.query(f"SELECT median_seconds, p90_seconds, p99_seconds FROM care_durations {where}")
+        times = [expected[f"first_response_wall_{each}_seconds"] for each in ("median", "p90", "p99")]
+        assert list(durations.result_rows[0]) == pytest.approx(times, rel=1e-4)

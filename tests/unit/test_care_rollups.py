@@ -7,11 +7,13 @@ from msgspec.structs import replace
 from agents.account_agent import AccountAgent
 from agents.care_buckets import MOST_VALUES, TOLD_EVERY_US, ClockFigures
 from agents.domain.care_metrics import LEAST_OF_AN_AGENT, care_of, figures_of, merge
+from agents.domain.care_notes import KEPT_ENTRIES
 from agents.domain.instant import DAY_US, HOUR_US, SECOND_US, to_datetime
 from agents.ports import LEDGER_PREFIX
 from schemas.adherence import BEYOND
 from schemas.control import Control
 from schemas.rollup import Rollup
+from schemas.signal import Signal
 from schemas.topics import ROLLUPS
 from tests.account_stories import ACCOUNT, START, csat, log, sla_event, tick
 from tests.doubles import DictStates, ListEffects
@@ -85,6 +87,23 @@ def test_a_corrected_answer_replaces_the_wrong_one() -> None:
     assert partition.counts() == {"csat": 1, "csat_score": 10_000, "csat_satisfied": 1}
 
 
+def test_what_is_corrected_too_late_to_be_taken_out_is_counted_once() -> None:
+    partition = Partition()
+    wrong = sla_event("breached", NOON, breached_at=to_datetime(NOON))
+    in_time: dict[str, Any] = {
+        "previous_outcome": "breached",
+        "outcome": "met",
+        "satisfied_at": to_datetime(NOON - SECOND_US),
+    }
+    partition.take(wrong, csat(1, NOON, "a"))
+    partition.take(*(csat(1, NOON + DAY_US, f"other {number}") for number in range(KEPT_ENTRIES // 2 + 1)))
+    partition.take(sla_event("outcome_revised", NOON + DAY_US, **in_time), csat(5, NOON, "a", version=1))
+    partition.take(tick(NOON + 2 * DAY_US))
+    after = partition.counts()
+    assert (after["breached/first_response"], after.get("met/first_response")) == (1, None)
+    assert (after["csat"], after.get("csat_satisfied")) == (KEPT_ENTRIES // 2 + 2, None)
+
+
 def test_agents_are_kept_by_name_only_where_that_is_wanted() -> None:
     with_names, without = Partition(), Partition(agent_figures=False)
     for partition in (with_names, without):
@@ -113,11 +132,40 @@ def test_values_are_bounded_and_those_of_long_ago_make_room() -> None:
     assert figures.bounded("team", "one more", 400) == "one more"
 
 
+def test_an_import_that_moves_over_keeps_to_the_bounds_as_well() -> None:
+    partition, clock, half = Partition(), "import:1", MOST_VALUES * 3 // 4
+    partition.take(*(sla_event("met", NOON, f"a{n}", team=f"old {n}", clock=clock) for n in range(half)))
+    partition.take(*(sla_event("met", NOON, f"b{n}", team=f"new {n}") for n in range(half)), tick(NOON, clock))
+    released = Control(id="r", kind="clock_released", as_of=to_datetime(NOON), clock=clock)
+    partition.take(released, tick(NOON + DAY_US))
+    teams = {part.scope_value for part in partition.parts("team")}
+    assert len(teams) <= MOST_VALUES + 1
+    assert BEYOND in teams
+    assert partition.counts("team") == {"met/first_response": 2 * half}
+
+
 def test_an_old_event_does_not_take_the_slot_of_a_newer_one() -> None:
     partition = Partition()
     partition.take(csat(5, NOON, "a"), csat(5, NOON - 48 * HOUR_US, "b"), tick(NOON + HOUR_US))
     assert [to_datetime(NOON)] == [part.begins_at for part in partition.parts(bucket="hour")]
     assert len(partition.parts(bucket="day")) == 2
+
+
+def test_corrected_onboarding_is_as_if_the_wrong_word_had_never_been() -> None:
+    partition = Partition()
+
+    def onboarding(name: str, day: int, value: float | None = None, version: int = 0) -> Signal:
+        told = csat(value, NOON + day * DAY_US, name, version=version)
+        return replace(told, kind="onboarding", name=name, scale=None)
+
+    partition.take(onboarding("signed_up", 0), onboarding("first_value", 6), onboarding("progress", 7, 0.8))
+    partition.take(onboarding("signed_up", 4, version=1), onboarding("first_value", 7, version=1))
+    partition.take(onboarding("progress", 7, 0.4, version=1), tick(NOON + 9 * DAY_US))
+    parts = [part for bucket in ("day", "ever") for part in partition.parts(bucket=bucket)]
+    figures = {figure.name: figure for figure in figures_of(care_of(parts, "30d", NOON + 9 * DAY_US))}
+    assert figures["onboarding_progress_ratio"].value == 0.4
+    assert round((figures["time_to_first_value_wall_median_seconds"].value or 0) / 86_400) == 3
+    assert figures["time_to_first_value_wall_median_seconds"].population == 1
 
 
 def test_onboarding_ends_at_the_first_value() -> None:

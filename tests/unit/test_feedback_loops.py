@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agents.account_agent import AccountAgent
 from agents.conversation_agent import ConversationAgent
@@ -68,6 +69,10 @@ class House:
                 self._conversation([(event.conversation_id, event)])
             self._pass_on()
         return self
+
+    def learns(self, control: Control) -> None:
+        """The accounts alone hear of something."""
+        self._account(SIGNALS, [(None, control)])
 
     def passes(self, hours: float) -> "House":
         self._conversation([(None, tick("wall", from_datetime(NOON + timedelta(hours=hours))))])
@@ -155,6 +160,17 @@ def test_who_is_content_or_asked_long_ago_starts_nothing(content: Signal) -> Non
     assert House().happens(message("desk:1", 0), content).by_accounts.on(INTERACTIONS) == []
 
 
+def test_an_answer_that_comes_after_the_end_of_its_import_starts_nothing_either() -> None:
+    """It goes its own way into the log, and the account lives by the clock on the wall by then."""
+    house = House().happens(message("desk:1", 0))
+    house.learns(Control(id="r", kind="clock_released", as_of=NOON, clock="import:old"))
+
+    house.happens(survey(1.0, hours=-24 * 20, clock="import:old")).passes(1)
+
+    assert house.by_accounts.on(INTERACTIONS) == []
+    assert house.clocks() == []
+
+
 def test_the_same_answer_again_changes_nothing() -> None:
     house = House().happens(message("desk:1", 0), survey(2.0), survey(2.0))
 
@@ -166,6 +182,22 @@ def test_a_corrected_answer_takes_the_follow_up_back() -> None:
 
     assert [kind for _, kind in house.clocks()] == ["activated", "cancelled"]
     assert house.counted("feedback_opened") == 0
+
+
+def test_a_loop_whose_end_turns_out_wrong_is_counted_again() -> None:
+    spam = Interaction(
+        id="s",
+        source="desk",
+        conversation_id="desk:1",
+        account_id="acme",
+        occurred_at=NOON + timedelta(hours=2),
+        type="status_changed",
+        status="spam",
+    )
+    house = House().happens(message("desk:1", 0), message("desk:1", 0.5, "agent"), survey(2.0), spam).passes(2.1)
+    assert house.counted("feedback_opened") == 0
+    house.happens(replace(spam, status="open", version=1), message("desk:1", 3, "agent")).passes(4)
+    assert (house.counted("feedback_opened"), house.counted("feedback_closed")) == (1, 1)
 
 
 def test_an_answer_without_a_conversation_is_followed_up_by_the_next_word_to_the_account() -> None:

@@ -195,6 +195,20 @@ def test_a_silence_is_opened_while_others_write_and_closed_by_a_message(partitio
     assert [alert.account_id for alert in partition.alerts()] == ["quiet", "quiet"]
 
 
+def test_a_silence_of_a_year_is_over_though_nobody_wrote(partition: Partition) -> None:
+    begin = 20_514 * DAY_US
+    others = [message for n in range(3) for message in contacts(f"a{n}", DAY_US + n, begin, begin + 400 * DAY_US)]
+    messages = [*others, *contacts("gone", 12 * HOUR_US, begin, begin + 20 * DAY_US)]
+    partition.take(*(mention(message) for message in sorted(messages, key=lambda one: (one.at, one.id))))
+
+    found = [issue for issue in partition.issues() if issue.account_id == "gone"]
+
+    assert [issue.status for issue in found] == ["opened", "closed"]
+    assert 365 <= (found[1].as_of - found[1].began_at).days <= 367
+    assert partition.alerts()[-1].state == "resolved"
+    assert partition.alerts()[-1].summary == "gone has not written for a year: no longer an issue"
+
+
 def test_what_is_forgotten_stands_in_no_memory_and_in_nothing_that_is_told_later(partition: Partition) -> None:
     assert STORY.began_at is not None
     at = STORY.began_at + 4 * HOUR_US
@@ -262,6 +276,22 @@ def test_a_name_keeps_no_word_that_only_the_forgotten_wrote(partition: Partition
     while (wake_at := partition.wake_at()) is not None:
         partition.tick(wake_at)
     assert [issue for issue in partition.issues() if issue.issue_id == opened.issue_id] == after, "nobody is left"
+
+
+def test_a_name_without_spaces_stays_where_somebody_left_has_written_it(partition: Partition) -> None:
+    quiet = [message for message in STORY.messages if STORY.began_at is None or message.at < STORY.began_at]
+    partition.take(*(mention(message) for message in quiet))
+    at = quiet[-1].at
+    for number in range(8):
+        at += MINUTE_US
+        partition.take(
+            mention(CustomerMessage(id=f"x{number}", at=at, account=f"new-{number}", text="指紋認証ができない"))
+        )
+    partition.tick((partition.wake_at() or 0) + MINUTE_US)
+
+    forget(partition, at, "new-0", "new-1", "new-2")
+
+    assert partition.issues()[-1].name == "指紋認証ができない"
 
 
 def test_poison_is_put_aside_and_a_message_that_breaks_something_harms_no_other(

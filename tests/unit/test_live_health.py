@@ -124,6 +124,12 @@ def test_what_is_known_of_a_signal(partition: Partition, events: list[Any], sign
     assert partition.value(signal) == (None if value is None else pytest.approx(value) if signal != "plan" else value)
 
 
+def test_a_corrected_act_of_a_day_with_several_is_still_one_act(partition: Partition) -> None:
+    first, second = (told("advocacy", "review", NOON - hours * HOUR_US, hours) for hours in (2, 1))
+    partition.take(first, second, msgspec.structs.replace(first, version=1))
+    assert partition.value("advocacy_90d") == 2
+
+
 @pytest.mark.parametrize(
     "signal",
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.domain.message_words import MOST_WORDS, joined, stem, words_of
+from agents.domain.message_words import MOST_WORDS, runs, stem, text_of, words_of
 
 
 def stems(text: str) -> list[str]:
@@ -17,6 +17,11 @@ def stems(text: str) -> list[str]:
         pytest.param("Je n'ai pas reçu ma facture", ["reçu", "factur"], id="French"),
         pytest.param("No puedo descargar la factura", ["descargar", "factura"], id="Spanish"),
         pytest.param("Оплата картой отклонена", ["оплата", "картой", "отклонена"], id="Russian"),
+        pytest.param(
+            "लॉगिन काम नहीं कर रहा। मदद", ["लॉगिन", "काम", "नहीं", "कर", "रहा", "मदद"], id="Hindi, vowels are signs"
+        ),
+        pytest.param("கடவுச்சொல் தவறு", ["கடவுச்சொல்", "தவறு"], id="Tamil"),
+        pytest.param("ไม่ได้", ["ไม", "ม่", "่ไ", "ได", "ด้"], id="Thai, by pairs, tones are signs"),
         pytest.param("登录失败", ["登录", "录失", "失败"], id="Chinese, by pairs"),
         pytest.param(
             "PDFが空白、wifiが不調", ["pdf", "が空", "空白", "wifi", "が不", "不調"], id="Japanese, with words"
@@ -73,9 +78,9 @@ def test_forms_of_a_word_are_one(forms: tuple[str, ...], expected: str) -> None:
 
 
 def test_pairs_of_characters_are_told_as_the_words_that_they_are_of() -> None:
-    told = joined(["pdf", "スポ", "エク", "クス", "ート", "ポー", "app", "空白", "pp"])
+    told = runs(["pdf", "エク", "クス", "スポ", "ポー", "ート", "app", "空白", "白紙", "一覧"])
 
-    assert list(told) == ["pdf", "エクスポート", "app", "空白", "pp"]
+    assert [text_of(run) for run in told] == ["エクスポート", "空白紙", "一覧"]
 
 
 def test_a_long_message_is_read_at_its_beginning() -> None:

@@ -171,6 +171,9 @@ GARBAGE = {
     ),
     "no completion": (200, b'{"error": "busy"}'),
     "bytes": (200, b"\xff\xfe"),
+    "Latin-1 in a text": (200, b'{"choices": [{"message": {"content": "caf\xe9"}}]}'),
+    "nested": (200, b'{"choices": [], "more": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"),
+    "a nested judgement": completion('{"judgements": [' + "[" * 100_000 + "]" * 100_000 + "]}"),
     "endless": (200, b" " * 1_100_000),
 }
 
@@ -220,6 +223,24 @@ def test_texts_that_are_refused_take_the_model_from_nobody_else(scenes: Scenes, 
 
     assert [(each.scorer, each.fallback) for each in found] == [*[("careline-rules", "refused")] * 3, ("llama", None)]
     assert scene.recorder.outcomes == ["refused", "answered"]
+
+
+def test_what_a_model_does_not_take_is_asked_without(scenes: Scenes) -> None:
+    """As OpenAI's models that reason refuse every temperature but their own."""
+    scene = scenes()
+    said = {"message": "Unsupported value: 'temperature' does not support 0.", "param": "temperature"}
+
+    def answer(messages: list[dict[str, Any]]) -> tuple[int, bytes]:
+        if "temperature" in scene.endpoint.asked[-1]:
+            return 400, json.dumps({"error": said | {"code": "unsupported_value"}}).encode()
+        return judged(messages)
+
+    scene.endpoint.answer = answer
+    found = scene.scorer.score(TEXTS)
+
+    assert {each.fallback for each in found} == {None}
+    assert ["temperature" in each for each in scene.endpoint.asked] == [True, False, False]
+    assert all(each["response_format"] == {"type": "json_object"} for each in scene.endpoint.asked)
 
 
 def test_one_odd_judgement_spoils_no_other_and_language_tags_are_understood_in_a_fence_too(scenes: Scenes) -> None:
@@ -306,6 +327,6 @@ def test_neither_texts_nor_keys_are_logged(scenes: Scenes, caplog: pytest.LogCap
     with caplog.at_level(logging.DEBUG):
         scene.scorer.score(TEXTS)
 
-    assert "refused" in caplog.text
+    assert "refused (HTTP 500)" in caplog.text
     assert KEY not in caplog.text
     assert not any(text in caplog.text for text in TEXTS)

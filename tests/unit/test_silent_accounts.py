@@ -44,6 +44,16 @@ def test_who_wrote_every_day_and_stops_is_missed_after_two_working_weeks(others:
     assert 9 <= (silence.at - silence.last_at) / DAY_US <= 15
 
 
+def test_who_never_paused_is_missed_as_well(others: dict[str, list[Instant]]) -> None:
+    """The busiest of all: something every half hour of day and night, and then nothing."""
+    others["acme"] = [MONDAY + number * HOUR_US // 2 for number in range(3 * 7 * 48)]
+
+    (silence,) = watch(others, until=MONDAY + WEEKS * 7 * DAY_US)
+
+    assert silence.account == "acme"
+    assert 8 <= (silence.at - silence.last_at) / DAY_US <= 15
+
+
 def test_who_comes_back_can_fall_silent_again(others: dict[str, list[Instant]]) -> None:
     others |= {f"other-{number}": workdays(16, hour=8 + number) for number in range(10)}
     others["acme"] = [

@@ -53,6 +53,24 @@ def test_a_theme_that_never_was_is_told_once_with_its_words_accounts_and_message
     assert surge.growth > 3
 
 
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("指紋認証でログインできません", "指紋認証でログインできません"),
+        ("无法用指纹登录", "无法用指纹登录"),
+        ("เข้าสู่ระบบด้วยลายนิ้วมือไม่ได้", "เข้าสู่ระบบด้วยลายนิ้"),
+        ("लॉगिन फिंगरप्रिंट विफल", "फिंगरप्रिंट लॉगिन विफल"),
+    ],
+    ids=["Japanese", "Chinese", "Thai", "Hindi"],
+)
+def test_a_theme_is_named_as_customers_write_in_any_script(
+    background: list[CustomerMessage], text: str, topic: str
+) -> None:
+    (surge,) = surges(background, written([text] * 12, accounts=12))
+
+    assert topic in surge.topic
+
+
 def test_one_angry_customer_is_no_issue(background: list[CustomerMessage]) -> None:
     assert surges(background, written(SMOKE * 5, accounts=3)) == []
 
