@@ -7,8 +7,10 @@ an answer that does not come in time ends it for good. Whoever writes into Kafka
 this producer; `tests/unit/test_renewing_producer.py` tells when kafka-python is mended, F5 what it is good for.
 """
 
+from contextlib import suppress
+
 from kafka import KafkaProducer
-from kafka.errors import KafkaConnectionError, RequestTimedOutError
+from kafka.errors import KafkaConnectionError, KafkaError, RequestTimedOutError
 from kafka.producer.transaction_manager import (
     InitProducerIdHandler,
     TransactionManager,
@@ -16,6 +18,8 @@ from kafka.producer.transaction_manager import (
     TxnRequestHandler,
 )
 from typing_extensions import override
+
+GIVE_UP_WITHIN_SECONDS = 10.0
 
 
 class RenewingProducer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no types
@@ -25,6 +29,13 @@ class RenewingProducer(KafkaProducer):  # type: ignore[misc]  # kafka-python has
         super().__init__(**settings)
         if self._transaction_manager is not None:
             self._transaction_manager.__class__ = RenewingTransactionManager
+
+    def give_up(self) -> None:
+        """Close at once: what was not acknowledged fails, instead of being waited for."""
+        self._sender.force_close()
+        self._sender.join(GIVE_UP_WITHIN_SECONDS)
+        with suppress(KafkaError):
+            self.close(timeout=0)
 
 
 class RenewingTransactionManager(TransactionManager):  # type: ignore[misc]

@@ -48,6 +48,9 @@ CLOSE_SECONDS = 12.0
 """Longer than any record is tried: kafka-python ends cleanly only when none is left."""
 IDLE_SECONDS = 10.0
 """Without a sign of life for so long, the broker is asked for one, so that readiness does not rest on old news."""
+SILENT_SECONDS = 2 * DELIVERY_MS / 1000
+"""Of records that were handed over not one was acknowledged for so long, while the broker answers: by then each of them
+has been tried and given up. A producer that was through too much may never send again; a new one does."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 WRITTEN = (INTERACTIONS, SIGNALS, REJECTED, CURSORS)
 REFUSED_PAUSE_SECONDS = 60.0
@@ -153,6 +156,8 @@ class KafkaPublisher:
         self._woken = False
         self._waiting_bytes = 0
         self._heard_at = 0.0
+        self._silent_since: float | None = None
+        """When the first record was handed over since Kafka has acknowledged one; null while none is waited for."""
         self._look_again_at = 0.0
         self._failing: str | None = "Kafka has not answered yet"
         self.interaction_partitions = 0
@@ -181,6 +186,8 @@ class KafkaPublisher:
         if self._waiting_bytes + total > MOST_BYTES_WAITING:
             raise KafkaNotTaking("too much is waiting for Kafka already")
         self._waiting_bytes += total
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
         loop = self._loop = asyncio.get_running_loop()
         if not self._outbox:
             # Also with no time to wait only after this turn of the loop: what else it brings goes along.
@@ -259,6 +266,7 @@ class KafkaPublisher:
         while self._settled:
             batch, errors = self._settled.popleft()
             if errors is None:
+                self._silent_since = None
                 self._hear()
             for index, (record, future) in enumerate(batch):
                 self._waiting_bytes -= record.size_bytes
@@ -300,6 +308,7 @@ class KafkaPublisher:
                     self._connect()
                 elif self._failing is not None or time.monotonic() - self._heard_at > IDLE_SECONDS:
                     wait_for_kafka(self._kafka, timeout=0)
+                    self._renew_if_silent()
                     self._hear()
                 pause = FIRST_PAUSE_SECONDS
             except (KafkaRefused, KafkaUnavailable, TopicsRefusedError, KafkaError, OSError) as error:
@@ -330,6 +339,17 @@ class KafkaPublisher:
         self.interaction_partitions = len(found[INTERACTIONS])
         self._producer = producer
         self._hear()
+
+    def _renew_if_silent(self) -> None:
+        """Go on with another producer where the broker answers, and this one hears nothing from it."""
+        since, silent = self._silent_since, self._producer
+        if silent is None or since is None or time.monotonic() - since < SILENT_SECONDS:
+            return
+        log.warning("Kafka at %s answers, and acknowledges nothing: connecting anew", self._kafka)
+        self._connect()
+        self._silent_since = None
+        # Not waited for: what keeps it from sending may keep it from ending.
+        threading.Thread(target=silent.give_up, name="careline-silent", daemon=True).start()
 
     def close(self) -> None:
         """Let what was handed over arrive, or run out of its time, and end. Takes seconds only while Kafka is away."""
