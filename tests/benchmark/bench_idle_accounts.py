@@ -1,20 +1,24 @@
 """How long it takes to judge 100,000 idle accounts again whose values have faded, and how long events wait meanwhile.
 
-`python -m tests.benchmark.bench_idle_accounts [ACCOUNTS]`. Every account is due at the same instant and has moved
-so far that it is told, which is the worst that can happen; ticks follow each other as the worker writes them, each with
-as many accounts as one may have. Without Kafka.
+`python -m tests.benchmark.bench_idle_accounts [ACCOUNTS]`. By one worker, and by one for each core. Every account is
+due at the same instant and has moved so far that it is told, which is the worst that can happen; ticks follow each
+other as the worker writes them, each with as many accounts as one may have. Without Kafka.
 """
 
 import sys
 from datetime import UTC, datetime, timedelta
+from multiprocessing import Barrier, Process, SimpleQueue
+from multiprocessing.queues import SimpleQueue as Queue
+from multiprocessing.synchronize import Barrier as Together
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from agents.account_agent import AccountAgent
 from agents.domain.health_shelf import to_published
-from agents.domain.instant import HOUR_US, Instant, from_datetime, to_datetime
+from agents.domain.instant import HOUR_US, Instant, from_datetime
 from agents.health_activation import MOST_AT_A_TICK
 from agents.partition_controls import tick
 from agents.ports import Record
@@ -26,6 +30,7 @@ from schemas.sla_event import Cause, SlaEvent
 from schemas.topics import SIGNALS, SLA_EVENTS, TopicSpec
 from streams.calm_collector import calm_the_collector
 from streams.health_files.profile_reader import read_profile_file
+from streams.history.judging_processes import cores
 from streams.lane.partition_states import PartitionStates
 from streams.policy_files.problem import Problems
 from tests.doubles import record_of
@@ -35,9 +40,18 @@ PROFILE = Path("examples/health/support.yaml")
 LATER_US = 12 * HOUR_US
 
 ASKED_SECONDS = 5
-"""What is asked for on one core that has nothing else to do."""
 
 ACCOUNTS = 100_000
+
+
+class Sweep(NamedTuple):
+    """What it took one worker."""
+
+    cpu_seconds: float
+    seconds: float
+    results: int
+    ticks: int
+    longest_seconds: float
 
 
 class Told:
@@ -123,8 +137,8 @@ def sweep(states: PartitionStates, effects: Told, as_of: Instant, offset: int) -
     return took
 
 
-def main(count: int = ACCOUNTS) -> None:
-    """Print what it took, beside what is asked for. An event waits for the tick before it: for the longest at most."""
+def share(count: int, ready: Together, done: Queue[Sweep]) -> None:
+    """What one worker does with the accounts of its partitions, once all of them stand there."""
     states, effects = accounts_of(count)
     as_of = from_datetime(START) + 4 * HOUR_US
     offset = 10 * count
@@ -132,16 +146,31 @@ def main(count: int = ACCOUNTS) -> None:
     calm_the_collector()
     effects.count = 0
     as_of += LATER_US
-    cpu = process_time()
+    ready.wait()
+    began, cpu = perf_counter(), process_time()
     took = sweep(states, effects, as_of, offset + count)
-    cpu = process_time() - cpu
-    asked = f"asked: under {ASKED_SECONDS * count / ACCOUNTS:g} s"
-    print(f"{count:,} idle accounts at {to_datetime(as_of):%H:%M}: {cpu:.2f} s of processor time ({asked})")
-    print(f"{cpu / count * 1e6:.0f} µs each, and {effects.count:,} results; {sum(took):.2f} s by the wall clock")
-    print(
-        f"{len(took)} ticks of at most {MOST_AT_A_TICK:,} accounts, between which events come: the longest "
-        f"{max(took) * 1000:.0f} ms"
-    )
+    done.put(Sweep(process_time() - cpu, perf_counter() - began, effects.count, len(took), max(took)))
+
+
+def main(count: int = ACCOUNTS) -> None:
+    """Print what it took, beside what is asked for. An event waits for the tick before it: for the longest at most."""
+    print(f"{count:,} idle accounts, all told anew; asked: under {ASKED_SECONDS * count / ACCOUNTS:g} s")
+    for workers in sorted({1, cores()}):
+        ready = Barrier(workers)
+        done: Queue[Sweep] = SimpleQueue()
+        processes = [Process(target=share, args=(count // workers, ready, done)) for _ in range(workers)]
+        for process in processes:
+            process.start()
+        sweeps: list[Sweep] = [done.get() for _ in processes]
+        for process in processes:
+            process.join()
+        cpu = sum(each.cpu_seconds for each in sweeps)
+        print(
+            f"{workers} {'worker' if workers == 1 else 'workers'}: {max(each.seconds for each in sweeps):.2f} s, "
+            f"{cpu / count * 1e6:.0f} µs of processor time each, {sum(each.results for each in sweeps):,} results; "
+            f"{sum(each.ticks for each in sweeps)} ticks of at most {MOST_AT_A_TICK:,} accounts, between which events "
+            f"come, the longest {max(each.longest_seconds for each in sweeps) * 1000:.0f} ms"
+        )
 
 
 if __name__ == "__main__":
