@@ -4,6 +4,8 @@
 topics are never changed: more partitions would send known keys elsewhere, and other settings may be on purpose.
 """
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -156,6 +158,28 @@ def wait_for_kafka(
             attempt += 1
         else:
             return
+
+
+class WaitStoppedError(Exception):
+    """The process was told to stop while it waited."""
+
+
+def wait_until_stopped(kafka: KafkaConnection, stop: threading.Event, log: logging.Logger) -> None:
+    """Return when a broker answers, and say meanwhile why none does.
+
+    Raises:
+        WaitStoppedError: `stop` was set before.
+        KafkaRefused: as of `wait_for_kafka`.
+    """
+
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise WaitStoppedError
+
+    def say(notice: WaitNotice) -> None:
+        log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
+
+    wait_for_kafka(kafka, on_wait=say, sleep=pause)
 
 
 @contextmanager

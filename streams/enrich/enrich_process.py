@@ -21,7 +21,7 @@ from streams.enrich.message_scorer import MessageScorer, RuleScorer
 from streams.enrich.model_budget import DailyBudget
 from streams.enrich.model_endpoint import ModelEndpoint
 from streams.enrich.model_scorer import ModelScorer
-from streams.kafka_admin import WaitNotice, admin_client, wait_for_kafka
+from streams.kafka_admin import WaitStoppedError, admin_client, wait_until_stopped
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
 from streams.settings import Settings, SettingsMistake
@@ -39,10 +39,6 @@ FETCH_WAIT_MS = 200
 
 class EnrichError(RuntimeError):
     """It cannot start; the message names the cause and the way out."""
-
-
-class _StoppedError(Exception):
-    """The process was told to stop while it waited."""
 
 
 def run_enrich(
@@ -64,8 +60,8 @@ def run_enrich(
         scorer = make_scorer(settings, budget, recorder)
         parts.callback(scorer.close)
         try:
-            _wait_for_kafka(settings, stop)
-        except _StoppedError:
+            wait_until_stopped(settings.kafka, stop, log)
+        except WaitStoppedError:
             return 0
         _check_topics(settings)
         producer = _producer(settings)
@@ -96,17 +92,6 @@ def make_scorer(settings: Settings, budget: DailyBudget, recorder: Recorder) -> 
         raise SettingsMistake(["CARELINE_MODEL: the name of the model is missing"])
     endpoint = ModelEndpoint(settings.model_url, settings.model, settings.model_key, settings.model_timeout_seconds)
     return ModelScorer(endpoint, settings.model, settings.model_batch, budget=budget, recorder=recorder)
-
-
-def _wait_for_kafka(settings: Settings, stop: threading.Event) -> None:
-    def pause(seconds: float) -> None:
-        if stop.wait(seconds):
-            raise _StoppedError
-
-    def say(notice: WaitNotice) -> None:
-        log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
-
-    wait_for_kafka(settings.kafka, on_wait=say, sleep=pause)
 
 
 def _check_topics(settings: Settings) -> None:

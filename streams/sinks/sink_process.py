@@ -15,7 +15,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.access_watch import AccessWatch
-from streams.kafka_admin import WaitNotice, wait_for_kafka
+from streams.kafka_admin import WaitStoppedError, wait_until_stopped
 from streams.kafka_connection import KafkaConnection
 from streams.kafka_refusal import KafkaRefused, refusal_in
 from streams.kafka_rights import require_rights
@@ -55,10 +55,6 @@ class SinkError(RuntimeError):
     """The sink cannot start; the message names the cause and the way out."""
 
 
-class _StoppedError(Exception):
-    """The process was told to stop while it waited."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkOptions:
     """What a sink needs to know.
@@ -94,12 +90,12 @@ def run_sink(
         MigrationError: the tables cannot be brought up to date.
         SqlAddressError: the SQL service cannot listen.
     """
-    with suppress(_StoppedError), ExitStack() as parts:
+    with suppress(WaitStoppedError), ExitStack() as parts:
         client, applied = _wait_for_tables(options.target, stop)
         parts.enter_context(client)  # stays open: an engine in memory lives as long as its last connection
         if applied:
             announce(f"migrated {options.target}: {', '.join(migration.label for migration in applied)}")
-        _wait_for_kafka(options, stop)
+        wait_until_stopped(options.kafka, stop, logger)
         require_rights(
             options.kafka,
             {"READ": [options.topic_prefix + table.topic.name for table in TABLES]},
@@ -164,19 +160,8 @@ def _wait_for_tables(target: ClickHouseTarget, stop: threading.Event) -> tuple[C
                 raise ClickHouseRefusedError(f"{target} refuses: {trouble.told}.") from None
             logger.warning("%s went away while its tables were looked at: %s; trying again", target, trouble.told)
         if stop.wait(pause):
-            raise _StoppedError
+            raise WaitStoppedError
         pause = min(2 * pause, LONGEST_RETRY_SECONDS)
-
-
-def _wait_for_kafka(options: SinkOptions, stop: threading.Event) -> None:
-    def pause(seconds: float) -> None:
-        if stop.wait(seconds):
-            raise _StoppedError
-
-    def say(notice: WaitNotice) -> None:
-        logger.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
-
-    wait_for_kafka(options.kafka, on_wait=say, sleep=pause)
 
 
 def _topic_tables(options: SinkOptions, client: Client) -> dict[str, TopicTable]:
