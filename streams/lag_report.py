@@ -15,6 +15,7 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.lane.client_stop import stop_client
 from streams.lane.lanes import Lanes
 from streams.sinks.recorder import Recorder
 from streams.stuck_watch import StuckWatch
@@ -61,7 +62,7 @@ class LagReport:
                     log.debug("the lag could not be told: %r", error)
         finally:
             if self._scout is not None:
-                await self._scout.stop()
+                await stop_client(self._scout)
 
     async def _ends(self, partitions: set[Any]) -> dict[Any, int]:
         if not partitions:
@@ -77,7 +78,7 @@ class LagReport:
             try:
                 await scout.start()
             except BaseException:
-                await scout.stop()
+                await stop_client(scout)
                 raise
             self._scout = scout
         found = await self._scout.end_offsets([TopicPartition(tp.topic, tp.partition) for tp in partitions])
@@ -95,7 +96,10 @@ class LagReport:
             # A full lane leaves its partition alone on purpose; how long it takes for a batch is watched there.
             left_alone = self._lanes.is_full(tp.topic, tp.partition)
             self._stuck_watch.behind(f"{tp.topic}[{tp.partition}]", 0 if left_alone else behind, position or 0)
-        now = {(tp.topic, tp.partition) for tp in assigned}
+        if not self._lanes.is_opening:
+            for tp in consumer.assignment() - assigned:  # nothing of it can be fetched, whatever is there
+                self._stuck_watch.behind(f"{tp.topic}[{tp.partition}]", 1, 0)
+        now = {(tp.topic, tp.partition) for tp in consumer.assignment()}
         for topic, partition in self._told - now:
             self._recorder.partition_released(CONSUMER, topic, partition)
             self._stuck_watch.released(f"{topic}[{partition}]")

@@ -200,6 +200,13 @@ class BatchConsumer(driver.Consumer):
             # Told in our words; Faust would show a stack trace. Nothing is done with what it fetches from here on.
             self.lanes.fail(error)
             return
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # by another rebalance, which opens the lanes again
+            # Of something inside: Faust would take it for its own end, and nobody would open the lanes any more.
+            self.lanes.fail(ConnectionError("opening the lanes was broken off from within"))
+            return
         await super().perform_seek()
 
     @override

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.lane.client_stop import stop_client
 from streams.lane.partition_states import PartitionStates, Remembered, Wake
 
 FORMAT = 1
@@ -83,14 +84,14 @@ class Recovery:
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_bytes=4 * FETCH_BYTES,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             consumer.assign(list(wanted))
             ends = await consumer.end_offsets(list(wanted))
             await consumer.seek_to_beginning(*wanted)
             await self._fill(consumer, wanted, ends)
         finally:
-            await consumer.stop()
+            await stop_client(consumer)
         return {partition.partition: (states, ends[partition]) for partition, states in wanted.items()}
 
     async def _fill(

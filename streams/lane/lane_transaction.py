@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation
 
 from streams.fault_points import AtPlace, nothing_planted
+from streams.lane.client_stop import stop_client
 from streams.lane.outbox import Outbox
 
 STEP_TIMEOUT_SECONDS = 30.0
@@ -39,12 +40,11 @@ class LaneTransaction:
         )
 
     async def fence(self) -> None:
-        """Take the lane over: from here on every older owner fails at the broker, and what it left open is aborted."""
-        try:
-            await asyncio.wait_for(self._producer.start(), STEP_TIMEOUT_SECONDS)
-        except BaseException:
-            await self.close()
-            raise
+        """Take the lane over: from here on every older owner fails at the broker, and what it left open is aborted.
+
+        Close it also where this fails.
+        """
+        await asyncio.wait_for(self._producer.start(), STEP_TIMEOUT_SECONDS)
 
     async def commit(self, outbox: Outbox, offsets: Mapping[TopicPartition, int]) -> None:
         """Make it durable. Any exception means that the lane's memory is not to be trusted any more.
@@ -67,7 +67,7 @@ class LaneTransaction:
 
     async def close(self) -> None:
         """Let go of the producer."""
-        await asyncio.wait_for(self._producer.stop(), STEP_TIMEOUT_SECONDS)
+        await stop_client(self._producer)
 
 
 def why_it_ended(producer: AIOKafkaProducer, error: BaseException) -> BaseException:

@@ -72,6 +72,11 @@ class Lanes:
         """The topic of ours behind a topic's name in Kafka."""
         return self._topics[physical]
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether lanes are being opened or closed now."""
+        return self._opening.locked()
+
     def keys_of(self, agent: str) -> int:
         """How many keys the lanes of one agent remember."""
         return sum(len(lane.states) for lane in self._lanes.values() if lane.kind.agent == agent)
@@ -95,9 +100,13 @@ class Lanes:
             return
         began = time.perf_counter()
         lanes = [self._make(kind, partition) for partition in partitions]
-        await asyncio.gather(*(transaction.fence() for _, transaction in lanes))
-        recovery = Recovery(self._around.connection, partial(self._tell_progress, kind))
-        memories = await recovery.read(self._around.topic_name(kind.memory.name), partitions)
+        try:
+            await asyncio.gather(*(transaction.fence() for _, transaction in lanes))
+            recovery = Recovery(self._around.connection, partial(self._tell_progress, kind))
+            memories = await recovery.read(self._around.topic_name(kind.memory.name), partitions)
+        except BaseException:
+            await asyncio.gather(*(transaction.close() for _, transaction in lanes))
+            raise
         for lane, _ in lanes:
             states, _end = memories[lane.partition]
             lane.begin(states)

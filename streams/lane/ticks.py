@@ -19,6 +19,7 @@ from agents.interaction_check import WALL
 from agents.partition_controls import tick
 from schemas.codec import encode, headers_of
 from streams.fault_points import AtPlace, nothing_planted
+from streams.lane.client_stop import stop_client
 from streams.lane.lane import Lane
 from streams.lane.lanes import Lanes
 from streams.lane.log_clock import LogClock
@@ -76,7 +77,7 @@ class TickWriter:
                     await asyncio.sleep(1)
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         finally:
-            await self._producer.stop()
+            await stop_client(self._producer)
 
     async def _look(self) -> None:
         self._at_place("tick.due")
