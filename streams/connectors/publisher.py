@@ -158,6 +158,8 @@ class KafkaPublisher:
         self._heard_at = 0.0
         self._silent_since: float | None = None
         """When the first record was handed over since Kafka has acknowledged one; null while none is waited for."""
+        self._answers_since: float | None = None
+        """Since when every look has found a broker; null after one that did not."""
         self._look_again_at = 0.0
         self._failing: str | None = "Kafka has not answered yet"
         self.interaction_partitions = 0
@@ -317,6 +319,7 @@ class KafkaPublisher:
                     self._refuse(refused)
                     continue
                 self._miss(str(error))
+                self._answers_since = None
                 # As text: a kept log record would keep the error, its frames and their sockets.
                 log.warning("%s Trying again in %.1f s", str(error), pause)
                 self._stopping.wait(pause)
@@ -342,8 +345,9 @@ class KafkaPublisher:
 
     def _renew_if_silent(self) -> None:
         """Go on with another producer where the broker answers, and this one hears nothing from it."""
-        since, silent = self._silent_since, self._producer
-        if silent is None or since is None or time.monotonic() - since < SILENT_SECONDS:
+        silent, now = self._producer, time.monotonic()
+        since = self._answers_since = now if self._answers_since is None else self._answers_since
+        if silent is None or self._silent_since is None or now - max(since, self._silent_since) < SILENT_SECONDS:
             return
         log.warning("Kafka at %s answers, and acknowledges nothing: connecting anew", self._kafka)
         self._connect()
