@@ -164,11 +164,12 @@ class AccountAgent:
             ledger.rejected += not is_word(signal)
             self._effects.reject(record, *blame(error))
             return
-        ledger.duplicate += verdict == "duplicate"
-        ledger.late += verdict == "late"
-        if verdict in {"applied", "heard"}:  # heard from another account: nobody outside said it, it is in no books
+        is_counted = not is_word(signal)
+        ledger.duplicate += is_counted and verdict == "duplicate"
+        ledger.late += is_counted and verdict == "late"
+        if verdict == "applied":
             opened.taken.append(record)
-            ledger.applied += verdict == "applied"
+            ledger.applied += is_counted
 
     def _lives_on(self, found: OwnWay) -> OwnWay:
         """What goes its own way to the accounts may come when everything of its import was handed over."""

@@ -154,10 +154,11 @@ class CareNotes:
         """A survey was answered, somebody spoke for us, or subscription or onboarding are not what they were."""
         memory, digest, tier = self._memory, crc32(signal.id.encode()), signal.tier or ""
         if signal.kind in {"survey", "advocacy"}:
+            labels: CareLabels = (signal.channel or "", signal.team or "", signal.agent or "", tier)
             if not self._take_out(digest, signal.clock) and signal.version and self._is_before_memory(at):
                 return  # what it corrects was put in, and cannot be taken out any more
             for measure, amount in answer_of(signal):
-                self._put_in(digest, signal.clock, at, ("", "", "", tier), Contribution(measure, amount))
+                self._put_in(digest, signal.clock, at, labels, Contribution(measure, amount))
             return
         if signal.kind not in {"subscription", "onboarding"}:
             return

@@ -118,7 +118,7 @@ def test_the_life_that_is_recorded_is_that_of_today(agent: str) -> None:
     assert (
         kinds
         == {
-            "conversation": {"SlaEvent", "ClockView", "Interaction"},
+            "conversation": {"SlaEvent", "ClockView", "Interaction", "Signal"},
             "account": {"AdherenceReport", "HealthScore", "Rollup", "Alert", "Signal", "Interaction"},
             "issue": {"Issue", "Alert"},
         }[agent]
