@@ -53,12 +53,18 @@ class AccountAgent:
     """Implements `agents.ports.Agent` for one partition of the topics `sla-events`, `signals` and `enrichments`."""
 
     def __init__(
-        self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE, *, agent_figures: bool = True
+        self,
+        states: States,
+        effects: Effects,
+        profile: HealthProfile = DEFAULT_PROFILE,
+        *,
+        agent_figures: bool = True,
+        team_figures: bool = True,
     ) -> None:
         self._states = states
         self._effects = effects
         self._scorer = Scorer(profile)
-        self._care = CareRollups(states, effects, agent_figures=agent_figures)
+        self._care = CareRollups(states, effects, agent_figures=agent_figures, team_figures=team_figures)
         self._ledger = AccountLedger()
         self._health = HealthActivation(self._ledger)
         self._open: dict[str, _OpenAccount] = {}

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.domain.entries import DEFAULT_WORDS, new_conversation
+from agents.domain.entries import DEFAULT_WORDS, new_conversation, note_channel
 from agents.domain.instant import Instant, to_datetime
 from agents.domain.merging import course_of, passed_on, told_survivor
 from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
@@ -119,6 +119,7 @@ class ConversationAgent:
         if moved_by != WALL:
             # What lives by the wall stays there: history that is sent again must not stop live deadlines.
             state.clock = DEFAULT_WORDS.get(interaction.clock, interaction.clock)
+        note_channel(entry, state, interaction)
         detection = self._detections.get(state.clock) or self._detection(state.clock)
         self._narrator.begin(record.partition, record.offset, entry.id, detection)
         try:

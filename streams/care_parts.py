@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from agents.domain.care_metrics import LEAST_OF_AN_AGENT, Figure, Window, care_of, figures_of
+from agents.domain.care_metrics import LEAST_CASES, Figure, Window, care_of, figures_of, least_of
 from agents.domain.four_cs import FourC, four_cs, gap_of
 from agents.domain.instant import Instant, from_datetime
 from schemas.codec import ContractViolation, decode
@@ -56,7 +56,7 @@ def care_values(parts: Iterable[Rollup], scope: RollupScope, window: Window, as_
         by_scope[part.scope][part.scope_value or ""].append(part)
     found = []
     for value, own in sorted(by_scope[scope].items()):
-        figures = figures_of(care_of(own, window, as_of), LEAST_OF_AN_AGENT if scope == "agent" else 1)
+        figures = figures_of(care_of(own, window, as_of), least_of(scope))
         if scope == "company":
             scores = four_cs(figures, {f"{each}_gap": _gap(by_scope[each], window, as_of) for each in _COMPARED})
         else:
@@ -65,9 +65,9 @@ def care_values(parts: Iterable[Rollup], scope: RollupScope, window: Window, as_
     return found
 
 
-_COMPARED: tuple[RollupScope, ...] = ("channel", "team")
+_COMPARED: tuple[RollupScope, ...] = ("channel", "team", "hours")
 
 
 def _gap(values: Mapping[str, list[Rollup]], window: Window, as_of: Instant) -> float | None:
-    figures = [figures_of(care_of(own, window, as_of)) for own in values.values()]
+    figures = [figures_of(care_of(own, window, as_of), LEAST_CASES) for own in values.values()]
     return gap_of(figure.value for found in figures for figure in found if figure.name == "adherence_ratio")

@@ -1,4 +1,4 @@
-"""`careline care`: the care figures of the company, or of each account, channel, team, agent or tier, as of now.
+"""`careline care`: the care figures of the company, or of each account, channel, team and so on, as of now.
 
 Exit status 0: told · 1: Kafka is absent, or nothing has been counted yet · 2: the command line is wrong.
 """
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 def care(
     context: typer.Context,
-    scope: Annotated[str, typer.Option("--scope", help="company, account, channel, team, agent or tier.")] = "company",
+    scope: Annotated[
+        str, typer.Option("--scope", help="company, account, channel, team, agent, tier, hours or topic.")
+    ] = "company",
     value: Annotated[
-        str | None, typer.Option("--value", help="Only this account, channel, team, agent or tier.")
+        str | None,
+        typer.Option("--value", help="Only this account, channel, team, agent, tier, part of the day or topic."),
     ] = None,
     window: Annotated[
         str | None,

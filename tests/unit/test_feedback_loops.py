@@ -252,6 +252,21 @@ def test_an_answer_that_is_an_event_of_its_conversation_counts_once_for_its_acco
     assert house.books() == (0, 0, 0, 0)  # nobody outside has told a signal
 
 
+def test_a_customer_who_is_sent_to_another_channel_is_seen() -> None:
+    house = House().happens(
+        replace(message("desk:1", 0), channel="chat"),
+        replace(message("desk:1", 0.5, "agent"), channel="email"),
+        replace(message("desk:1", 1), channel="email"),
+    )
+    contacts = [each for each in house.by_conversations.on(SLA_EVENTS) if isinstance(each, SlaEvent)]
+    assert [(each.channel, each.by_channel) for each in contacts if each.kind == "contact"] == [
+        ("chat", None),
+        ("chat", "email"),
+        ("chat", "email"),
+    ]
+    assert house.passes(2).counted("forced_switches") == 1
+
+
 def test_the_answers_of_an_absorbed_conversation_count_once() -> None:
     merge = replace(message("desk:2", 2, "agent", "m"), text=None, type="merged", into="desk:1")
     answer = replace(answered(7.0, hours=1.0, kind="nps"), conversation_id="desk:2")
