@@ -50,21 +50,18 @@ class _OpenAccount:
 
 
 class AccountAgent:
-    """Implements `agents.ports.Agent` for one partition of the topics `sla-events`, `signals` and `enrichments`."""
+    """Implements `agents.ports.Agent` for one partition of the topics `sla-events`, `signals` and `enrichments`.
+
+    `figures` are for `CareRollups`: which care figures nobody wants to be kept.
+    """
 
     def __init__(
-        self,
-        states: States,
-        effects: Effects,
-        profile: HealthProfile = DEFAULT_PROFILE,
-        *,
-        agent_figures: bool = True,
-        team_figures: bool = True,
+        self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE, **figures: bool
     ) -> None:
         self._states = states
         self._effects = effects
         self._scorer = Scorer(profile)
-        self._care = CareRollups(states, effects, agent_figures=agent_figures, team_figures=team_figures)
+        self._care = CareRollups(states, effects, **figures)
         self._ledger = AccountLedger()
         self._health = HealthActivation(self._ledger)
         self._open: dict[str, _OpenAccount] = {}

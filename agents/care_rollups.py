@@ -90,7 +90,7 @@ class CareRollups:
                 day = _day_of(place, ended.state.as_of)
                 value = figures.bounded(place.scope, place.value, day) if place.scope in _LABELLED else place.value
                 figures.change(place._replace(value=value), _changes_of(counted))
-                self._effects.emit(ROLLUPS, *_told(ended, place, RollupState(place.number), partition))
+                self._effects.emit(ROLLUPS, *told_part(ended, place, RollupState(place.number), partition))
         if ended.state.values:
             figures.state.as_of = max(figures.state.as_of, ended.state.as_of)
             ended.forget()
@@ -134,7 +134,7 @@ class CareRollups:
 
     def _tell(self, figures: ClockFigures, partition: int) -> None:
         for place, counted in figures.take_untold():
-            self._effects.emit(ROLLUPS, *_told(figures, place, counted, partition))
+            self._effects.emit(ROLLUPS, *told_part(figures, place, counted, partition))
 
 
 def hours_of_day(hour: int) -> str:
@@ -165,7 +165,8 @@ def _changes(parts: Iterable[tuple[Contribution, int]]) -> list[Change]:
     ]
 
 
-def _told(figures: ClockFigures, place: Place, counted: RollupState, partition: int) -> tuple[str, Rollup]:
+def told_part(figures: ClockFigures, place: Place, counted: RollupState, partition: int) -> tuple[str, Rollup]:
+    """What a partition says of one of its buckets, and under which key."""
     scope, value, bucket, _ = place
     clock, as_of, number = figures.clock, figures.state.as_of, counted.number
     key = _key_of(clock, Place(scope, value, bucket, number), partition)

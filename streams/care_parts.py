@@ -5,14 +5,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from agents.domain.care_metrics import LEAST_CASES, Figure, Window, care_of, figures_of, least_of
 from agents.domain.four_cs import FourC, four_cs, gap_of
 from agents.domain.instant import Instant, from_datetime
 from schemas.codec import ContractViolation, decode
+from schemas.issue import Issue
 from schemas.rollup import Rollup, RollupScope
-from schemas.topics import ROLLUPS
+from schemas.topics import ISSUES, ROLLUPS
 from streams.settings import Settings
 from streams.topic_reader import topic_reader
 
@@ -23,6 +25,8 @@ class CareValue(NamedTuple):
     value: str | None
     figures: list[Figure]
     four_cs: list[FourC]
+    name: str | None = None
+    """Of a topic: the telling words of its newest issue."""
 
 
 def read_parts(settings: Settings, clock: str) -> list[Rollup]:
@@ -42,6 +46,26 @@ def read_parts(settings: Settings, clock: str) -> list[Rollup]:
             if part.clock == clock:
                 newest[record.key] = part
     return list(newest.values())
+
+
+def topic_names(settings: Settings, clock: str) -> dict[str, str]:
+    """What the newest issue of each topic is called on one clock.
+
+    Raises:
+        TopicAbsent: the topics have not been created.
+        KafkaUnavailable: no broker answers.
+    """
+    newest: dict[str, tuple[datetime, datetime, str]] = {}
+    with topic_reader(settings.kafka) as reader:
+        for record in reader.records(settings.topic(ISSUES.name)):
+            try:
+                issue = decode(Issue, record.value)
+            except ContractViolation:
+                continue  # a forgetting
+            if issue.clock == clock and issue.topic_id is not None:
+                told = (issue.opened_at, issue.as_of, issue.name)
+                newest[issue.topic_id] = max(told, newest.get(issue.topic_id, told))
+    return {topic_id: name for topic_id, (_, _, name) in newest.items()}
 
 
 def latest_instant(parts: Iterable[Rollup]) -> Instant | None:

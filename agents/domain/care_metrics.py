@@ -114,7 +114,7 @@ def care_of(parts: Iterable[Rollup], window: Window, as_of: Instant) -> Care:
 
 def figures_of(care: Care, least: int = 1) -> list[Figure]:
     """All figures, those below a least population without a value."""
-    found = [*_times(care), *_ratios(care), *_standing(care)]
+    found = [*_times(care), *_ratios(care), *_standing(care), *_issues(care)]
     return [each if each.population >= least else each._replace(value=None) for each in found]
 
 
@@ -197,6 +197,18 @@ def _revenue_retention(care: Care, then: Sums, months: int, currency: str, custo
         kept = revenue + then.of(f"{measure}/{currency}")
         figure = _ratio(f"{name}_revenue_retention_{months}m{_suffix(currency)}_ratio", kept, before)
         yield figure._replace(population=customers if before > 0 else 0)
+
+
+def _issues(care: Care) -> Iterator[Figure]:
+    """Of topics."""
+    for measure, unit in (
+        ("mentions", "messages"),
+        ("issue_accounts", "accounts"),
+        ("issues_opened", "issues"),
+        ("issues_closed", "issues"),
+    ):
+        count = care.window.of(measure)
+        yield Figure(measure, count or None, unit, count)
 
 
 def _currencies(care: Care) -> list[str]:

@@ -14,10 +14,9 @@ from struct import Struct as Layout
 from zlib import crc32
 
 from agents.domain import care_standing, care_talks
-from agents.domain.care_contribution import UNTIMED, CareDelta, Contribution
+from agents.domain.care_contribution import UNTIMED, CareDelta, Contribution, score_of
 from agents.domain.care_surveys import answer_of
 from agents.domain.instant import HOUR_US, Instant, from_datetime
-from agents.domain.normalisation import MILLION
 from agents.domain.percentile_sketch import bin_of
 from agents.domain.promise_windows import Move
 from schemas.adherence import BEYOND
@@ -44,7 +43,6 @@ _AFTER_HARD_CASES = {"csat": "csat_hard", "csat_satisfied": "csat_hard_satisfied
 """What an answer adds where its case was a hard one, by what it adds anyway."""
 _OF_CASE = "(case)"
 """The name of an entry that counts nothing: its amount is the checksum of the conversation that an answer is about."""
-_BEST_SCORE = 100_00
 _ANSWERED = frozenset({"met", "satisfied_late"})
 _OUTCOMES = ("met/", "breached/")
 _NO_LOOP = frozenset({"cancelled", "merged"})
@@ -225,8 +223,7 @@ class CareNotes:
         labels: CareLabels = (enrichment.channel, enrichment.team or "", "", enrichment.tier or "")
         for sentiment, sign in ((before, -1), (now, 1)):
             if sentiment is not None and at >= 0:
-                score = (sentiment + MILLION) * _BEST_SCORE // (2 * MILLION)
-                for what in (Contribution("sentiment"), Contribution("sentiment_score", score)):
+                for what in (Contribution("sentiment"), Contribution("sentiment_score", score_of(sentiment))):
                     self.deltas.append(CareDelta(clock, "hour", at // HOUR_US, labels, what, sign))
 
     # memory

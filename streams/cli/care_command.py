@@ -70,16 +70,18 @@ def care(
 
 def _asked(settings: "Settings", clock: str, scope: str, window: str, now: str | None) -> "tuple[list[CareValue], str]":
     from agents.domain.instant import to_datetime
-    from streams.care_parts import care_values, read_parts
+    from streams.care_parts import care_values, read_parts, topic_names
     from streams.kafka_admin import KafkaUnavailable
     from streams.topic_reader import TopicAbsent
 
     try:
         parts = read_parts(settings, clock)
+        names = topic_names(settings, clock) if scope == "topic" else {}
     except (KafkaUnavailable, TopicAbsent) as error:
         raise stop(f"careline care: {error}") from None
     as_of = _instant(parts, clock, now)
     found = care_values(parts, cast("RollupScope", scope), cast("Window", window), as_of)
+    found = [each._replace(name=names.get(each.value or "")) for each in found]
     return found, to_datetime(as_of).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -96,7 +98,7 @@ def _instant(parts: "Sequence[Rollup]", clock: str, now: str | None) -> int:
 def _tell(found: "CareValue") -> None:
     say("")
     if found.value is not None:
-        say(found.value, style="bold")
+        say(found.value if found.name is None else f"{found.name} ({found.value})", style="bold")
     rows = [
         (figure.name, _number(figure.value), figure.unit, str(figure.population))
         for figure in found.figures
@@ -114,6 +116,7 @@ def _tell(found: "CareValue") -> None:
 def _as_json(found: "CareValue") -> dict[str, Any]:
     return {
         "value": found.value,
+        **({} if found.name is None else {"name": found.name}),
         "figures": {
             each.name: {"value": each.value, "unit": each.unit, "population": each.population} for each in found.figures
         },

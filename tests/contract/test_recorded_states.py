@@ -122,7 +122,7 @@ def test_the_life_that_is_recorded_is_that_of_today(agent: str) -> None:
         == {
             "conversation": {"SlaEvent", "ClockView", "Interaction", "Signal"},
             "account": {"AdherenceReport", "HealthScore", "Rollup", "Alert", "Signal", "Interaction"},
-            "issue": {"Issue", "Alert"},
+            "issue": {"Issue", "Alert", "Rollup"},
         }[agent]
     )
 
