@@ -1,6 +1,9 @@
 -- Figures of a team need ten cases, as those of an agent do; satisfaction after hard cases, switches of channel that were
 -- forced on customers, and what customers write about: topics of issues with their names (docs/care-metrics.md).
 
+ALTER TABLE sla_events ADD COLUMN IF NOT EXISTS by_channel LowCardinality(String)
+    COMMENT 'of a contact: its channel where it is not that of the conversation' AFTER channel;
+
 ALTER TABLE rollups COMMENT COLUMN scope 'company, account, channel, team, agent, tier, hours (of the day, UTC), topic (of issues)';
 
 CREATE OR REPLACE VIEW care_figures AS
