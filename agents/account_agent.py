@@ -50,15 +50,18 @@ class _OpenAccount:
 
 
 class AccountAgent:
-    """Implements `agents.ports.Agent` for one partition of the topics `sla-events`, `signals` and `enrichments`."""
+    """Implements `agents.ports.Agent` for one partition of the topics `sla-events`, `signals` and `enrichments`.
+
+    `figures` are for `CareRollups`: which care figures nobody wants to be kept.
+    """
 
     def __init__(
-        self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE, *, agent_figures: bool = True
+        self, states: States, effects: Effects, profile: HealthProfile = DEFAULT_PROFILE, **figures: bool
     ) -> None:
         self._states = states
         self._effects = effects
         self._scorer = Scorer(profile)
-        self._care = CareRollups(states, effects, agent_figures=agent_figures)
+        self._care = CareRollups(states, effects, **figures)
         self._ledger = AccountLedger()
         self._health = HealthActivation(self._ledger)
         self._open: dict[str, _OpenAccount] = {}
@@ -164,11 +167,12 @@ class AccountAgent:
             ledger.rejected += not is_word(signal)
             self._effects.reject(record, *blame(error))
             return
-        ledger.duplicate += verdict == "duplicate"
-        ledger.late += verdict == "late"
-        if verdict in {"applied", "heard"}:  # heard from another account: nobody outside said it, it is in no books
+        is_counted = not is_word(signal)
+        ledger.duplicate += is_counted and verdict == "duplicate"
+        ledger.late += is_counted and verdict == "late"
+        if verdict == "applied":
             opened.taken.append(record)
-            ledger.applied += verdict == "applied"
+            ledger.applied += is_counted
 
     def _lives_on(self, found: OwnWay) -> OwnWay:
         """What goes its own way to the accounts may come when everything of its import was handed over."""

@@ -21,14 +21,20 @@ from schemas.topics import ROLLUPS
 
 _LABELLED = ("channel", "team", "agent", "tier")
 
+HOURS_COMPARED = 4
+"""Six parts of a day tell the night from the day. Of 24 the worst and the best are mostly chance."""
+
 
 class CareRollups:
     """Keeps the figures of one partition in its `States`, and tells them."""
 
-    def __init__(self, states: States, effects: Effects, *, agent_figures: bool = True) -> None:
+    def __init__(
+        self, states: States, effects: Effects, *, agent_figures: bool = True, team_figures: bool = True
+    ) -> None:
         self._states = states
         self._effects = effects
-        self._scopes = tuple(scope for scope in _LABELLED if scope != "agent" or agent_figures)
+        kept = {"agent": agent_figures, "team": team_figures}
+        self._scopes = tuple(scope for scope in _LABELLED if kept.get(scope, True))
         self._added: list[tuple[str, Instant, list[CareDelta]]] = []
 
     def add(self, account_id: str, as_of: Instant, deltas: list[CareDelta]) -> None:
@@ -84,7 +90,7 @@ class CareRollups:
                 day = _day_of(place, ended.state.as_of)
                 value = figures.bounded(place.scope, place.value, day) if place.scope in _LABELLED else place.value
                 figures.change(place._replace(value=value), _changes_of(counted))
-                self._effects.emit(ROLLUPS, *_told(ended, place, RollupState(place.number), partition))
+                self._effects.emit(ROLLUPS, *told_part(ended, place, RollupState(place.number), partition))
         if ended.state.values:
             figures.state.as_of = max(figures.state.as_of, ended.state.as_of)
             ended.forget()
@@ -106,7 +112,10 @@ class CareRollups:
         for (bucket, number, labels), sums in batch.shared.items():
             added = _changes(sums.items())
             buckets = [(bucket, number), ("day", number // 24)] if bucket == "hour" else [(bucket, number)]
-            for scope, value in self._values(figures, labels, buckets[-1]):
+            values = self._values(figures, labels, buckets[-1])
+            if bucket == "hour":
+                values.append(("hours", figures.bounded("hours", hours_of_day(number), buckets[-1][1])))
+            for scope, value in values:
                 for kind, at in buckets:
                     changes[Place(scope, value, kind, at)] += added
         for place, each in changes.items():
@@ -125,7 +134,13 @@ class CareRollups:
 
     def _tell(self, figures: ClockFigures, partition: int) -> None:
         for place, counted in figures.take_untold():
-            self._effects.emit(ROLLUPS, *_told(figures, place, counted, partition))
+            self._effects.emit(ROLLUPS, *told_part(figures, place, counted, partition))
+
+
+def hours_of_day(hour: int) -> str:
+    """The part of the day, in UTC, in which an hour from the epoch on lies."""
+    begins = hour % 24 // HOURS_COMPARED * HOURS_COMPARED
+    return f"{begins:02}-{begins + HOURS_COMPARED:02}"
 
 
 class _Batch:
@@ -150,7 +165,8 @@ def _changes(parts: Iterable[tuple[Contribution, int]]) -> list[Change]:
     ]
 
 
-def _told(figures: ClockFigures, place: Place, counted: RollupState, partition: int) -> tuple[str, Rollup]:
+def told_part(figures: ClockFigures, place: Place, counted: RollupState, partition: int) -> tuple[str, Rollup]:
+    """What a partition says of one of its buckets, and under which key."""
     scope, value, bucket, _ = place
     clock, as_of, number = figures.clock, figures.state.as_of, counted.number
     key = _key_of(clock, Place(scope, value, bucket, number), partition)

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.domain.entries import DEFAULT_WORDS, new_conversation
+from agents.domain.entries import DEFAULT_WORDS, new_conversation, note_channel
 from agents.domain.instant import Instant, to_datetime
 from agents.domain.merging import course_of, passed_on, told_survivor
 from agents.domain.narration import Detection, Narrator, Shown, clock_id, view_of
+from agents.domain.passed_answers import told_account
 from agents.domain.policy_book import PolicyBook
 from agents.domain.timeline import Timeline
 from agents.forgetting import is_forgotten
@@ -30,7 +31,7 @@ from schemas.conversation_state import ConversationState, PartitionLedger
 from schemas.interaction import Interaction
 from schemas.policy import from_published
 from schemas.timeline_entry import TimelineEntry
-from schemas.topics import CLOCKS, INTERACTIONS, REJECTED, SLA_EVENTS
+from schemas.topics import CLOCKS, INTERACTIONS, REJECTED, SIGNALS, SLA_EVENTS
 
 LEDGER_KEY = f"{LEDGER_PREFIX}ledger"
 
@@ -118,6 +119,7 @@ class ConversationAgent:
         if moved_by != WALL:
             # What lives by the wall stays there: history that is sent again must not stop live deadlines.
             state.clock = DEFAULT_WORDS.get(interaction.clock, interaction.clock)
+        note_channel(entry, state, interaction)
         detection = self._detections.get(state.clock) or self._detection(state.clock)
         self._narrator.begin(record.partition, record.offset, entry.id, detection)
         try:
@@ -133,6 +135,7 @@ class ConversationAgent:
             self._conversations.put(self._timeline.state)
             self._tell()
             self._tell_survivor(self._timeline.state, interaction, entry)
+            self._tell_account(self._timeline.state, interaction)
             return
         state.clock = moved_by
         if verdict == "late":
@@ -165,6 +168,12 @@ class ConversationAgent:
         """What a merged conversation has lived through goes to its survivor, and what is still said in it."""
         for told in told_survivor(state, interaction, entry):
             self._effects.emit(INTERACTIONS, told.conversation_id, told)
+
+    def _tell_account(self, state: ConversationState, interaction: Interaction) -> None:
+        """What a customer answered in a conversation is the account's to count."""
+        told = told_account(state, interaction)
+        if told is not None:
+            self._effects.emit(SIGNALS, told.account_id, told)
 
     def _is_passed_on(
         self, state: ConversationState, interaction: Interaction, entry: TimelineEntry, record: Record

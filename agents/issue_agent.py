@@ -12,10 +12,12 @@ from agents.domain.instant import Instant, from_datetime, to_datetime
 from agents.domain.issue_alert import alert_of
 from agents.domain.issue_rules import UnusableRulesError, from_published
 from agents.domain.issue_watch import Taken
+from agents.domain.normalisation import MILLION
 from agents.forgetting import forgotten_accounts
 from agents.interaction_check import SKEW_US, WALL
 from agents.issue_memory import LEDGER_KEY, IssueMemory
 from agents.ports import LEDGER_PREFIX, Effects, Record, States
+from agents.topic_rollups import TopicRollups
 from schemas.codec import ContractViolation, contract_in, decode, encode, headers_of
 from schemas.control import Control
 from schemas.issue import Issue
@@ -34,6 +36,7 @@ class IssueAgent:
         self._states = states
         self._effects = effects
         self._memory = IssueMemory(states)
+        self._topics = TopicRollups(states, effects)
 
     @property
     def ledger(self) -> IssueLedger:
@@ -55,12 +58,24 @@ class IssueAgent:
             except ContractViolation as violation:
                 ledger.rejected += not _is_control(record)
                 self._effects.reject(record, violation.reason, violation.detail)
+        clocks = self._memory.clocks
         self._memory.save()
+        if records:
+            self._topics.settle(records[-1].partition)
+        for clock in set(clocks).difference(ledger.clocks):
+            self._topics.forget_clock(clock)
         wake_at = self._memory.watch(WALL).wake_at() if WALL in ledger.clocks else None
         self._states.put(LEDGER_KEY, self._memory.encoded_ledger(), WALL, wake_at)
 
     def _take_mention(self, mention: Mention, record: Record) -> None:
-        step = Wrote(mention.id, mention.account_id, _moment_of(mention, record), mention.words, record.offset)
+        step = Wrote(
+            mention.id,
+            mention.account_id,
+            _moment_of(mention, record),
+            mention.words,
+            record.offset,
+            _sentiment_of(mention),
+        )
         taken = self._taken(mention.clock, step, record)
         match taken.verdict:
             case "applied":
@@ -82,6 +97,7 @@ class IssueAgent:
         except Exception as error:
             self._memory.undo(clock)
             raise ContractViolation("calculation_failed", f"{type(error).__name__}: {error}") from error
+        self._topics.add(clock, taken.counted)
         for message, because in taken.uncounted:
             self._memory.ledger.applied -= 1
             self._memory.ledger.rejected += 1
@@ -122,6 +138,7 @@ class IssueAgent:
 
     def _tick(self, clock: str, as_of: Instant, record: Record) -> None:
         """Let pass what time was waited for, and no more: what customers wrote before may be on its way still."""
+        self._topics.tick(clock, as_of, record.partition)
         if clock not in self._memory.clocks:
             return
         while (wake_at := self._memory.watch(clock).wake_at()) is not None and wake_at <= as_of:
@@ -131,7 +148,14 @@ class IssueAgent:
 def _record_of(message: CustomerMessage, clock: str, noticed_at: Record) -> Record:
     """The record of a mention that was taken in before, written again: its bytes are no longer at hand."""
     at = to_datetime(message.at)
-    mention = Mention(id=message.id, account_id=message.account, occurred_at=at, words=message.words, clock=clock)
+    mention = Mention(
+        id=message.id,
+        account_id=message.account,
+        occurred_at=at,
+        words=message.words,
+        clock=clock,
+        sentiment=None if message.sentiment is None else message.sentiment / MILLION,
+    )
     return Record(
         topic=noticed_at.topic,
         partition=noticed_at.partition,
@@ -148,6 +172,10 @@ def _is_control(record: Record) -> bool:
         return contract_in(record.headers, Mention) is Control
     except ContractViolation:
         return False  # of an unknown type, it is an event all the same
+
+
+def _sentiment_of(mention: Mention) -> int | None:
+    return None if mention.sentiment is None else round(max(-1.0, min(1.0, mention.sentiment)) * MILLION)
 
 
 def _moment_of(mention: Mention, record: Record) -> Instant:

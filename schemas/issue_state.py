@@ -23,9 +23,11 @@ class CustomerMessage(Struct, frozen=True, kw_only=True):
     words: tuple[str, ...] | None = None
     offset: int = -1
     """Of its mention in the log, for whoever has to name it; -1 where it is of a file, or not known."""
+    sentiment: int | None = None
+    """In millionths; null where nobody knows."""
 
 
-class CountedMessage(Struct, frozen=True, kw_only=True):
+class CountedMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message of the last hours. `usual` is what the usual-volume clock showed when it came."""
 
     at: int
@@ -37,6 +39,9 @@ class CountedMessage(Struct, frozen=True, kw_only=True):
     marks: list[str]
     """What it is counted by."""
     id: str = ""
+    sentiment: int | None = None
+    themes: tuple[str, ...] = ()
+    """The ids of those in whose figures it is counted."""
 
 
 class MarkState(Struct):
@@ -88,6 +93,8 @@ class SurgeState(Struct, kw_only=True):
     """The first texts."""
     message_ids: list[str] = field(default_factory=list)
     """Their ids."""
+    joined: list[tuple[int, bool]] = field(default_factory=list)
+    """Its messages since time has moved last, and whether each is the first of its account."""
 
 
 class IssueState(Struct, kw_only=True):

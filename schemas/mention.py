@@ -22,3 +22,5 @@ class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     words: tuple[str, ...] | None = None
     """As written, in lower case, in their order; null where the text is not published: then only silence is watched."""
     clock: str = "wall"
+    sentiment: float | None = None
+    """-1 to 1, as the enrichment says; null where there is nothing to go by."""

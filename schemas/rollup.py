@@ -10,7 +10,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-RollupScope = Literal["company", "account", "channel", "team", "agent", "tier"]
+RollupScope = Literal["company", "account", "channel", "team", "agent", "tier", "hours", "topic"]
+"""`hours` are four hours of the day (UTC), as `08-12`; `topic` is the theme of issues, by its `topic_id`."""
 Bucket = Literal["hour", "day", "month", "ever"]
 """Hours, days and months are those of UTC. `ever` holds how things stand: customers, revenue, onboarding."""
 

@@ -61,3 +61,9 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None = None
     weight: float | None = None
     accounts: tuple[str, ...] = ()
+    via: str | None = None
+    """The conversation that has passed it on, which was asked there and is followed up there; null from outside."""
+    channel: str | None = None
+    """Of an answer that a conversation has passed on: where it is counted besides the company and the account."""
+    team: str | None = None
+    agent: str | None = None

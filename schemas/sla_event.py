@@ -97,3 +97,5 @@ class SlaEvent(Struct, frozen=True, omit_defaults=True, gc=False):
     """Over what the policy's objective is promised: a number of days such as `30d`, or `month`."""
     flags: tuple[str, ...] = ()
     """What looks like playing with the clock: shown beside the outcome, never part of it."""
+    by_channel: str | None = None
+    """For a `contact`: the channel of the message where it is another one than that of its conversation."""

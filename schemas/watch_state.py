@@ -20,6 +20,8 @@ class Wrote(Struct, tag="wrote", array_like=True, frozen=True):
     at: int
     words: tuple[str, ...] | None = None
     offset: int = -1
+    sentiment: int | None = None
+    """In millionths."""
 
 
 class Passed(Struct, tag="passed", array_like=True, frozen=True):

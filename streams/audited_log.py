@@ -177,6 +177,7 @@ class _Named(msgspec.Struct):
 class _Said(msgspec.Struct, frozen=True):
     kind: str = ""
     source: str = ""
+    via: str | None = None
 
 
 class _Told(msgspec.Struct):

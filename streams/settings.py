@@ -214,6 +214,11 @@ class Settings:
         "CARELINE_AGENT_FIGURES",
         "Whether care figures are kept for each agent by name; where that is not allowed, say false",
     )
+    team_figures: bool = _setting(
+        True,  # noqa: FBT003 - a default
+        "CARELINE_TEAM_FIGURES",
+        "Whether care figures are kept for each team; without, nothing is said of how teams differ",
+    )
     stuck_after_seconds: float = _setting(
         60.0,
         "CARELINE_STUCK_AFTER_SECONDS",

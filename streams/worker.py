@@ -155,9 +155,7 @@ class Worker:
         return lanes
 
     def _kinds(self) -> tuple[LaneKind, ...]:
-        return tuple(
-            kind for kind in lane_kinds(agent_figures=self.settings.agent_figures) if kind.agent in self.agents
-        )
+        return tuple(kind for kind in lane_kinds(self.settings) if kind.agent in self.agents)
 
     def _connection(self) -> dict[str, object]:
         return {**self.settings.kafka.for_aiokafka(), "client_id": "careline-work"}
@@ -220,9 +218,9 @@ def _may_pass(error: BaseException) -> bool:
     return passing or (type(error) is KafkaError and error.__cause__ is not None and _may_pass(error.__cause__))
 
 
-def lane_kinds(*, agent_figures: bool) -> tuple[LaneKind, ...]:
+def lane_kinds(settings: Settings) -> tuple[LaneKind, ...]:
     """The agents: what each reads, where its ticks go, where its memory lies."""
-    account_agent = partial(AccountAgent, agent_figures=agent_figures)
+    account_agent = partial(AccountAgent, agent_figures=settings.agent_figures, team_figures=settings.team_figures)
     return (
         LaneKind("conversation", (INTERACTIONS,), INTERACTIONS, CONVERSATION_STATE, ConversationAgent),
         LaneKind("account", (SLA_EVENTS, SIGNALS, ENRICHMENTS), SIGNALS, ACCOUNT_STATE, account_agent),

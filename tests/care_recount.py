@@ -4,7 +4,7 @@ It keeps every clock's last word, plays every conversation and asks each contrib
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from agents.domain.instant import DAY_US, HOUR_US, Instant, from_datetime
@@ -43,7 +43,35 @@ def cases_of(events: Iterable[Any]) -> list[Case]:
             talks[event.conversation_id].append(event)
     cases = [case for found in clocks.values() for case in found]
     cases += [case for talk in talks.values() for case in played(talk)]
-    return cases + [case for answer in surveys.values() for case in answered(answer)]
+    hard = {(talk[0].account_id, name) for name, talk in talks.items() if was_hard(talk)}
+    cases += [case for answer in surveys.values() for case in answered(answer, hard)]
+    return [case._replace(labels=case.labels | {"hours": hours_of(case.at)}) for case in cases]
+
+
+def hours_of(at: Instant) -> str:
+    begins = next(each for each in (20, 16, 12, 8, 4, 0) if at % DAY_US >= each * HOUR_US)
+    return f"{begins:02}-{begins + 4:02}"
+
+
+def was_hard(talk: list[SlaEvent]) -> bool:
+    """Whether a conversation was escalated, came back, or took five answers."""
+    kinds = [event.kind for event in talk]
+    came_back = "resolved" in kinds and "reopened" in kinds[kinds.index("resolved") :]
+    answers = sum(event.kind == "contact" and event.author_kind == "agent" for event in talk)
+    return came_back or "escalated" in kinds or answers >= 5
+
+
+def forced_away(talk: list[SlaEvent]) -> SlaEvent | None:
+    """The first word of a customer by another channel than the one before, on which nobody of ours has answered."""
+    said = [event for event in talk if event.kind == "contact" and event.author_kind in {"customer", "agent"}]
+    ways = [(event.author_kind, event.by_channel or event.channel) for event in said]
+    for place, (who, way) in enumerate(ways):
+        before = [each for each in range(place) if ways[each][0] == "customer"]
+        if who == "customer" and before and ways[before[-1]][1] != way:
+            answers = [ways[each][1] for each in range(before[-1], place) if ways[each][0] == "agent"]
+            if ways[before[-1]][1] not in answers:
+                return said[place]
+    return None
 
 
 def follow(cases: list[Case], event: SlaEvent) -> None:
@@ -76,6 +104,9 @@ def played(talk: list[SlaEvent]) -> Iterable[Case]:
     """One conversation, from its opening on."""
     speaker, answers, resolved, resolutions = None, 0, None, 0
     found: list[Case] = []
+    driven = forced_away(talk)
+    if driven is not None:
+        found.append(Case(from_datetime(driven.occurred_at), labels_of(driven), "forced_switches"))
     for event in talk:
         at, labels = from_datetime(event.occurred_at), labels_of(event)
         if event.kind == "contact" and event.author_kind in {"customer", "agent"}:
@@ -100,7 +131,7 @@ def played(talk: list[SlaEvent]) -> Iterable[Case]:
     return found
 
 
-def answered(signal: Signal) -> Iterable[Case]:
+def answered(signal: Signal, hard: Collection[tuple[str, str | None]]) -> Iterable[Case]:
     """An answer to a survey."""
     if signal.kind != "survey":
         return
@@ -118,8 +149,13 @@ def answered(signal: Signal) -> Iterable[Case]:
             yield Case(at, labels, "nps_detractors")
         return
     yield Case(at, labels, f"{signal.name}_score", round((value - 1) / (scale - 1) * 10_000))
+    is_hard = signal.name == "csat" and (signal.account_id, signal.conversation_id) in hard
+    if is_hard:
+        yield Case(at, labels, "csat_hard")
     if signal.name == "csat" and value >= 4:
         yield Case(at, labels, "csat_satisfied")
+        if is_hard:
+            yield Case(at, labels, "csat_hard_satisfied")
 
 
 def reached(window: str, at: Instant, as_of: Instant) -> bool:

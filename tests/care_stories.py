@@ -68,7 +68,7 @@ def clock_life(draw: st.DrawFn, number: int, account: str) -> list[Event]:
 def talk(draw: st.DrawFn, number: int, account: str) -> list[Event]:
     """What happens to a conversation apart from its promises."""
     kinds = draw(
-        st.lists(st.sampled_from(("customer", "agent", "bot", "resolved", "reopened", "escalated")), max_size=7)
+        st.lists(st.sampled_from(("customer", "agent", "bot", "resolved", "reopened", "escalated")), max_size=9)
     )
     at, common = draw(instants), {"account_id": account, **draw(labels), "agent": None}
     found: list[Event] = [sla_event("opened", at, f"t{number}", **common)]
@@ -76,7 +76,9 @@ def talk(draw: st.DrawFn, number: int, account: str) -> list[Event]:
         at = min(END, at + draw(st.integers(0, 2 * DAY_US)))
         is_contact = kind in {"customer", "agent", "bot"}
         fact = sla_event("contact" if is_contact else kind, at, f"t{number}", **common)
-        found.append(replace(fact, id=f"{fact.id}/{place}", author_kind=kind if is_contact else None))
+        way = draw(st.sampled_from((None, "email", "chat", "phone"))) if is_contact else None
+        said = {"author_kind": kind if is_contact else None, "by_channel": way}
+        found.append(replace(fact, id=f"{fact.id}/{place}", **said))
     return found
 
 
@@ -86,6 +88,8 @@ def answers(draw: st.DrawFn, number: int, account: str) -> list[Event]:
     name, scale = draw(st.sampled_from((("csat", 5.0), ("nps", 10.0), ("ces", 7.0))))
     known: dict[str, Any] = {"id": f"s{number}", "account_id": account, "source": "test", "kind": "survey"}
     known |= {"name": name, "scale": scale, "occurred_at": to_datetime(draw(instants))}
+    known |= {"conversation_id": draw(st.sampled_from((None, "t0")))}
+    known |= draw(st.sampled_from(({}, {"channel": "chat", "team": "billing", "agent": "ann"})))
     values = draw(st.lists(st.integers(1, 5 if name == "csat" else 7), min_size=1, max_size=2))
     return [Signal(**known, value=value, version=version) for version, value in enumerate(values)]
 

@@ -62,7 +62,7 @@ _MOVED_BY = {
 }
 """Signals that a fact moves."""
 
-Verdict = Literal["applied", "duplicate", "late", "heard"]
+Verdict = Literal["applied", "duplicate", "late"]
 
 
 class News(NamedTuple):
@@ -180,8 +180,7 @@ class Account:
         """Apply one signal, that happened at `at`. What is history, told by an import, asks nobody to do anything.
 
         Returns:
-            `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version,
-            `heard` for the word of a parent or child.
+            `late` for what is too old to change anything, `duplicate` for what was applied in this or a newer version.
 
         Raises:
             ImpossibleEventError: a value that its kind cannot have, such as an answer outside its scale.
@@ -191,7 +190,7 @@ class Account:
             family.take(self.id, state.memory, signal, at)
             self.advance(at)
             self._meet(signal, at)
-            return "applied" if signal.kind == "parent" else "heard"
+            return "applied"
         known_version = state.signal_ids.get(signal.id)
         if known_version is not None and known_version >= signal.version:
             return "duplicate"

@@ -7,12 +7,20 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from agents.domain.normalisation import MILLION
 from schemas.care_state import CareLabels
 
 UNTIMED = -1
 
+_BEST_SCORE = 100_00
+
 Change = tuple[str, int | None, int]
 """Measure, bin (null for a count), amount."""
+
+
+def score_of(sentiment: int) -> int:
+    """A sentiment in millionths of -1 to 1 as it is summed up: hundredths of 0 to 100."""
+    return (sentiment + MILLION) * _BEST_SCORE // (2 * MILLION)
 
 
 class Contribution(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 from agents.domain.instant import DAY_US, HOUR_US, Instant, from_datetime
 from agents.domain.percentile_sketch import quantile
 from agents.domain.revenue_retention import month_begins_at, month_number
-from schemas.rollup import Rollup
+from schemas.rollup import Rollup, RollupScope
 
 Window = Literal["24h", "7d", "30d", "90d", "month", "last_month"]
 """Whole buckets of UTC: the running hour and the 23 before it, the running day and the 6, 29 or 89 before it, the
@@ -20,8 +20,11 @@ running calendar month, the one before. An account has the months only."""
 WINDOWS: tuple[Window, ...] = get_args(Window)
 _DAYS = {"7d": 7, "30d": 30, "90d": 90}
 
-LEAST_OF_AN_AGENT = 10
-"""Of fewer cases nobody can tell an agent's skill from luck: a figure of an agent is null below."""
+LEAST_CASES = 10
+"""Of fewer cases nobody can tell skill from luck: a figure of an agent or a team is null below, and no channel, team or
+part of the day is compared with others."""
+
+_NEED_CASES: frozenset[RollupScope] = frozenset({"agent", "team"})
 
 _MEAN_MONTH_US = DAY_US * 365.2425 / 12
 _MARK_OF_CES = 6
@@ -68,6 +71,11 @@ def holds(window: Window, part: Rollup, as_of: Instant) -> bool:
     return part.bucket == ("month" if part.scope == "account" else "day") and month_number(at) == wanted
 
 
+def least_of(scope: RollupScope) -> int:
+    """The least population of which a figure of a scope has a value."""
+    return LEAST_CASES if scope in _NEED_CASES else 1
+
+
 class Figure(NamedTuple):
     """One figure: null where its population is nothing. `population` is how many cases it is made of."""
 
@@ -106,7 +114,7 @@ def care_of(parts: Iterable[Rollup], window: Window, as_of: Instant) -> Care:
 
 def figures_of(care: Care, least: int = 1) -> list[Figure]:
     """All figures, those below a least population without a value."""
-    found = [*_times(care), *_ratios(care), *_standing(care)]
+    found = [*_times(care), *_ratios(care), *_standing(care), *_issues(care)]
     return [each if each.population >= least else each._replace(value=None) for each in found]
 
 
@@ -142,8 +150,10 @@ def _ratios(care: Care) -> Iterator[Figure]:
     reactive = Figure("reactive_per_proactive", None, "conversations per conversation", begun)
     ours = of("begun_by_us")
     yield reactive._replace(value=of("begun_by_customer") / ours) if ours > 0 else reactive
+    yield _ratio("forced_switch_ratio", of("forced_switches"), of("begun_by_customer"))
     yield _ratio("feedback_closed_ratio", of("feedback_closed"), of("feedback_opened"))
     yield _ratio("csat_ratio", of("csat_satisfied"), of("csat"))
+    yield _ratio("csat_after_hard_cases_ratio", of("csat_hard_satisfied"), of("csat_hard"))
     yield _ratio("csat_mean", of("csat_score"), of("csat") * 100, "0 to 100")._replace(population=of("csat"))
     nps = _ratio("nps", 100 * (of("nps_promoters") - of("nps_detractors")), of("nps"), "-100 to 100")
     yield nps
@@ -187,6 +197,18 @@ def _revenue_retention(care: Care, then: Sums, months: int, currency: str, custo
         kept = revenue + then.of(f"{measure}/{currency}")
         figure = _ratio(f"{name}_revenue_retention_{months}m{_suffix(currency)}_ratio", kept, before)
         yield figure._replace(population=customers if before > 0 else 0)
+
+
+def _issues(care: Care) -> Iterator[Figure]:
+    """Of topics."""
+    for measure, unit in (
+        ("mentions", "messages"),
+        ("issue_accounts", "accounts"),
+        ("issues_opened", "issues"),
+        ("issues_closed", "issues"),
+    ):
+        count = care.window.of(measure)
+        yield Figure(measure, count or None, unit, count)
 
 
 def _currencies(care: Care) -> list[str]:

@@ -14,10 +14,9 @@ from struct import Struct as Layout
 from zlib import crc32
 
 from agents.domain import care_standing, care_talks
-from agents.domain.care_contribution import UNTIMED, CareDelta, Contribution
+from agents.domain.care_contribution import UNTIMED, CareDelta, Contribution, score_of
 from agents.domain.care_surveys import answer_of
 from agents.domain.instant import HOUR_US, Instant, from_datetime
-from agents.domain.normalisation import MILLION
 from agents.domain.percentile_sketch import bin_of
 from agents.domain.promise_windows import Move
 from schemas.adherence import BEYOND
@@ -39,7 +38,11 @@ _ENTRY = Layout("<IIHHhhi")
 _COLLECTIVE: CareLabels = (BEYOND,) * 4
 _BEGUN_BY = {"customer": Contribution("begun_by_customer"), "agent": Contribution("begun_by_us")}
 _ESCALATION = Contribution("escalations")
-_BEST_SCORE = 100_00
+_FORCED_SWITCH = Contribution("forced_switches")
+_AFTER_HARD_CASES = {"csat": "csat_hard", "csat_satisfied": "csat_hard_satisfied"}
+"""What an answer adds where its case was a hard one, by what it adds anyway."""
+_OF_CASE = "(case)"
+"""The name of an entry that counts nothing: its amount is the checksum of the conversation that an answer is about."""
 _ANSWERED = frozenset({"met", "satisfied_late"})
 _OUTCOMES = ("met/", "breached/")
 _NO_LOOP = frozenset({"cancelled", "merged"})
@@ -115,6 +118,8 @@ class CareNotes:
                 talks.put(digest, 0)
         elif kind == "escalated":
             self._add(event, at, _ESCALATION)
+            if talk is not None:
+                self._keep_talk(digest, talk, care_talks.hardened(talk), event.clock)
         elif talk is not None:
             self._finish(event, at, digest, talk)
 
@@ -122,16 +127,38 @@ class CareNotes:
         by = event.author_kind or "customer"
         if by not in _BEGUN_BY:
             return
-        is_begun = care_talks.is_begun(talk)
-        if not is_begun:
+        if not care_talks.is_begun(talk):
             self._add(event, at, _BEGUN_BY[by])
-        if by == "agent" or not is_begun:
-            self._opened_talks().put(digest, care_talks.contacted(talk, by_customer=by == "customer"))
+        channel = event.by_channel or event.channel
+        if by == "customer" and care_talks.is_forced_away(talk, channel):
+            self._add(event, at, _FORCED_SWITCH)
+        now = care_talks.contacted(talk, channel, by_customer=by == "customer")
+        self._keep_talk(digest, talk, now, event.clock)
+
+    def _keep_talk(self, digest: int, before: int, talk: int, clock: str) -> None:
+        if talk != before:
+            self._opened_talks().put(digest, talk)
+        if care_talks.is_hard(talk) and not care_talks.is_hard(before):
+            self._harden(digest, clock)
+
+    def _harden(self, digest: int, clock: str) -> None:
+        """A case turned out to be a hard one: so are the answers about it that we have."""
+        self.save()
+        memory = self._memory
+        if _OF_CASE not in memory.names:
+            return
+        entries = list(_ENTRY.iter_unpack(memory.entries))
+        link = memory.names.index(_OF_CASE)
+        answers = {about for about, _, _, name, _, _, case in entries if name == link and case == _signed(digest)}
+        for about, hour, place, name, *_ in entries:
+            measure = _AFTER_HARD_CASES.get(memory.names[name])
+            if about in answers and measure is not None:
+                self._put_in(about, clock, hour * HOUR_US, memory.labels[place], Contribution(measure))
 
     def _finish(self, event: SlaEvent, at: Instant, digest: int, talk: int) -> None:
         place = self._place_of(_labels_of(event))
         step = care_talks.step(talk, event.kind, at // HOUR_US, place)  # type: ignore[arg-type]  # one of two facts
-        self._opened_talks().put(digest, step.talk)
+        self._keep_talk(digest, talk, step.talk, event.clock)
         for measure in step.adds:
             self._add(event, at, Contribution(measure))
         if step.undone:
@@ -154,10 +181,13 @@ class CareNotes:
         """A survey was answered, somebody spoke for us, or subscription or onboarding are not what they were."""
         memory, digest, tier = self._memory, crc32(signal.id.encode()), signal.tier or ""
         if signal.kind in {"survey", "advocacy"}:
+            labels: CareLabels = (signal.channel or "", signal.team or "", signal.agent or "", tier)
             if not self._take_out(digest, signal.clock) and signal.version and self._is_before_memory(at):
                 return  # what it corrects was put in, and cannot be taken out any more
             for measure, amount in answer_of(signal):
-                self._put_in(digest, signal.clock, at, ("", "", "", tier), Contribution(measure, amount))
+                self._put_in(digest, signal.clock, at, labels, Contribution(measure, amount))
+                if signal.conversation_id is not None and measure in _AFTER_HARD_CASES:
+                    self._about_case(signal, at, labels, measure)
             return
         if signal.kind not in {"subscription", "onboarding"}:
             return
@@ -167,6 +197,17 @@ class CareNotes:
         memory.standing_tier = tier
         self._stand(signal.clock, before, tier_before, -1)
         self._stand(signal.clock, care_standing.standing_of(memory), tier, 1)
+
+    def _about_case(self, signal: Signal, at: Instant, labels: CareLabels, measure: str) -> None:
+        """An answer about a hard case counts among those; the case of another one is noted, for it may become one."""
+        digest, case = crc32(signal.id.encode()), crc32((signal.conversation_id or "").encode())
+        talk = self._opened_talks().get(case)
+        if talk is not None and care_talks.is_hard(talk):
+            self._put_in(digest, signal.clock, at, labels, Contribution(_AFTER_HARD_CASES[measure]))
+        elif measure == "csat" and at >= 0:
+            place, name = self._place_of(labels), self._name_of(_OF_CASE)
+            note = (digest, at // HOUR_US, place, name, UNTIMED, UNTIMED, _signed(case))
+            self._entries.append(_ENTRY.pack(*note))
 
     def _stand(self, clock: str, standing: care_standing.Standing, tier: str, sign: int) -> None:
         labels: CareLabels = ("", "", "", tier)
@@ -182,8 +223,7 @@ class CareNotes:
         labels: CareLabels = (enrichment.channel, enrichment.team or "", "", enrichment.tier or "")
         for sentiment, sign in ((before, -1), (now, 1)):
             if sentiment is not None and at >= 0:
-                score = (sentiment + MILLION) * _BEST_SCORE // (2 * MILLION)
-                for what in (Contribution("sentiment"), Contribution("sentiment_score", score)):
+                for what in (Contribution("sentiment"), Contribution("sentiment_score", score_of(sentiment))):
                     self.deltas.append(CareDelta(clock, "hour", at // HOUR_US, labels, what, sign))
 
     # memory
@@ -224,7 +264,7 @@ class CareNotes:
             measure = memory.names[name]
             if about != digest or (only and measure != only) or measure == keep:
                 kept.append(entry)
-            else:
+            elif measure != _OF_CASE:
                 what = Contribution(measure, amount, bin_number, wall_bin)
                 self.deltas.append(CareDelta(clock, "hour", hour, memory.labels[place], what, -1))
         memory.entries = b"".join([_ENTRY.pack(*entry) for entry in kept])
@@ -284,6 +324,11 @@ class CareNotes:
 def _timed(event: SlaEvent, group: str) -> Contribution:
     """An answer, with how long it took."""
     return Contribution(f"{group}/{event.metric}", 1, _bin(event.elapsed_seconds), _bin(event.wall_elapsed_seconds))
+
+
+def _signed(digest: int) -> int:
+    """A checksum as an amount."""
+    return digest - (1 << 32) if digest >> 31 else digest
 
 
 def _bin(seconds: float | None) -> int:

@@ -10,6 +10,7 @@ of it. `agents.domain.care_notes` asks `step` what a fact adds.
 from collections.abc import Iterator
 from struct import Struct as Layout
 from typing import NamedTuple
+from zlib import crc32
 
 from schemas.sla_event import FactKind
 
@@ -19,11 +20,17 @@ KEPT_TALKS = 256
 FEW_ANSWERS = 1
 """Solved at first contact: with no more answers than this, and not reopened."""
 
+MANY_ANSWERS = 5
+"""A case that takes so many answers of ours is a hard one: most take one or two."""
+
 _CUSTOMER, _WE, _SPEAKER = 1, 2, 3
 _ANSWER, _ANSWERS = 1 << 2, 0x3F << 2
 _RESOLVED, _BEFORE, _AT_FIRST = 1 << 8, 1 << 9, 1 << 10
 _PLACE_SHIFT, _PLACE = 11, 0x3FFF
-_HOUR_SHIFT = 25
+_HOUR_SHIFT, _HOUR = 25, 0xF_FFFF
+_WAY_SHIFT, _WAY = 45, 0xFF << 45
+_ANSWERED_THERE, _SWITCHED, _HARD = 1 << 53, 1 << 54, 1 << 55
+_LASTING = _SPEAKER | _ANSWERS | _WAY | _ANSWERED_THERE | _SWITCHED | _HARD
 
 
 _DIGEST, _NUMBER = Layout("<I"), Layout("<Q")
@@ -98,7 +105,7 @@ def place_of(talk: int) -> int:
 
 def hour_of(talk: int) -> int:
     """The hour of the resolution, from the epoch on."""
-    return talk >> _HOUR_SHIFT
+    return talk >> _HOUR_SHIFT & _HOUR
 
 
 def placed(talk: int, place: int) -> int:
@@ -111,12 +118,38 @@ def is_begun(talk: int) -> bool:
     return bool(talk & _SPEAKER)
 
 
-def contacted(talk: int, *, by_customer: bool) -> int:
-    """The conversation after somebody wrote: the first one to do so began it."""
+def contacted(talk: int, channel: str, *, by_customer: bool) -> int:
+    """The conversation after somebody wrote by a channel: the first one to do so began it."""
+    way = crc32(channel.encode()) % 255 + 1 << _WAY_SHIFT
     if by_customer:
-        return talk if talk & _SPEAKER else talk | _CUSTOMER
+        begun = talk if talk & _SPEAKER else talk | _CUSTOMER
+        return begun & ~(_WAY | _ANSWERED_THERE) | way | (_SWITCHED if is_forced_away(talk, channel) else 0)
     answered = talk if talk & _ANSWERS == _ANSWERS else talk + _ANSWER
+    if talk & _WAY == way:
+        answered |= _ANSWERED_THERE
+    if (answered & _ANSWERS) // _ANSWER >= MANY_ANSWERS:
+        answered |= _HARD
     return answered if talk & _SPEAKER else answered | _WE
+
+
+def is_forced_away(talk: int, channel: str) -> bool:
+    """Whether a customer who writes by a channel had to leave another one, for the first time in the conversation.
+
+    We had not answered there: nobody had, or by another channel. Whoever goes elsewhere after an answer chose to.
+    Channels are remembered by a checksum of one byte; two of a dozen are rarely alike, and then no switch is seen.
+    """
+    way = crc32(channel.encode()) % 255 + 1 << _WAY_SHIFT
+    return bool(talk & _WAY) and talk & _WAY != way and not talk & (_ANSWERED_THERE | _SWITCHED)
+
+
+def is_hard(talk: int) -> bool:
+    """Whether it was escalated, came back, or took many answers."""
+    return bool(talk & _HARD)
+
+
+def hardened(talk: int) -> int:
+    """The conversation after it was escalated or reopened."""
+    return talk | _HARD
 
 
 def step(talk: int, kind: FactKind, hour: int, place: int) -> TalkStep:
@@ -129,11 +162,11 @@ def step(talk: int, kind: FactKind, hour: int, place: int) -> TalkStep:
             is_at_first = (talk & _ANSWERS) // _ANSWER <= FEW_ANSWERS
             if is_at_first:
                 adds.append("solved_at_first_contact")
-        known = talk & (_SPEAKER | _ANSWERS) | _RESOLVED | _BEFORE | (_AT_FIRST if is_at_first else 0)
+        known = talk & _LASTING | _RESOLVED | _BEFORE | (_AT_FIRST if is_at_first else 0)
         return TalkStep(known | place << _PLACE_SHIFT | hour << _HOUR_SHIFT, tuple(adds))
     if kind == "reopened" and talk & _RESOLVED:
         undone = [("reopened", 1)]
         if talk & _AT_FIRST:
             undone.append(("solved_at_first_contact", -1))
-        return TalkStep(talk & ~(_RESOLVED | _AT_FIRST), undone=tuple(undone))
+        return TalkStep(hardened(talk & ~(_RESOLVED | _AT_FIRST)), undone=tuple(undone))
     return TalkStep(talk)

@@ -106,7 +106,9 @@ class Conversation(ClockMoves):
         if self._fact is not None and state.channel != SURVEY:  # there it repeats what another conversation has told
             if entry.facts is not None and "thanks" in entry.facts:
                 self._need_no_reply(at)
-            self.narrator.fact(state, self._fact, at, entry.author if self._fact == "contact" else None)
+            is_contact = self._fact == "contact"
+            by_channel = (entry.facts or {}).get("channel") if is_contact else None
+            self.narrator.fact(state, self._fact, at, entry.author if is_contact else None, by_channel)
 
     def _turn_to(self, entry: TimelineEntry) -> None:
         state = self.state

@@ -103,6 +103,12 @@ def entry_of(interaction: Interaction) -> TimelineEntry:
     )
 
 
+def note_channel(entry: TimelineEntry, state: ConversationState, interaction: Interaction) -> None:
+    """Let a message say by which channel it came where that is another one than its conversation's."""
+    if interaction.type == "message" and interaction.channel != state.channel:
+        entry.facts = {**(entry.facts or {}), "channel": interaction.channel}
+
+
 def _facts_of_message(interaction: Interaction) -> dict[str, Any] | None:
     author, text = interaction.author, interaction.text
     if author.kind == "agent":

@@ -44,10 +44,14 @@ class Said(Protocol):
     def source(self) -> str:
         """By whom."""
 
+    @property
+    def via(self) -> str | None:
+        """By which conversation."""
+
 
 def is_word(said: Said) -> bool:
-    """Whether an account has said it: then nobody outside has, and it is in no books."""
-    return said.kind in WORDS and said.source == SOURCE
+    """Whether an account or a conversation has said it: then nobody outside has, and it is in no books."""
+    return said.via is not None or (said.kind in WORDS and said.source == SOURCE)
 
 
 def take(account_id: str, memory: HealthMemory, signal: Signal, at: Instant) -> None:

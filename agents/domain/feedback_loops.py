@@ -31,7 +31,7 @@ def opened(memory: HealthMemory, signal: Signal, at: Instant) -> Iterator[Intera
     A correction is always passed on: what it corrects may have been unhappy. Of what a survey of another kind without a
     scale says, nothing is known. What an import tells is history: nobody asks here.
     """
-    if signal.kind != "survey":
+    if signal.kind != "survey" or signal.via is not None:  # its conversation has begun already
         return
     kind = _KINDS.get(signal.name)
     if signal.value is None or (kind is None and signal.scale is None):

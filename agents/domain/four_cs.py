@@ -48,6 +48,8 @@ PROFILES = (
         "compassion",
         # How it felt is what the customers say of it: those who answered, and those whom we asked again.
         ("csat_ratio", 3, _SHARE),
+        # Who is content after a case that was escalated, came back or took five answers was cared for when it counted.
+        ("csat_after_hard_cases_ratio", 2, _SHARE),
         ("nps", 1, _curve((-100, 0), (0, 50), (100, 100))),
         # What they let show without being asked: everybody writes, few answer; but a tone is a guess, not an answer.
         ("sentiment_mean", 1, _curve((-1, 0), (1, 100))),
@@ -71,15 +73,18 @@ PROFILES = (
         ("first_response_wall_median_seconds", 2, _curve((60, 100), (_HOUR, 85), (8 * _HOUR, 50), (72 * _HOUR, 0))),
         # Whoever is told before having to ask has no effort at all; a third of ours is a lot.
         ("proactive_ratio", 1, _curve((0, 40), (0.33, 100))),
+        # To have to say it again elsewhere is effort that we cause; with one in five it is how we work.
+        ("forced_switch_ratio", 1, _curve((0, 100), (0.2, 0))),
     ),
     _profile(
         "consistency",
         ("adherence_ratio", 2, _PROMISES),
         # Nine in ten answered within three times the median is even; within twenty times is a lottery.
         ("first_response_spread", 1, _curve((3, 100), (8, 50), (20, 0))),
-        # A channel or a team that keeps its promises 30 points worse than another is another company.
+        # A channel, a team or a time of day that keeps its promises 30 points worse than another is another company.
         ("channel_gap", 1, _curve((0, 100), (0.3, 0))),
         ("team_gap", 1, _curve((0, 100), (0.3, 0))),
+        ("hours_gap", 1, _curve((0, 100), (0.3, 0))),
     ),
 )
 
@@ -91,7 +96,7 @@ def four_cs(figures: Iterable[Figure], gaps: Mapping[str, float | None] | None =
 
     Args:
         figures: of one value of one scope.
-        gaps: `channel_gap` and `team_gap` (`gap_of`), for the company.
+        gaps: `channel_gap`, `team_gap` and `hours_gap` (`gap_of`), for the company.
     """
     values: dict[str, float | None] = {figure.name: figure.value for figure in figures} | dict(gaps or {})
     values["first_response_spread"] = _spread(values)

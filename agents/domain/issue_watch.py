@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from agents.domain.care_contribution import score_of
 from agents.domain.instant import DAY_US, MINUTE_US, Instant, to_datetime
 from agents.domain.issue_rules import IssueRules, owner_of
 from agents.domain.silent_accounts import Silence, SilentAccounts
@@ -46,12 +47,23 @@ class Uncounted(NamedTuple):
     because: str
 
 
+class TopicDelta(NamedTuple):
+    """Something that counts in the figures of a topic, at an instant."""
+
+    theme_id: str
+    at: Instant
+    measure: str
+    amount: int = 1
+
+
 class Taken(NamedTuple):
     """What became of a step, what is to be told, and which of the messages before it could not be counted."""
 
     verdict: Verdict
     told: list[Issue]
     uncounted: Sequence[Uncounted] = ()
+    counted: Sequence[TopicDelta] = ()
+    """What it adds to the figures of topics."""
 
 
 class IssueWatch:
@@ -69,6 +81,7 @@ class IssueWatch:
     ) -> None:
         self.state = state
         self._uncountable = {} if uncountable is None else uncountable
+        self._counted: list[TopicDelta] = []
         self._clock = clock
         self._rules = rules
         self._surges = TopicSurges(state.surges, rules.sensitivity)
@@ -81,6 +94,10 @@ class IssueWatch:
             UncountableMessageError: a message that waited cannot be counted, and is not known as such. The state may be
                 half changed.
         """
+        self._counted = []
+        return self._taken(step)._replace(counted=self._counted)
+
+    def _taken(self, step: Step) -> Taken:
         if isinstance(step, Forgot):
             for account in step.accounts:
                 self._forget(account)
@@ -101,7 +118,14 @@ class IssueWatch:
         self._remember(step)
         told = self._pass_time(at)
         if step.words is not None:
-            message = CustomerMessage(id=step.id, at=at, account=step.account, words=step.words, offset=step.offset)
+            message = CustomerMessage(
+                id=step.id,
+                at=at,
+                account=step.account,
+                words=step.words,
+                offset=step.offset,
+                sentiment=step.sentiment,
+            )
             self._surges.take(message)
         looked_at_hour = state.silences.looked_at_hour
         silences = self._silences.heard(step.account, at)
@@ -135,7 +159,13 @@ class IssueWatch:
         if state.now is not None and at <= state.now:
             return []
         state.now = at
-        told = [self._surge_moved(news, at) for news in self._surges.pass_time(at)]
+        told = []
+        for news in self._surges.pass_time(at):
+            if news.kind == "ended":
+                self._count_joined(news.surge)
+            told.append(self._surge_moved(news, at))
+        for surge in state.surges.surges:
+            self._count_joined(surge)
         return told + [self._tell(state.open[surge.id], "updated", at, surge) for surge in self._grown()]
 
     def wake_at(self) -> Instant | None:
@@ -152,8 +182,11 @@ class IssueWatch:
     def _surge_moved(self, news: SurgeNews, at: Instant) -> Issue:
         surge = news.surge
         if news.kind == "ended":
-            return self._tell(self.state.open.pop(surge.id), "closed", at, surge)
+            ended = self.state.open.pop(surge.id)
+            self._count_issue("issues_closed", ended.theme_id, at)
+            return self._tell(ended, "closed", at, surge)
         theme = self._theme_of(surge)
+        self._count_issue("issues_opened", theme.id, surge.raised_at)
         opened = self.state.open[surge.id] = OpenIssue(
             issue_id=f"surge-{_digest(self._clock, surge.id)}",
             kind="issue_surge",
@@ -165,6 +198,28 @@ class IssueWatch:
             times=theme.times,
         )
         return self._tell(opened, "opened", surge.raised_at, surge)
+
+    def _count_joined(self, surge: SurgeState) -> None:
+        """Count the messages that have joined a surge for its topic, each once for a topic however often it rises."""
+        known, messages = self.state.open.get(surge.id), self.state.surges.messages
+        theme_id = None if known is None else known.theme_id
+        for number, is_new_account in surge.joined if theme_id is not None else ():
+            message = messages.get(number)
+            if message is None:  # more came at that instant than are remembered
+                continue
+            if is_new_account:
+                self._count_issue("issue_accounts", theme_id, message.at)
+            if theme_id not in message.themes:
+                messages[number] = replace(message, themes=(*message.themes, theme_id))
+                self._count_issue("mentions", theme_id, message.at)
+                if message.sentiment is not None:
+                    self._count_issue("sentiment", theme_id, message.at)
+                    self._count_issue("sentiment_score", theme_id, message.at, score_of(message.sentiment))
+        surge.joined.clear()
+
+    def _count_issue(self, measure: str, theme_id: str | None, at: Instant, amount: int = 1) -> None:
+        if theme_id is not None:
+            self._counted.append(TopicDelta(theme_id, at, measure, amount))
 
     def _theme_of(self, surge: SurgeState) -> KnownTheme:
         """The theme that a surge is of, known from before or new."""
@@ -280,6 +335,8 @@ class IssueWatch:
             if not _known(surge.accounts):
                 state.surges.surges.remove(surge)
                 state.open.pop(surge.id, None)
+                if known is not None and state.now is not None:
+                    self._count_issue("issues_closed", known.theme_id, state.now)
                 state.themes[:] = [each for each in state.themes if known is None or each.id != known.theme_id]
                 continue
             surge.topic = name_left(state.surges, surge, _is_nobody)

@@ -83,8 +83,8 @@ def mood_of(sentiment: float | None) -> Mood | None:
     return "positive" if sentiment > 0 else "negative"
 
 
-def mention_of(message: Interaction) -> Mention:
-    """What the issue agent counts of a message."""
+def mention_of(message: Interaction, judgement: Judgement | None) -> Mention:
+    """What the issue agent counts of a message, as it was judged at first."""
     text = message.text
     return Mention(
         id=reference_of(message),
@@ -92,4 +92,5 @@ def mention_of(message: Interaction) -> Mention:
         occurred_at=message.occurred_at,
         words=None if text is None else tuple([word.text for word in words_of(text)]),
         clock=message.clock,
+        sentiment=None if judgement is None else judgement.sentiment,
     )

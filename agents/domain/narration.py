@@ -84,7 +84,14 @@ class Narrator:
         self.events: list[SlaEvent] = []
         self.views: dict[str, Shown] = {}
 
-    def fact(self, state: ConversationState, kind: FactKind, at: Instant, author_kind: str | None = None) -> None:
+    def fact(
+        self,
+        state: ConversationState,
+        kind: FactKind,
+        at: Instant,
+        author_kind: str | None = None,
+        by_channel: str | None = None,
+    ) -> None:
         """A fact of the conversation: `opened`, `contact`, `reopened`, `resolved`, `escalated`."""
         self.events.append(
             SlaEvent(
@@ -105,6 +112,7 @@ class Narrator:
                 author_kind=author_kind,
                 status=state.status,
                 detected_at=self._detected_at,
+                by_channel=by_channel,
             )
         )
         self._index += 1
@@ -271,10 +279,17 @@ class Silence(Narrator):
         self.aloud: Narrator | None = None
 
     @override
-    def fact(self, state: ConversationState, kind: FactKind, at: Instant, author_kind: str | None = None) -> None:
+    def fact(
+        self,
+        state: ConversationState,
+        kind: FactKind,
+        at: Instant,
+        author_kind: str | None = None,
+        by_channel: str | None = None,
+    ) -> None:
         """Nothing, or what the new event is; a conversation is opened only once."""
         if self.aloud is not None and kind != "opened":
-            self.aloud.fact(state, kind, at, author_kind)
+            self.aloud.fact(state, kind, at, author_kind, by_channel)
 
     @override
     def clock(

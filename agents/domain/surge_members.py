@@ -131,8 +131,10 @@ def admit(state: IssueState, surge: SurgeState, number: int, *, certainly: bool 
     surge.members.append(number)
     if len(surge.members) > 2 * _MOST_MEMBERS:
         del surge.members[:_MOST_MEMBERS]
-    if len(surge.accounts) < MOST_ACCOUNTS and message.account not in surge.accounts:
+    is_new = len(surge.accounts) < MOST_ACCOUNTS and message.account not in surge.accounts
+    if is_new:
         surge.accounts.append(message.account)
+    surge.joined.append((number, is_new))
     if len(surge.messages) < TOLD_MESSAGES:
         surge.messages.append(message.text)
         surge.message_ids.append(message.id)

@@ -89,6 +89,7 @@ class ThemeMarks:
             words=[word.text for word in words],
             marks=marks,
             id=message.id,
+            sentiment=message.sentiment,
         )
         self._drop_old(at)
         return number

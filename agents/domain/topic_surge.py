@@ -106,6 +106,8 @@ class TopicSurges:
         state = self.state
         if state.now is not None and at <= state.now:
             return []
+        for surge in state.surges:
+            surge.joined.clear()
         news = self._count_pending()
         state.now = at
         news += [SurgeNews("ended", surge) for surge in state.surges if self._is_over(surge, at)]

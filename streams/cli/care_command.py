@@ -1,4 +1,4 @@
-"""`careline care`: the care figures of the company, or of each account, channel, team, agent or tier, as of now.
+"""`careline care`: the care figures of the company, or of each account, channel, team and so on, as of now.
 
 Exit status 0: told · 1: Kafka is absent, or nothing has been counted yet · 2: the command line is wrong.
 """
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 def care(
     context: typer.Context,
-    scope: Annotated[str, typer.Option("--scope", help="company, account, channel, team, agent or tier.")] = "company",
+    scope: Annotated[
+        str, typer.Option("--scope", help="company, account, channel, team, agent, tier, hours or topic.")
+    ] = "company",
     value: Annotated[
-        str | None, typer.Option("--value", help="Only this account, channel, team, agent or tier.")
+        str | None,
+        typer.Option("--value", help="Only this account, channel, team, agent, tier, part of the day or topic."),
     ] = None,
     window: Annotated[
         str | None,
@@ -67,16 +70,18 @@ def care(
 
 def _asked(settings: "Settings", clock: str, scope: str, window: str, now: str | None) -> "tuple[list[CareValue], str]":
     from agents.domain.instant import to_datetime
-    from streams.care_parts import care_values, read_parts
+    from streams.care_parts import care_values, read_parts, topic_names
     from streams.kafka_admin import KafkaUnavailable
     from streams.topic_reader import TopicAbsent
 
     try:
         parts = read_parts(settings, clock)
+        names = topic_names(settings, clock) if scope == "topic" else {}
     except (KafkaUnavailable, TopicAbsent) as error:
         raise stop(f"careline care: {error}") from None
     as_of = _instant(parts, clock, now)
     found = care_values(parts, cast("RollupScope", scope), cast("Window", window), as_of)
+    found = [each._replace(name=names.get(each.value or "")) for each in found]
     return found, to_datetime(as_of).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -93,7 +98,7 @@ def _instant(parts: "Sequence[Rollup]", clock: str, now: str | None) -> int:
 def _tell(found: "CareValue") -> None:
     say("")
     if found.value is not None:
-        say(found.value, style="bold")
+        say(found.value if found.name is None else f"{found.name} ({found.value})", style="bold")
     rows = [
         (figure.name, _number(figure.value), figure.unit, str(figure.population))
         for figure in found.figures
@@ -111,6 +116,7 @@ def _tell(found: "CareValue") -> None:
 def _as_json(found: "CareValue") -> dict[str, Any]:
     return {
         "value": found.value,
+        **({} if found.name is None else {"name": found.name}),
         "figures": {
             each.name: {"value": each.value, "unit": each.unit, "population": each.population} for each in found.figures
         },

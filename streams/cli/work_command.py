@@ -151,7 +151,7 @@ def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[Offer[Any]
     log = logging.getLogger("careline.work")
     try:
         wait_for_kafka(settings.kafka, on_wait=_say_waiting)
-        topics = needed_topics(lane_kinds(agent_figures=settings.agent_figures))
+        topics = needed_topics(lane_kinds(settings))
         physical = {operation: [settings.topic(name) for name in names] for operation, names in topics.items()}
         require_rights(settings.kafka, physical, settings.topic(settings.group))
         for offer in offers:

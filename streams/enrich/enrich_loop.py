@@ -233,10 +233,11 @@ class EnrichLoop:
             if isinstance(event, Control):
                 self._pass_on(event)
                 continue
-            if event.text is not None:
-                self._emit(ENRICHMENTS.name, enrichment_of(event, next(found)))
+            judgement = None if event.text is None else next(found)
+            if judgement is not None:
+                self._emit(ENRICHMENTS.name, enrichment_of(event, judgement))
             if not is_import(event.clock):  # a history comes conversation by conversation, not in the order of time
-                self._emit(MENTIONS.name, mention_of(event))
+                self._emit(MENTIONS.name, mention_of(event, judgement))
 
     def _emit(self, topic: str, result: Enrichment | Mention) -> None:
         self._producer.send(

@@ -81,7 +81,7 @@ _CAUSE = ("cause_partition", "cause_offset", "cause_index", "cause_event_id")
 _SLA_EVENT_TEXT = (
     *("id", "kind", "conversation_id", "account_id", "source", "clock", "channel", "metric", "outcome"),
     *("previous_outcome", "policy", "policy_version", "calendar", "priority", "tier", "segment", "team", "inbox"),
-    *("agent", "warning", "reason", "author_kind", "status", "objective_over"),
+    *("agent", "warning", "reason", "author_kind", "status", "objective_over", "by_channel"),
 )
 _SLA_EVENT_PLAIN = (
     *("occurred_at", "instance", "target_seconds", "objective_ratio", "started_at", "due_at", "satisfied_at"),

@@ -41,7 +41,9 @@ RELEASES = sorted(path.stem for path in FOLDER.glob("*.json"))
 NOW = 1_772_452_800_000_000
 """2026-03-02 12:00 UTC: when the first recording was made, and on the first day of the lives of the others."""
 LIVES = "lives"
-MEANT_OTHERWISE: dict[tuple[str, str], str] = {}
+MEANT_OTHERWISE: dict[tuple[str, str], str] = {
+    ("before-1.0-lives", "account"): "the hours of the day are compared, which nobody had counted apart",
+}
 """Release and agent whose first half would be told otherwise by today's rules, with the rule that has changed: then the
 second half is read and goes on, and is not compared."""
 
@@ -118,9 +120,9 @@ def test_the_life_that_is_recorded_is_that_of_today(agent: str) -> None:
     assert (
         kinds
         == {
-            "conversation": {"SlaEvent", "ClockView", "Interaction"},
+            "conversation": {"SlaEvent", "ClockView", "Interaction", "Signal"},
             "account": {"AdherenceReport", "HealthScore", "Rollup", "Alert", "Signal", "Interaction"},
-            "issue": {"Issue", "Alert"},
+            "issue": {"Issue", "Alert", "Rollup"},
         }[agent]
     )
 

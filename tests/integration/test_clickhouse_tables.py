@@ -333,6 +333,9 @@ def test_the_views_of_care_figures_say_what_careline_care_says(clickhouse: Clien
         "begun_by_us": 4,
         "feedback_opened": 11,
         "feedback_closed": 8,
+        "csat_hard": 10,
+        "csat_hard_satisfied": 4,
+        "forced_switches": 2,
     }
     of_few = {measure: min(count, 9) for measure, count in of_ten.items()} | {"met/first_response": 7}
     parts = [
@@ -351,6 +354,7 @@ def test_the_views_of_care_figures_say_what_careline_care_says(clickhouse: Clien
             ("company", None, of_few),
             ("team", "billing", of_few),
             ("agent", "ann", of_ten),
+            ("team", "sales", of_ten),
             ("agent", "bob", of_few | {"csat": 0}),
         )
     ]
@@ -366,7 +370,7 @@ def test_the_views_of_care_figures_say_what_careline_care_says(clickhouse: Clien
         shown = dict(zip(found.column_names, found.result_rows[0], strict=True))
         shared = shown.keys() & expected.keys()
         assert {name: shown[name] for name in shared} == pytest.approx({name: expected[name] for name in shared})
-        assert len(shared) == 9
+        assert len(shared) == 11
         durations = clickhouse.query(f"SELECT median_seconds, p90_seconds, p99_seconds FROM care_durations {where}")
         times = [expected[f"first_response_wall_{each}_seconds"] for each in ("median", "p90", "p99")]
         assert list(durations.result_rows[0]) == pytest.approx(times, rel=1e-4)

@@ -77,6 +77,9 @@ def filled(clickhouse_of_module: Client) -> Client:
                 for number, state in enumerate(clocks)
             ]
         versions = [msgspec.structs.replace(version, **just_now.get(table.name, {})) for version in versions]
+        if table.name == "rollups":  # the theme of the issue that is an example
+            topic = {"scope": "topic", "scope_value": "theme-77c0e1d2aa31f05b", "counts": {"mentions": 31}}
+            versions.append(msgspec.structs.replace(versions[0], **topic))
         rows = [table.row(event, Position(0, offset)) for offset, event in enumerate(versions)]
         clickhouse.insert(table.name, rows, column_names=table.columns)
     return clickhouse

@@ -19,7 +19,7 @@ from schemas.signal import Signal
 from schemas.topics import ROLLUPS
 from tests.account_stories import END, Event, interleaved, log, tick
 from tests.care_recount import cases_of, counted, durations, stand
-from tests.care_stories import ACCOUNTS, care_threads
+from tests.care_stories import ACCOUNTS, answers, care_threads, talk
 from tests.doubles import DictStates, ListEffects, batches
 
 NOW = END + DAY_US
@@ -89,6 +89,15 @@ def test_the_figures_equal_a_recount(data: st.DataObject, threads: list[list[Eve
             for measure, each in exact.items():
                 middle = quantile(found.timings[measure], 500)
                 assert middle == pytest.approx(each[(len(each) - 1) // 2], rel=RELATIVE_ERROR * 1.001, abs=0.5)
+
+
+@given(st.data())
+def test_answers_about_hard_cases_and_forced_switches_equal_a_recount(data: st.DataObject) -> None:
+    """Whichever is heard first: the answer, its correction, or that its case was a hard one."""
+    threads = [data.draw(talk(0, "acme"))] + [data.draw(answers(number, "acme")) for number in (1, 2)]
+    events = data.draw(interleaved(threads))
+    found = window(told(events, dict.fromkeys(ACCOUNTS, 0), data.draw(sizes)), "company", None, "30d")
+    assert found.counts == counted(cases_of(events), "company", None, "30d", NOW)
 
 
 @given(st.data(), care_threads(), homes, homes)

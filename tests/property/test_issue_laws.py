@@ -16,7 +16,8 @@ from agents.issue_memory import IssueMemory
 from schemas.control import Control
 from schemas.issue_state import CustomerMessage
 from schemas.mention import Mention
-from schemas.topics import MENTIONS
+from schemas.rollup import Rollup
+from schemas.topics import MENTIONS, ROLLUPS
 from tests.doubles import DictStates, ListEffects, batches, record_of
 from tests.property.test_surge_laws import streams
 from tests.unit.test_issue_agent import STORY, mention
@@ -29,8 +30,13 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(found: Sequence[Mention | Control], sizes: list[int], *, restart: bool) -> tuple[Any, ...]:
-    """What is told and what is remembered in the end, with a new agent for every batch, or one for all."""
+    """What is told and what is remembered in the end, with a new agent for every batch, or one for all.
+
+    Of the figures of topics the last parts: when they are told on the way follows from the batches.
+    """
     states, effects = DictStates(), ListEffects()
+    last = max((from_datetime(each.occurred_at) for each in found if isinstance(each, Mention)), default=0)
+    found = [*found, Control(id="end", kind="tick", as_of=to_datetime(last + MINUTE_US))]
     records = [
         record_of(
             MENTIONS, each.account_id if isinstance(each, Mention) else None, each, offset=offset, appended_at=2**51
@@ -42,7 +48,11 @@ def told(found: Sequence[Mention | Control], sizes: list[int], *, restart: bool)
         if restart:
             agent = IssueAgent(states, effects)
         agent.process(batch, 0)
-    return effects.emitted, IssueMemory(states).watch("wall").state, states.wakes
+    emitted = [each for each in effects.emitted if each[0] is not ROLLUPS]
+    parts = {
+        key: (part.counts, part.begins_at) for key, part in effects.latest(ROLLUPS).items() if isinstance(part, Rollup)
+    }
+    return emitted, parts, IssueMemory(states).watch("wall").state, states.wakes
 
 
 def with_ticks(found: Sequence[Mention]) -> list[Mention | Control]:
@@ -71,10 +81,11 @@ def test_batches_and_restarts_change_nothing(messages: list[CustomerMessage], si
 def test_the_law_holds_where_surges_are() -> None:
     log = with_ticks([mention(message) for message in STORY.messages])
 
-    emitted, state, wakes = told(log, [], restart=False)
+    emitted, parts, *memory = told(log, [], restart=False)
 
     assert emitted
-    assert told(log, [7, 300, 1, 900], restart=True) == (emitted, state, wakes)
+    assert parts
+    assert told(log, [7, 300, 1, 900], restart=True) == (emitted, parts, *memory)
 
 
 @settings(max_examples=300, deadline=None)

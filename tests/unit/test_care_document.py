@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from agents.domain.care_metrics import Care, Sums, figures_of
+from agents.domain.care_metrics import Care, Sums, figures_of, least_of
 from agents.domain.four_cs import PROFILES, four_cs
 from agents.domain.instant import from_datetime
 from agents.domain.percentile_sketch import RELATIVE_ERROR, bin_of
@@ -36,12 +36,12 @@ def care_in(block: dict[str, Any]) -> Care:
 def test_a_block(text: str) -> None:
     yaml = YAML(typ="base")
     block = numbers(yaml.load(text))
-    figures = figures_of(care_in(block))
+    figures = figures_of(care_in(block), least_of(block.get("scope", "company")))
     found = {figure.name: figure.value for figure in figures}
     for name, value in block.get("figures", {}).items():
         error = RELATIVE_ERROR if name.endswith("_seconds") else 1e-5
         assert found[name] == (None if value is None else pytest.approx(value, rel=error)), name
-    scores = {each.name: each for each in four_cs(figures)}
+    scores = {each.name: each for each in four_cs(figures, block.get("gaps"))}
     for name, expected in block.get("four_cs", {}).items():
         each = scores[name]
         assert each.score == (None if expected["score"] is None else expected["score"] * 100)
@@ -69,4 +69,4 @@ def test_every_figure_is_in_the_table_and_every_c_in_the_other() -> None:
     told = {re.split(r"_(?:wall|median|p90|p99|1m|12m|ratio)", figure.name)[0] for figure in figures_of(care_in({}))}
     assert {name for name in told if name not in DOCUMENT} == set()
     rules = {rule.name for profile in PROFILES for _, rule in profile.signals}
-    assert {name for name in rules - {"channel_gap", "team_gap"} if f"`{name}`" not in DOCUMENT} == set()
+    assert {name for name in rules - {"channel_gap", "team_gap", "hours_gap"} if f"`{name}`" not in DOCUMENT} == set()

@@ -1,24 +1,30 @@
 """What a partition does with care figures apart from the laws: imports handed over, bounds, names of agents."""
 
+from itertools import combinations
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from agents.account_agent import AccountAgent
 from agents.care_buckets import MOST_VALUES, TOLD_EVERY_US, ClockFigures
-from agents.domain.care_metrics import LEAST_OF_AN_AGENT, care_of, figures_of, merge
+from agents.domain.care_metrics import LEAST_CASES, care_of, figures_of, least_of, merge
 from agents.domain.care_notes import KEPT_ENTRIES
+from agents.domain.care_talks import MANY_ANSWERS
 from agents.domain.instant import DAY_US, HOUR_US, SECOND_US, to_datetime
 from agents.ports import LEDGER_PREFIX
 from schemas.adherence import BEYOND
 from schemas.control import Control
 from schemas.rollup import Rollup
 from schemas.signal import Signal
+from schemas.sla_event import SlaEvent
 from schemas.topics import ROLLUPS
+from streams.care_parts import care_values
 from tests.account_stories import ACCOUNT, START, csat, log, sla_event, tick
 from tests.doubles import DictStates, ListEffects
 
 NOON = START + 12 * HOUR_US
+NIGHT = to_datetime(NOON + 9 * HOUR_US)
 
 
 class Partition:
@@ -115,12 +121,84 @@ def test_agents_are_kept_by_name_only_where_that_is_wanted() -> None:
 
 def test_an_agent_needs_some_cases_to_have_a_figure() -> None:
     partition = Partition()
-    for number in range(LEAST_OF_AN_AGENT):
-        figures = figures_of(care_of(partition.parts("agent"), "30d", NOON), LEAST_OF_AN_AGENT)
+    for number in range(LEAST_CASES):
+        figures = figures_of(care_of(partition.parts("agent"), "30d", NOON), LEAST_CASES)
         assert {figure.value for figure in figures if figure.name == "adherence_ratio"} == {None}
         partition.take(sla_event("met", NOON, f"c{number}", agent="ann"), tick(NOON + number * HOUR_US))
-    figures = figures_of(care_of(partition.parts("agent"), "30d", NOON), LEAST_OF_AN_AGENT)
+    figures = figures_of(care_of(partition.parts("agent"), "30d", NOON), LEAST_CASES)
     assert {figure.value for figure in figures if figure.name == "adherence_ratio"} == {1.0}
+
+
+def said(number: int, words: str) -> SlaEvent:
+    """`customer email`, `agent chat` or `escalated`, some minutes after noon."""
+    who, _, way = words.partition(" ")
+    common: dict[str, Any] = {"channel": "email"}
+    if way:
+        common |= {"author_kind": who, "by_channel": way}
+    return sla_event("contact" if way else who, NOON + number * SECOND_US, **common)
+
+
+@pytest.mark.parametrize("hardship", [("escalated",), ("resolved", "reopened"), ("agent email",) * MANY_ANSWERS])
+def test_an_answer_about_a_hard_case_counts_as_such_whichever_is_heard_first(hardship: tuple[str, ...]) -> None:
+    talk = [said(number, words) for number, words in enumerate(("opened", *hardship))]
+    about = [csat(2, NOON, "a", conversation_id="c1"), csat(5, NOON, "a", conversation_id="c1", version=1)]
+    other = csat(1, NOON, "b", conversation_id="c2")
+    length = len(talk) + len(about)
+    for places in combinations(range(length), len(about)):
+        heard, told = iter(about), iter(talk)
+        partition = Partition()
+        partition.take(other, *(next(heard) if place in places else next(told) for place in range(length)))
+        partition.take(tick(NOON + HOUR_US))
+        for scope in ("company", "hours"):
+            counts = partition.counts(scope)
+            assert (counts["csat"], counts["csat_hard"], counts["csat_hard_satisfied"]) == (2, 1, 1), places
+    easy = Partition()
+    easy.take(said(0, "opened"), *(said(number, "agent email") for number in range(1, MANY_ANSWERS)), about[0])
+    easy.take(said(9, "resolved"), about[1], tick(NOON + HOUR_US))
+    assert easy.counts().keys() & {"csat_hard", "(case)"} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "switches"),
+    [
+        (("customer email", "customer chat"), 1),  # nobody answered
+        (("customer email", "agent phone", "customer phone"), 1),  # we answered elsewhere
+        (("customer email", "agent email", "customer chat"), 0),  # their own choice
+        (("customer email", "agent phone", "customer email"), 0),  # and so is to stay
+        (("customer email", "agent email", "customer email", "customer chat"), 1),
+        (("customer email", "customer chat", "customer email", "customer phone"), 1),  # once for a conversation
+        (("agent email", "customer chat"), 0),
+        (("customer email", "bot chat", "customer chat"), 1),  # a machine is no answer
+    ],
+)
+def test_a_switch_is_forced_where_we_had_not_answered(words: tuple[str, ...], switches: int) -> None:
+    partition = Partition()
+    partition.take(*(said(number, each) for number, each in enumerate(("opened", *words))), tick(NOON + HOUR_US))
+    assert partition.counts().get("forced_switches", 0) == switches
+
+
+def test_the_parts_of_the_day_are_compared_as_channels_and_teams_are() -> None:
+    """Two of twenty broken at night, none of ten by day; of nine in the evening nobody can tell."""
+    partition = Partition()
+    for number in range(20):
+        kind = "breached" if number < 2 else "met"
+        partition.take(sla_event(kind, NOON - 11 * HOUR_US, f"n{number}", breached_at=to_datetime(NOON - 11 * HOUR_US)))
+    partition.take(*(sla_event("met", NOON, f"d{number}") for number in range(10)))
+    partition.take(*(sla_event("breached", NOON + 9 * HOUR_US, f"e{n}", breached_at=NIGHT) for n in range(9)))
+    partition.take(tick(NOON + DAY_US))
+    (company,) = care_values(partition.effects.latest(ROLLUPS).values(), "company", "30d", NOON)  # type: ignore[arg-type]
+    (consistency,) = [each for each in company.four_cs if each.name == "consistency"]
+    assert {part.signal: part.value for part in consistency.parts}["hours_gap"] == 100_000
+    nights = [part for part in partition.parts("hours") if part.scope_value == "00-04"]
+    assert merge(nights).counts == {"met/first_response": 18, "breached/first_response": 2}
+
+
+def test_teams_are_kept_only_where_that_is_wanted_and_need_some_cases() -> None:
+    with_teams, without = Partition(), Partition(team_figures=False)
+    for partition in (with_teams, without):
+        partition.take(sla_event("met", NOON, team="billing"), tick(NOON + HOUR_US))
+    assert (len(with_teams.parts("team")), without.parts("team")) == (1, [])
+    assert [least_of(scope) for scope in ("company", "channel", "team", "agent")] == [1, 1, LEAST_CASES, LEAST_CASES]
 
 
 def test_values_are_bounded_and_those_of_long_ago_make_room() -> None:

@@ -13,12 +13,13 @@ from agents.conversation_agent import ConversationAgent
 from agents.domain.instant import from_datetime
 from agents.partition_controls import tick
 from schemas.control import Control
+from schemas.health_score import HealthScore
 from schemas.interaction import Author, Interaction
 from schemas.policy import to_published
 from schemas.rollup import Rollup
 from schemas.signal import Signal
 from schemas.sla_event import SlaEvent
-from schemas.topics import INTERACTIONS, ROLLUPS, SIGNALS, SLA_EVENTS, TopicSpec
+from schemas.topics import HEALTH, INTERACTIONS, ROLLUPS, SIGNALS, SLA_EVENTS, TopicSpec
 from streams.policy_files.policy_reader import read_policy_text
 from streams.policy_files.problem import Problems
 from tests.doubles import DictStates, ListEffects, record_of
@@ -40,7 +41,7 @@ class House:
         self.conversation_states, self.account_states = DictStates(), DictStates()
         self.by_conversations, self.by_accounts = ListEffects(), ListEffects()
         self._offsets = {INTERACTIONS.name: 0, SIGNALS.name: 0, SLA_EVENTS.name: 0}
-        self._heard = [0, 0]
+        self._heard = [0, 0, 0]
         active = Control(id="p", kind="policy_activated", as_of=NOON, policy_text=to_published(policies))
         self._conversation([(None, active)])
 
@@ -86,6 +87,10 @@ class House:
             self._heard[0] += len(told)
             if told:
                 self._account(SLA_EVENTS, told)
+            answers = [(each.account_id, each) for each in self.by_conversations.on(SIGNALS)[self._heard[2] :]]  # type: ignore[attr-defined]
+            self._heard[2] += len(answers)
+            if answers:
+                self._account(SIGNALS, answers)
             said = [(each.conversation_id, each) for each in self.by_accounts.on(INTERACTIONS)[self._heard[1] :]]  # type: ignore[attr-defined]
             self._heard[1] += len(said)
             if not said:
@@ -96,14 +101,19 @@ class House:
         events = [each for each in self.by_conversations.on(SLA_EVENTS) if isinstance(each, SlaEvent)]
         return [(each.conversation_id, each.kind) for each in events if each.metric == metric]
 
-    def counted(self, measure: str) -> int:
-        """Of the company: the latest part of each bucket."""
+    def counted(self, measure: str, scope: str = "company") -> int:
+        """Of the values of a scope: the latest part of each bucket."""
         found = self.by_accounts.latest(ROLLUPS).values()
         return sum(
             each.counts.get(measure, 0)
             for each in found
-            if isinstance(each, Rollup) and each.scope == "company" and each.bucket == "hour"
+            if isinstance(each, Rollup) and each.scope == scope and each.bucket == "hour"
         )
+
+    def books(self) -> tuple[int, int, int, int]:
+        """What the accounts' partition has done with signals from outside."""
+        ledger = AccountAgent(self.account_states, ListEffects()).ledger
+        return ledger.applied, ledger.duplicate, ledger.late, ledger.rejected
 
 
 def message(conversation: str, hours: float, author: str = "customer", id: str = "") -> Interaction:  # noqa: A002
@@ -216,6 +226,59 @@ def test_an_answer_is_nothing_that_could_be_resolved() -> None:
 
     assert house.clocks("first_resolution") == house.clocks("total_resolution") == house.clocks("first_response") == []
     assert [kind for _, kind in house.clocks()].count("breached") == 2
+
+
+def answered(score: float, hours: float = 1, version: int = 0, **more: Any) -> Interaction:
+    """The answer as an event of its conversation: from an import, or from a company's own system."""
+    known = replace(message("desk:1", hours, id="answer"), text=None, type="survey_response", score=score)
+    return replace(known, version=version, channel="chat", team="billing", **more)
+
+
+def test_an_answer_that_is_an_event_of_its_conversation_counts_once_for_its_account() -> None:
+    house = House().happens(replace(message("desk:1", 0), channel="chat", team="billing"), answered(2.0), answered(2.0))
+    house.passes(2)
+    assert house.clocks() == [("desk:1", "activated")]
+    assert (house.counted("csat"), house.counted("csat", "team"), house.counted("csat", "channel")) == (1, 1, 1)
+    (told,) = house.by_conversations.on(SIGNALS)
+    assert isinstance(told, Signal)
+    assert (told.id, told.account_id, told.name, told.value) == ("answer/desk:1/answer", "acme", "csat", 2.0)
+
+    house.happens(answered(5.0, version=1)).passes(24)
+    assert (house.counted("csat"), house.counted("csat_satisfied"), house.counted("csat_score")) == (1, 1, 10_000)
+    assert [kind for _, kind in house.clocks()] == ["activated", "cancelled"]
+    health = house.by_accounts.latest(HEALTH)["acme"]
+    assert isinstance(health, HealthScore)
+    assert [each.value for each in health.contributions if each.signal == "csat"] == [100.0]
+    assert house.books() == (0, 0, 0, 0)  # nobody outside has told a signal
+
+
+def test_a_customer_who_is_sent_to_another_channel_is_seen() -> None:
+    house = House().happens(
+        replace(message("desk:1", 0), channel="chat"),
+        replace(message("desk:1", 0.5, "agent"), channel="email"),
+        replace(message("desk:1", 1), channel="email"),
+    )
+    contacts = [each for each in house.by_conversations.on(SLA_EVENTS) if isinstance(each, SlaEvent)]
+    assert [(each.channel, each.by_channel) for each in contacts if each.kind == "contact"] == [
+        ("chat", None),
+        ("chat", "email"),
+        ("chat", "email"),
+    ]
+    assert house.passes(2).counted("forced_switches") == 1
+
+
+def test_the_answers_of_an_absorbed_conversation_count_once() -> None:
+    merge = replace(message("desk:2", 2, "agent", "m"), text=None, type="merged", into="desk:1")
+    answer = replace(answered(7.0, hours=1.0, kind="nps"), conversation_id="desk:2")
+    house = House().happens(message("desk:1", 0), message("desk:2", 0.5), answer, merge)
+    for told in house.by_conversations.on(INTERACTIONS):
+        assert isinstance(told, Interaction)
+        house.happens(told)
+    house.happens(replace(answer, id="another", score=3.0, occurred_at=NOON + timedelta(hours=3))).passes(24)
+    for told in house.by_conversations.on(INTERACTIONS):
+        assert isinstance(told, Interaction)
+        house.happens(told)
+    assert (house.counted("nps"), house.counted("nps_detractors")) == (2, 1)
 
 
 @given(
