@@ -97,22 +97,23 @@ class Worker:
             loop.add_signal_handler(number, stopping.set)
         self._stopping = stopping
         lanes = self._lanes()
+        stuck_watch = StuckWatch(self.settings.stuck_after_seconds, lanes.progress, leave=self.end)
+        stuck_watch.start()
+        beating = asyncio.create_task(_beat(stuck_watch), name="beat")
         try:
             lanes.partitions = await shared_partitions(self.settings.kafka, self.settings.topic)
+            app = create_app(self.settings, lanes, self._kinds())
+            await app.start()
         except (KafkaError, OSError) as error:
             self._fail(error)  # it answered a moment ago, when it was waited for
+            stuck_watch.leaving(self._leave_within_seconds(), self._status)
             return self._status()
-        app = create_app(self.settings, lanes, self._kinds())
         ticks = TickWriter(
             self._connection(), lanes, self.settings.topic, self._log_clock, self.recorder, at_place=self._at_place
         )
-        await app.start()
         calm_the_collector()
-        stuck_watch = StuckWatch(self.settings.stuck_after_seconds, lanes.progress, leave=self.end)
-        stuck_watch.start()
         access = AccessWatch(self.settings.kafka, lambda refused: loop.call_soon_threadsafe(self._fail, refused))
         access.start()
-        beating = asyncio.create_task(_beat(stuck_watch), name="beat")
         ticking = asyncio.create_task(ticks.run(), name="ticks")
         lag = LagReport(
             app, lanes, self.recorder, self._watch.tell_holdings, stuck_watch, connection=self._connection()
@@ -120,16 +121,21 @@ class Worker:
         lagging = asyncio.create_task(lag.run(), name="lag")
         crashed = asyncio.create_task(app.wait_until_stopped(), name="faust")
         await asyncio.wait({asyncio.create_task(stopping.wait()), crashed}, return_when=asyncio.FIRST_COMPLETED)
-        stuck_watch.leaving(min(LEAVE_WITHIN_SECONDS, self.settings.stuck_after_seconds), self._status)
+        if self._failure is None and not stopping.is_set():
+            self._fail(app.crash_reason or ConnectionError("Faust stopped by itself"))
+        stuck_watch.leaving(self._leave_within_seconds(), self._status)
         self._at_place("worker.leaving")
         ticking.cancel()
         lagging.cancel()
         beating.cancel()
         access.stop()
         await self._stop(app, lanes)
-        if self._failure is None and (app.crash_reason is not None or not stopping.is_set()):
-            self._fail(app.crash_reason or ConnectionError("Faust stopped by itself"))
+        if self._failure is None and app.crash_reason is not None:
+            self._fail(app.crash_reason)
         return self._status()
+
+    def _leave_within_seconds(self) -> float:
+        return min(LEAVE_WITHIN_SECONDS, self.settings.stuck_after_seconds)
 
     def leave(self) -> None:
         """Stop as if asked to by SIGTERM."""

@@ -1,4 +1,4 @@
-"""How a worker leaves when Kafka goes away between being waited for and being asked about its topics."""
+"""How a worker leaves when Kafka goes away between being waited for and being used."""
 
 import asyncio
 
@@ -9,6 +9,11 @@ from streams import worker
 from streams.settings import Settings
 from streams.sinks.recorder import Recorder
 from streams.worker import KAFKA_WENT_AWAY, Worker
+
+
+def run_in_vain() -> int:
+    settings = Settings(kafka_servers="127.0.0.1:1")
+    return asyncio.run(Worker(settings, Recorder(), end=lambda _: None).run())  # nobody ends the tests
 
 
 @pytest.mark.parametrize(
@@ -28,4 +33,13 @@ def test_a_broker_that_goes_away_at_the_start_is_waited_for(
 
     monkeypatch.setattr(worker, "shared_partitions", ask_in_vain)
 
-    assert asyncio.run(Worker(Settings(kafka_servers="127.0.0.1:1"), Recorder()).run()) == status
+    assert run_in_vain() == status
+
+
+def test_a_broker_that_goes_away_while_faust_starts_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def two(*_: object) -> int:
+        return 2
+
+    monkeypatch.setattr(worker, "shared_partitions", two)
+
+    assert run_in_vain() == KAFKA_WENT_AWAY
