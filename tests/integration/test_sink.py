@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from streams.sinks.recorder import Recorder
 from streams.sinks.rows import TABLES
 from streams.sinks.sink_loop import SinkCounts, SinkLoop, TopicTable
 from streams.sinks.sink_process import GROUP, SinkError, SinkOptions, run_sink
+from streams.steady_consumer import SteadyConsumer
 from tests.fixtures_kafka import make_topics
 
 pytestmark = pytest.mark.integration
@@ -72,7 +73,7 @@ class WatchedWriter(ClickHouseWriter):
         return rows
 
 
-class RefusedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no annotations
+class RefusedConsumer(SteadyConsumer):
     """The real consumer, whose nth commits fail as they do when the group has moved on, while it keeps its position."""
 
     refused: frozenset[int] = frozenset()
@@ -95,7 +96,7 @@ class Sink:
         self.commits = 0
         self._stops: list[threading.Event] = []
 
-    def consumer(self, refused: frozenset[int] = frozenset()) -> KafkaConsumer:
+    def consumer(self, refused: frozenset[int] = frozenset()) -> RefusedConsumer:
         consumer = RefusedConsumer(
             bootstrap_servers=self.kafka.bootstrap,
             group_id=self.group,
