@@ -35,6 +35,7 @@ from tests.fixtures_kafka import make_topics
 
 pytestmark = pytest.mark.integration
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_SECONDS = 40
 """A test that has not seen its rows by then fails by its own assertion instead of hanging."""
 ALL_AT_ONCE = BatchLimits(rows=1000, age_seconds=PATIENCE_SECONDS, rows_in_memory=40)
@@ -171,7 +172,7 @@ def sla_event(number: int) -> SlaEvent:
 
 
 def send(producer: KafkaProducer, sink: Sink, event: Any, topic: str = SLA_EVENTS.name, partition: int = 0) -> None:
-    headers = headers_of(event, "test", event.id, datetime(2026, 1, 1, tzinfo=UTC))
+    headers = headers_of(event, "test", event.id, NOW)
     producer.send(sink.prefix + topic, key=event.id.encode(), value=encode(event), headers=headers, partition=partition)
 
 
@@ -346,12 +347,9 @@ def test_what_a_transaction_took_back_is_no_result(
 def test_what_is_forgotten_is_deleted_up_to_its_place_and_again_by_a_replay(
     sink: Sink, producer: KafkaProducer, clickhouse: Client, *, join: bool
 ) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    forgotten = Control(id="f", kind="account_forgotten", as_of=now, account_id="a")
+    forgotten = Control(id="f", kind="account_forgotten", as_of=NOW, account_id="a")
     other = replace(sla_event(1), account_id="b")
-    view = ClockView(
-        "c/m/1", "c", "a", "m", 1, "met", Cause(0, 0), datetime(2026, 1, 1, tzinfo=UTC), "s", "wall", "chat"
-    )
+    view = ClockView("c/m/1", "c", "a", "m", 1, "met", Cause(0, 0), NOW, "s", "wall", "chat")
     for event in (sla_event(0), other, forgotten, sla_event(2)):
         send(producer, sink, event)
     send(producer, sink, view, CLOCKS.name)
@@ -371,8 +369,7 @@ def test_a_slow_partition_that_forgets_takes_nothing_of_the_new_life_that_a_fast
     sink: Sink, producer: KafkaProducer, clickhouse: Client, *, together: bool
 ) -> None:
     """Each partition of interactions passes the forgetting on behind what it had told itself."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    forgotten = Control(id="f", kind="account_forgotten", as_of=now, account_id="a", relays=2)
+    forgotten = Control(id="f", kind="account_forgotten", as_of=NOW, account_id="a", relays=2)
     slow = {number: replace(sla_event(number), cause=Cause(1, number)) for number in (1, 3, 6)}
     first, second = (replace(forgotten, relayed_from=partition) for partition in (0, 1))
     for event in (sla_event(0), slow[1], first, sla_event(2), slow[3], second, sla_event(5), slow[6]):
