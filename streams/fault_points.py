@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 log = logging.getLogger("careline.work")
 
@@ -25,15 +25,7 @@ Place = Literal[
 ]
 """Taken from the queue · decided in memory · sent, not committed · committed, not acknowledged · a timer's turn · told
 to the metrics · told to stop, or unable to go on."""
-PLACES: tuple[Place, ...] = (
-    "batch.taken",
-    "batch.decided",
-    "transaction.sent",
-    "transaction.committed",
-    "tick.due",
-    "batch.counted",
-    "worker.leaving",
-)
+PLACES: tuple[Place, ...] = get_args(Place)
 ACTIONS = ("kill", "stop", "hang", "raise")
 
 AtPlace = Callable[[Place], None]

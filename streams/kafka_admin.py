@@ -20,6 +20,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+from typing_extensions import override
 
 from schemas.topics import TOPICS
 from streams.kafka_connection import KafkaConnection
@@ -87,6 +88,11 @@ class WaitNotice:
     attempt: int
     error: KafkaUnavailable
     next_in_seconds: float
+
+    @override
+    def __str__(self) -> str:
+        """In a sentence each."""
+        return f"{self.error} Trying again in {self.next_in_seconds:.1f} s."
 
 
 def create_topics(kafka: KafkaConnection, prefix: str, partitions: int, replication_factor: int) -> list[TopicOutcome]:
@@ -177,7 +183,7 @@ def wait_until_stopped(kafka: KafkaConnection, stop: threading.Event, log: loggi
             raise WaitStoppedError
 
     def say(notice: WaitNotice) -> None:
-        log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
+        log.warning("%s", notice)
 
     wait_for_kafka(kafka, on_wait=say, sleep=pause)
 

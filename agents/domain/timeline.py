@@ -96,7 +96,9 @@ class Timeline:
             entry.type = "edited"  # it came before what it takes away, of which lower versions are known from here on
         if interaction.handed_over:
             return self._take_handover(interaction, entry)
-        if state.created_at is not None and (entry.at < state.advanced_to or _describes(state, interaction, entry)):
+        may_describe = state.described_at is not None  # else its first entry does, and no later one
+        is_out_of_order = entry.at < state.advanced_to or (may_describe and _describes(state, interaction, entry))
+        if is_out_of_order and state.created_at is not None:
             return self._take_late(interaction, entry)
         entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
@@ -355,8 +357,9 @@ def _describes(state: ConversationState, interaction: Interaction, entry: Timeli
 
 def _stands_in(state: ConversationState, handover: TimelineEntry) -> bool:
     """Whether a conversation of which nothing else is known is described by this handover: the earliest."""
-    handed = [each for each in state.entries if each.type == "handover"]
-    return state.described_at == UNDESCRIBED and all(handover.at <= each.at for each in handed)
+    if state.described_at != UNDESCRIBED:
+        return False
+    return all(handover.at <= each.at for each in state.entries if each.type == "handover")
 
 
 def _description(state: ConversationState, event: Interaction | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -171,7 +171,7 @@ def _work(settings: Settings, recorder: "Recorder", offers: "Sequence[Offer[Any]
 
 def _say_waiting(notice: "WaitNotice") -> None:
     log = logging.getLogger("careline.work")
-    log.warning("%s Trying again in %.1f s.", notice.error, notice.next_in_seconds)
+    log.warning("%s", notice)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

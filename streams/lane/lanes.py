@@ -214,7 +214,4 @@ class Lanes:
             task = self._tasks.pop(key)
             task.cancel()
             closing.append(self._lanes.pop(key).close())
-        if closing:
-            for outcome in await asyncio.gather(*closing, return_exceptions=True):
-                if isinstance(outcome, BaseException):
-                    log.warning("a lane did not close cleanly: %r", outcome)
+        await asyncio.gather(*closing)

@@ -1,5 +1,11 @@
--- Of fewer than ten cases nobody can tell an agent's skill from luck: the figures of an agent have no value below, as
--- `careline care` has none (docs/care-metrics.md). The populations, in `sums`, stay.
+-- Of fewer than ten cases nobody can tell skill from luck: the figures of an agent or a team have no value below, as
+-- `careline care` has none (docs/care-metrics.md). The populations, in `sums`, stay. New are satisfaction after hard cases,
+-- switches of channel that were forced on customers, and what customers write about: topics of issues with their names.
+
+ALTER TABLE sla_events ADD COLUMN IF NOT EXISTS by_channel LowCardinality(String)
+    COMMENT 'of a contact: its channel where it is not that of the conversation' AFTER channel;
+
+ALTER TABLE rollups COMMENT COLUMN scope 'company, account, channel, team, agent, tier, hours (of the day, UTC), topic (of issues)';
 
 CREATE OR REPLACE VIEW care_figures AS
 SELECT
@@ -17,10 +23,12 @@ SELECT
     if(sums['begun_by_customer'] + sums['begun_by_us'] >= enough,
         sums['begun_by_us'] / (sums['begun_by_customer'] + sums['begun_by_us']), NULL) AS proactive_ratio,
     if(sums['feedback_opened'] >= enough, sums['feedback_closed'] / sums['feedback_opened'], NULL) AS feedback_closed_ratio,
+    if(sums['csat_hard'] >= enough, sums['csat_hard_satisfied'] / sums['csat_hard'], NULL) AS csat_after_hard_cases_ratio,
+    if(sums['begun_by_customer'] >= enough, sums['forced_switches'] / sums['begun_by_customer'], NULL) AS forced_switch_ratio,
     sums
 FROM
 (
-    SELECT clock, scope, scope_value, window, if(scope = 'agent', 10, 1) AS enough, sumMap(counts) AS sums
+    SELECT clock, scope, scope_value, window, if(scope IN ('agent', 'team'), 10, 1) AS enough, sumMap(counts) AS sums
     FROM care_parts
     GROUP BY clock, scope, scope_value, window
 );
@@ -31,7 +39,7 @@ SELECT
     sum(n) AS population,
     arrayMap(bin -> if(bin <= 0, 0.5, pow(51 / 49, bin) * 0.98),
         quantilesExactWeighted(0.5, 0.9, 0.99)(bin, toUInt64(n))) AS found,
-    population >= if(scope = 'agent', 10, 1) AS is_enough,
+    population >= if(scope IN ('agent', 'team'), 10, 1) AS is_enough,
     if(is_enough, found, []) AS seconds,
     if(is_enough, found[1], NULL) AS median_seconds,
     if(is_enough, found[2], NULL) AS p90_seconds,
@@ -50,3 +58,20 @@ FROM
     HAVING n > 0
 )
 GROUP BY clock, scope, scope_value, window, measure;
+
+-- What customers write about, by the theme of issues. Names come and go with the issues, counts name nobody.
+CREATE OR REPLACE VIEW care_topics AS
+SELECT
+    f.clock AS clock, f.scope_value AS topic_id, f.window AS window, n.topic AS name,
+    f.sums['mentions'] AS mentions, f.sums['issue_accounts'] AS issue_accounts,
+    f.sums['issues_opened'] AS issues_opened, f.sums['issues_closed'] AS issues_closed,
+    f.sentiment_mean AS sentiment_mean
+FROM care_figures AS f
+LEFT JOIN
+(
+    SELECT clock, topic_id, argMax(name, opened_at) AS topic
+    FROM issues_now
+    WHERE topic_id != ''
+    GROUP BY clock, topic_id
+) AS n ON n.clock = f.clock AND n.topic_id = f.scope_value
+WHERE f.scope = 'topic';
