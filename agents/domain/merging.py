@@ -10,13 +10,13 @@ comes home: one of its conversations survives, the last by its id, and its merge
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from agents.domain.absorbed_promises import decided_promises
-from agents.domain.conversation import PASSED_ON
-from agents.domain.entries import stand_in_account
+from agents.domain.conversation import CHANGES_ATTRIBUTES, PASSED_ON
+from agents.domain.entries import CHANGING, stand_in_account
 from agents.domain.instant import to_datetime
 from schemas.conversation_state import ConversationState
 from schemas.interaction import Interaction
@@ -78,6 +78,7 @@ def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:
     # An edit moves no clock: it only says that the conversation had begun.
     began = TimelineEntry(created_at, f"{state.id}:created", "edited")
     said = [_as_told_by(state.id, entry) for entry in state.entries if entry.type in PASSED_ON]
+    stood = _stood_at(state, merged)
     return Interaction(
         id=f"handover/{state.id}/{merged.id}",
         source=state.source,
@@ -86,19 +87,34 @@ def handover_of(state: ConversationState, merged: TimelineEntry) -> Interaction:
         type="handover",
         clock=state.clock,
         channel=state.channel,
-        account_id=None if state.account_id == stand_in_account(state.id) else state.account_id,
-        tier=state.tier,
-        segment=state.segment,
-        contract=state.contract,
+        account_id=None if stood["account_id"] == stand_in_account(state.id) else stood["account_id"],
+        tier=stood["tier"],
+        segment=stood["segment"],
+        contract=stood["contract"],
         language=state.language,
-        inbox=state.inbox,
-        team=state.team,
-        priority=state.priority,
+        inbox=stood["inbox"],
+        team=stood["team"],
+        priority=stood["priority"],
         version=state.revisions,
         handed_over=(began, *said),
         via=(state.id,),
         decided=decided_promises(state),
     )
+
+
+def _stood_at(state: ConversationState, merged: TimelineEntry) -> dict[str, Any]:
+    """How a conversation stood when it was merged; what changed afterwards was its own."""
+    now = {name: getattr(state, name) for name in CHANGING}
+    if state.initial is None or state.base is not None:  # nothing has changed, or not all that has is known
+        return now
+    stood = dict(state.initial)
+    for entry in state.entries:
+        if entry.at > merged.at or entry.type not in CHANGES_ATTRIBUTES:
+            continue
+        facts = entry.facts or {}
+        is_of_same = facts.get("account_id") == stood["account_id"]
+        stood.update({name: value for name, value in facts.items() if value or not is_of_same})
+    return stood
 
 
 def passed_on(state: ConversationState, interaction: Interaction) -> Interaction:

@@ -222,3 +222,11 @@ def test_a_survivor_is_described_by_its_own_first_event_also_where_the_merge_is_
     state = both.state("b")
     assert (state.account_id, state.channel, state.policy) == ("new", "chat", "chat")
     assert {view.account_id for view in both.desks["b"].views if view.outcome == "open"} == {"new"}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_a_conversation_becomes_after_its_merge_is_not_handed_over(order: tuple[int, int]) -> None:
+    both = Partitions("a", "b", policy_file=two_policies())
+    told = (said("a", "09:00", "merged", "b"), said("a", "09:01", "assigned", {"team": "billing"}))
+    both.take("a", *(told[place] for place in order))
+    assert both.state("b").team is None
