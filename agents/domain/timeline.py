@@ -234,6 +234,8 @@ class Timeline:
         if is_first or entry.type in CHANGES_ATTRIBUTES:
             again.initial = initial
         tell_changes(state, again, narrator, entry.at)
+        if again.merged_into is not None and again.revisions == state.revisions:
+            again.revisions += 1  # it is handed over anew, also where none of its own clocks has changed
         self.state = again
         if len(again.entries) > MAX_ENTRIES:
             self._fold_away()

@@ -230,3 +230,11 @@ def test_what_a_conversation_becomes_after_its_merge_is_not_handed_over(order: t
     told = (said("a", "09:00", "merged", "b"), said("a", "09:01", "assigned", {"team": "billing"}))
     both.take("a", *(told[place] for place in order))
     assert both.state("b").team is None
+
+
+def test_a_beginning_that_is_known_only_after_the_merge_reaches_the_survivor_also_where_nothing_was_promised() -> None:
+    both = Partitions("a", "b", policy_file=two_policies())
+    both.take("a", event("10:30", "merged", "b", conversation_id="a", channel="phone"))
+    both.take("b", event("13:00", "customer", conversation_id="b", channel="email"))
+    both.take("a", event("09:55", "status", "closed", conversation_id="a", channel="phone"))
+    assert both.state("b").created_at == both.state("a").created_at
