@@ -15,13 +15,14 @@ import msgspec
 from agents.domain.absorbed_promises import MOST_HANDED, promises_in
 from agents.domain.clock import is_running
 from agents.domain.conversation import CHANGES_ATTRIBUTES, FINISHED, Conversation
-from agents.domain.entries import CHANGING, LASTING, new_conversation, use_default_words
+from agents.domain.description import attributes, describes, description, remember_description, stands_in
+from agents.domain.entries import LASTING, use_default_words
 from agents.domain.instant import DAY_US, Instant
 from agents.domain.narration import Narrator, Silence
 from agents.domain.policy_book import PolicyBook
 from agents.domain.retelling import tell_changes
 from agents.domain.traces import TRACES
-from schemas.conversation_state import UNDESCRIBED, ClockState, ConversationState
+from schemas.conversation_state import ClockState, ConversationState
 from schemas.interaction import Interaction
 from schemas.timeline_entry import TimelineEntry
 
@@ -97,12 +98,12 @@ class Timeline:
         if interaction.handed_over:
             return self._take_handover(interaction, entry)
         may_describe = state.described_at is not None  # else its first entry does, and no later one
-        is_out_of_order = entry.at < state.advanced_to or (may_describe and _describes(state, interaction, entry))
+        is_out_of_order = entry.at < state.advanced_to or (may_describe and describes(state, interaction, entry))
         if is_out_of_order and state.created_at is not None:
             return self._take_late(interaction, entry)
         entry.policies_known = self.book.activations
         if entry.type in CHANGES_ATTRIBUTES and state.initial is None:
-            state.initial = _attributes(state)
+            state.initial = attributes(state)
         _keep_base(state)
         state.entries.append(entry)
         self._conversation.state = state
@@ -123,7 +124,7 @@ class Timeline:
         if entry.type == "deleted" and known.type != "deleted":
             # It stays in its place as an edit, which moves no clock: older versions of it are known.
             entry = msgspec.structs.replace(known, type="edited", facts=None, version=entry.version)
-        described = interaction if _stands_in(state, entry) else None
+        described = interaction if stands_in(state, entry) else None
         until = max(state.advanced_to, entry.at)
         self._retell([*kept, entry], until, entry.at, described, handed=promises_in(entry))
         return "applied"
@@ -141,7 +142,7 @@ class Timeline:
         state = self.state
         is_new = state.created_at is None
         horizon_at = state.horizon_at
-        _remember_description(state)
+        remember_description(state)
         own = {each.id for each in state.entries}
         told = [each for each in interaction.handed_over if each.id not in own]
         if horizon_at is not None:
@@ -151,7 +152,7 @@ class Timeline:
         _forget(state, [each for each in told if each not in heard])
         for each in heard:
             each.policies_known = self._known_at(each.at)
-        described = interaction if _stands_in(state, entry) else None
+        described = interaction if stands_in(state, entry) else None
         until = max(state.advanced_to, entry.at)
         again = self._retell([*state.entries, *heard], until, entry.at, described, handed=interaction.decided)
         if is_new and again.created_at is not None:
@@ -164,7 +165,7 @@ class Timeline:
         """Undo the merge of a conversation which closed a circle: it is the survivor, and its clocks are its own."""
         self.state = state
         self._before = state.advanced_to, state.revisions
-        _remember_description(state)
+        remember_description(state)
         kept = [entry for entry in state.entries if entry.type != "merged"]
         self._retell(kept, max(state.advanced_to, at), at)
         self.state.merged_into = None
@@ -176,7 +177,7 @@ class Timeline:
         A correction like a late event: the same comes out wherever in the log it stands. Null if the conversation never
         was that account's.
         """
-        initial = state.initial or _attributes(state)
+        initial = state.initial or attributes(state)
         facts = [initial, *(entry.facts for entry in state.entries if entry.facts is not None)]
         mentions = [each for each in facts if each.get("account_id") == account_id]
         _keep_base(state)
@@ -208,7 +209,7 @@ class Timeline:
     ) -> ConversationState:
         """Fold these entries instead, from how an event describes the beginning, and say what that changes."""
         state = self.state
-        initial, lasting = _description(state, described)
+        initial, lasting = description(state, described)
         again = self._refold(entries, until, initial | lasting)
         again.initial = initial
         tell_changes(state, again, self._conversation.narrator, at, handed)
@@ -223,11 +224,11 @@ class Timeline:
         if too_old or beyond_horizon:
             _forget(state, [entry])
             return "late"
-        is_first = _describes(state, interaction, entry)
+        is_first = describes(state, interaction, entry)
         if is_first and state.described_at is not None:
             state.described_at = entry.at
         # The first event describes the conversation, whichever came first to us.
-        initial, lasting = _description(state, interaction if is_first else None)
+        initial, lasting = description(state, interaction if is_first else None)
         entry.policies_known = self._known_at(entry.at)
         until = max(state.advanced_to, entry.at)
         again = self._refold([*state.entries, entry], until, initial | lasting, (entry, narrator))
@@ -336,44 +337,8 @@ def beginning_of(state: ConversationState, described: dict[str, Any] | None = No
     """
     if state.base is not None:
         return decode_state(state.base)
-    known = {name: getattr(state, name) for name in LASTING} | (state.initial or _attributes(state))
+    known = {name: getattr(state, name) for name in LASTING} | (state.initial or attributes(state))
     return ConversationState(**(known | (described or {})))
-
-
-def _remember_description(state: ConversationState) -> None:
-    """Keep apart which event describes a conversation, before its first entry may become that of another."""
-    if state.described_at is not None:
-        return
-    if state.entries:
-        state.described_at = state.entries[0].at
-    elif state.created_at is None:
-        state.described_at = UNDESCRIBED
-
-
-def _describes(state: ConversationState, interaction: Interaction, entry: TimelineEntry) -> bool:
-    """Whether an event is the first of the conversation's own, which says how it stood; what others said does not."""
-    if state.horizon_at is not None or interaction.via:
-        return False
-    return entry.at < (state.entries[0].at if state.described_at is None else state.described_at)
-
-
-def _stands_in(state: ConversationState, handover: TimelineEntry) -> bool:
-    """Whether a conversation of which nothing else is known is described by this handover: the earliest."""
-    if state.described_at != UNDESCRIBED:
-        return False
-    return all(handover.at <= each.at for each in state.entries if each.type == "handover")
-
-
-def _description(state: ConversationState, event: Interaction | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How a conversation began, by an event or as is remembered: what may change of that, and what lasts."""
-    if event is None:
-        return state.initial or _attributes(state), {}
-    described = new_conversation(event)
-    return _attributes(described), {name: getattr(described, name) for name in LASTING}
-
-
-def _attributes(state: ConversationState) -> dict[str, Any]:
-    return {name: getattr(state, name) for name in CHANGING}
 
 
 def _forget(state: ConversationState, entries: list[TimelineEntry]) -> None:
